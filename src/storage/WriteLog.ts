@@ -1,0 +1,37 @@
+/** The write log: what a 204 stands on. One ordered sequence of records per partition; offsets count records from 1 and are
+ *  contiguous. Implementations own durability; what a record holds (a batch) is src/streams/batch.ts's business.
+ *  Contract suite: WriteLog.contract.ts. */
+import { Context, type Effect, Schema } from "effect";
+
+export class WriteLogError extends Schema.TaggedError<WriteLogError>()("WriteLogError", {
+  /** Full: the log or its disk has no room (push answers 429/503 and the agent retries). Corrupt: stored bytes fail their
+   *  checksum. TooLarge: the record exceeds recordBytesMax. Io: anything else the disk said. Closed: shutting down. */
+  reason: Schema.Literals(["Full", "Corrupt", "TooLarge", "Io", "Closed"]),
+  partition: Schema.Int,
+  message: Schema.String,
+}) {}
+
+/** One record as read back. `bytes` is valid until the caller drops it; the log never reuses it. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export class WriteLog extends Context.Service<WriteLog, {
+  /** Makes `bytes` durable (fdatasync returned, or a quorum acknowledged) and returns its offset. Concurrent appends share
+   *  one commit. Appends of one partition get offsets in call order. A failed append stores nothing that read would return. */
+  readonly append: (partition: number, bytes: Uint8Array) => Effect.Effect<number, WriteLogError>;
+  /** Records from `offset` on, in order without gaps, stopping after about `bytesMax` (at least one record if there is one).
+   *  Empty means: caught up. Released offsets are skipped only below the first kept record. */
+  readonly read: (
+    partition: number,
+    offset: number,
+    bytesMax: number,
+  ) => Effect.Effect<ReadonlyArray<LogRecord>, WriteLogError>;
+  /** Gives up all records below `offset`. They may stay readable for a while. */
+  readonly release: (partition: number, offset: number) => Effect.Effect<void, WriteLogError>;
+  /** [first kept offset, offset that the next append gets). */
+  readonly bounds: (
+    partition: number,
+  ) => Effect.Effect<{ readonly first: number; readonly next: number }, WriteLogError>;
+}>()("tailrace/storage/WriteLog") {}
