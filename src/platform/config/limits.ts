@@ -1,0 +1,110 @@
+/** The limits of a tenant: `limits_config` of the configuration and, per tenant, `overrides`. Key names are Loki's.
+ *  Owns their meaning and defaults; whoever enforces one words its error. Where a default differs from Loki's the
+ *  comment says why: limits protect one tenant from another, and a new installation has one tenant. */
+import { Schema, Struct } from "effect";
+import { ByteSize, DurationMs, PositiveNumber, Toggle, wholeNumber } from "./units.ts";
+import { setting } from "./setting.ts";
+
+/** Limits with every key present. Durations are milliseconds, sizes bytes; 0 lifts a limit where the text says so. */
+export const Limits = Schema.Struct({
+  // Loki's 4 and 6 MB/s are made for a shared cluster. Here the log refuses with 429 what the disk cannot take.
+  ingestion_rate_mb: setting(PositiveNumber, 1024, "Megabytes a second a tenant may push"),
+  ingestion_burst_size_mb: setting(
+    PositiveNumber,
+    1024,
+    "Megabytes a tenant may push at once; one push may not be larger",
+  ),
+  // Loki's 3 MB/s keep one stream from overloading one ingester of many. Here streams of a tenant share one machine.
+  per_stream_rate_limit: setting(ByteSize, "1GB", "Bytes a second one stream may receive"),
+  per_stream_rate_limit_burst: setting(ByteSize, "1GB", "Bytes one stream may receive at once"),
+  // Loki's 5000 is what a small Kubernetes cluster exceeds; a stream at rest costs about 10 KB here.
+  max_global_streams_per_user: setting(
+    wholeNumber(0),
+    100_000,
+    "Streams a tenant may have in memory; 0 for no limit",
+  ),
+  max_line_size: setting(ByteSize, "256KB", "Bytes of a line; 0 for no limit"),
+  max_line_size_truncate: setting(
+    Toggle,
+    false,
+    "Cut lines that are too long instead of refusing them",
+  ),
+  max_label_name_length: setting(wholeNumber(1), 1024, "Bytes of a label's name"),
+  max_label_value_length: setting(wholeNumber(1), 2048, "Bytes of a label's value"),
+  // Loki's 15 refuses what OpenTelemetry collectors on Kubernetes send by default.
+  max_label_names_per_series: setting(
+    wholeNumber(1),
+    30,
+    "Labels of a stream, service_name not counted",
+  ),
+  // Loki refuses what is older than a week because its index is kept by day. Old lines cost nothing extra here.
+  reject_old_samples: setting(
+    Toggle,
+    false,
+    "Refuse lines older than reject_old_samples_max_age",
+  ),
+  reject_old_samples_max_age: setting(DurationMs, "7d", "Age at which a line is old"),
+  creation_grace_period: setting(
+    DurationMs,
+    "10m",
+    "How far in the future a line's timestamp may lie",
+  ),
+  allow_structured_metadata: setting(Toggle, true, "Accept structured metadata with lines"),
+  max_structured_metadata_size: setting(ByteSize, "64KB", "Bytes of one line's metadata"),
+  max_structured_metadata_entries_count: setting(
+    wholeNumber(0),
+    128,
+    "Metadata pairs of one line",
+  ),
+  discover_service_name: setting(
+    Toggle,
+    true,
+    "Add the label service_name, taken from the first label that usually names a service",
+  ),
+  discover_log_levels: setting(Toggle, true, "Add the metadata detected_level to each line"),
+  // Loki's 5000 makes every export a paging script.
+  max_entries_limit_per_query: setting(
+    wholeNumber(1),
+    50_000,
+    "Lines a query may ask for",
+  ),
+  // Loki's 721h exists because its cost grows with the range; here it grows with what the query touches.
+  max_query_length: setting(
+    DurationMs,
+    "0s",
+    "Longest time range of a query; 0 for no limit",
+  ),
+  max_query_lookback: setting(
+    DurationMs,
+    "0s",
+    "How far back queries see, whatever they ask for; 0 for no limit",
+  ),
+  max_query_bytes_read: setting(
+    ByteSize,
+    "0",
+    "Uncompressed bytes a query may read; 0 for no limit",
+  ),
+  query_timeout: setting(DurationMs, "1m", "Time after which a query is ended with an error"),
+  max_concurrent_tail_requests: setting(
+    wholeNumber(1),
+    10,
+    "Live tails a tenant may have open at once",
+  ),
+});
+
+export type Limits = typeof Limits.Type;
+
+/** What `overrides` holds for a tenant: any of the limits. */
+export const LimitsOverride = Limits.mapFields(Struct.map(Schema.optionalKey));
+
+/** The limits of `tenant`: those of limits_config with the tenant's overrides on top. */
+export function limitsFor(
+  settings: {
+    readonly limits_config: Limits;
+    readonly overrides: Readonly<Record<string, typeof LimitsOverride.Type>>;
+  },
+  tenant: string,
+): Limits {
+  const override = Object.hasOwn(settings.overrides, tenant) ? settings.overrides[tenant] : null;
+  return override ? { ...settings.limits_config, ...override } : settings.limits_config;
+}

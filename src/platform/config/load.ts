@@ -1,0 +1,110 @@
+/** The effective configuration: defaults, then one YAML file, then the environment, then flags, each over the one before.
+ *  Owns the order, and where each value came from, so that every message and `tailrace config` can say it.
+ *  settings.ts owns what the settings are. */
+import { readFileSync } from "node:fs";
+import { Effect, Result } from "effect";
+import { catalogue, unknownKeyMessage } from "./catalogue.ts";
+import { type FlagValue, parseSettingFlags } from "./flags.ts";
+import type { Settings } from "./settings.ts";
+import { SettingsInvalid, SettingsTree } from "./settingsTree.ts";
+import { readYaml } from "./yamlFile.ts";
+
+/** The settings, where those come from that are not defaults (path to "tailrace.yaml:3", "--set x", ...),
+ *  and what is odd without being wrong. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly origins: ReadonlyMap<string, string>;
+  readonly warnings: ReadonlyArray<string>;
+  readonly file: string | undefined;
+  /** The arguments that are no settings. */
+  readonly rest: ReadonlyArray<string>;
+}
+
+/** Loads the settings for a command line and an environment. The file is `--config.file`, else TAILRACE_CONFIG_FILE,
+ *  else `file`, else none. Fails with all mistakes at once. */
+export const loadSettings = Effect.fnUntraced(function* (sources: {
+  readonly argv: ReadonlyArray<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file?: string | undefined;
+}) {
+  const flags = yield* Effect.fromResult(parseSettingFlags(sources.argv)).pipe(
+    Effect.mapError((problem) => new SettingsInvalid({ problems: [problem] })),
+  );
+  const file = flags.configFile ?? (sources.env["TAILRACE_CONFIG_FILE"] || sources.file);
+  const text = file === undefined ? "" : yield* Effect.try({
+    try: () => readFileSync(file, "utf8"),
+    catch: (cause) =>
+      new SettingsInvalid({
+        problems: [`cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`],
+      }),
+  });
+  const resolved = yield* Effect.fromResult(
+    resolveSettings({ file: { name: file ?? "", text }, env: sources.env, flags: flags.values }),
+  );
+  return { ...resolved, file, rest: flags.rest } satisfies LoadedSettings;
+});
+
+/** The same as loadSettings without reading anything. */
+export function resolveSettings(sources: {
+  readonly file?: { readonly name: string; readonly text: string };
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly flags?: ReadonlyMap<string, FlagValue>;
+}): Result.Result<Omit<LoadedSettings, "file" | "rest">, SettingsInvalid> {
+  const tree = new SettingsTree();
+  for (const { path, byDefault } of catalogue) tree.set(path.split("."), byDefault, undefined);
+  if (sources.file !== undefined) {
+    const { name, text } = sources.file;
+    const { values, problems } = readYaml(text);
+    for (const { line, message } of problems) tree.problems.push(`${name}:${line}: ${message}`);
+    for (const value of values) tree.set(value.keys, value.text, `${name}:${value.line}`);
+  }
+  const env = sources.env ?? {};
+  for (const { path, environmentName } of catalogue) {
+    const text = env[environmentName];
+    if (text) tree.set(path.split("."), text, environmentName);
+  }
+  for (const [path, { text, spelling }] of sources.flags ?? []) {
+    tree.setPath(path, text, spelling);
+  }
+  return Result.map(tree.decode(), (settings) => ({
+    settings,
+    origins: tree.origins,
+    warnings: environmentWarnings(env),
+  }));
+}
+
+/** The defaults with some settings changed, each by its path: `settingsWith({ "server.http_listen_port": 0 })`.
+ *  Throws SettingsInvalid. For tests and tools. */
+export function settingsWith(
+  changes: Readonly<Record<string, string | number | boolean>>,
+): Settings {
+  const flags = new Map(
+    Object.entries(changes).map(([path, value]) => [path, { text: String(value), spelling: path }]),
+  );
+  return Result.getOrThrowWith(resolveSettings({ flags }), (error) => error).settings;
+}
+
+/** The settings of a process that nobody configured. */
+export const defaultSettings: Settings = settingsWith({});
+
+/** Variables that only the launcher and the client commands read. */
+const otherVariables = new Set([
+  "TAILRACE_ADDR",
+  "TAILRACE_CONFIG_FILE",
+  "TAILRACE_DENO_FLAGS",
+  "TAILRACE_RUNTIME",
+  "TAILRACE_TENANT",
+]);
+
+/** An unknown variable is odd, not wrong: Kubernetes sets TAILRACE_PORT and the like for a service of that name. */
+function environmentWarnings(env: Readonly<Record<string, string | undefined>>): Array<string> {
+  const known = new Set(catalogue.map((entry) => entry.environmentName));
+  const sections = [...new Set(catalogue.map(({ path }) => path.split(".")[0]!.toUpperCase()))];
+  return Object.keys(env)
+    .filter((name) => sections.some((section) => name.startsWith(`TAILRACE_${section}_`)))
+    .filter((name) => !known.has(name) && !otherVariables.has(name))
+    .map((name) => {
+      const path = name.slice("TAILRACE_".length).toLowerCase().replace("_", ".");
+      return `environment variable ${name} is ignored: ${unknownKeyMessage(path)}`;
+    });
+}

@@ -1,0 +1,53 @@
+/** Prints the effective configuration as a YAML file that would produce it again. Owns the layout; load.ts knows where
+ *  values came from. */
+import { Schema } from "effect";
+import { stringify } from "yaml";
+import { catalogue } from "./catalogue.ts";
+import type { LoadedSettings } from "./load.ts";
+import { Settings } from "./settings.ts";
+
+/** YAML with a comment after each value that is not the default, saying where it comes from; with `describe`
+ *  also a comment above each key, saying what it is for, and after it the default. */
+export function printSettings(
+  loaded: Pick<LoadedSettings, "settings" | "origins">,
+  options: { readonly describe: boolean } = { describe: false },
+): string {
+  const written = Schema.encodeSync(Settings)(loaded.settings);
+  const lines: Array<string> = [];
+  let above: ReadonlyArray<string> = [];
+  for (const entry of catalogue) {
+    const keys = entry.path.split(".");
+    const sections = keys.slice(0, -1);
+    sections.forEach((section, depth) => {
+      if (section !== above[depth]) lines.push(`${"  ".repeat(depth)}${section}:`);
+    });
+    above = sections;
+    const indent = "  ".repeat(sections.length);
+    if (options.describe) lines.push(`${indent}# ${entry.description}.`);
+    const origin = loaded.origins.get(entry.path);
+    const value = valueAt(written, keys);
+    lines.push(`${indent}${keys.at(-1)}: ${scalarText(value)}${comment(origin)}`);
+  }
+  const tenants = Object.entries(written.overrides);
+  if (tenants.length > 0) lines.push("overrides:");
+  for (const [tenant, limits] of tenants) {
+    lines.push(`  ${scalarText(tenant)}:`);
+    for (const [key, value] of Object.entries(limits)) {
+      const origin = loaded.origins.get(`overrides.${tenant}.${key}`);
+      lines.push(`    ${key}: ${scalarText(value)}${comment(origin)}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function comment(origin: string | undefined): string {
+  return origin === undefined ? "" : ` # ${origin}`;
+}
+
+function scalarText(value: unknown): string {
+  return stringify(value).trimEnd();
+}
+
+function valueAt(tree: unknown, keys: ReadonlyArray<string>): unknown {
+  return keys.reduce((branch, key) => (branch as Record<string, unknown>)[key], tree);
+}

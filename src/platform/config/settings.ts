@@ -1,0 +1,99 @@
+/** Every setting of Tailrace: one schema that the YAML file, the environment and the flags share. Key names are Loki's
+ *  where the meaning is the same. Owns names, types, defaults and descriptions; load.ts owns where values come from,
+ *  limits.ts what a tenant may do. Durations are milliseconds, sizes bytes. */
+import { Schema } from "effect";
+import { Limits, LimitsOverride } from "./limits.ts";
+import { setting } from "./setting.ts";
+import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.ts";
+
+export const Settings = Schema.Struct({
+  target: setting(oneOf(["all"]), "all", "The roles this process runs"),
+  auth_enabled: setting(
+    Toggle,
+    false,
+    "Require the header X-Scope-OrgID; without it every request is of tenant fake",
+  ),
+  common: Schema.Struct({
+    path_prefix: setting(Text, "./data", "The directory that holds all data"),
+  }),
+  server: Schema.Struct({
+    http_listen_address: setting(Text, "0.0.0.0", "Address to listen on"),
+    http_listen_port: setting(wholeNumber(0, 65535), 3100, "Port to listen on"),
+    http_server_read_timeout: setting(DurationMs, "30s", "Time a request may take to arrive"),
+    http_server_idle_timeout: setting(
+      DurationMs,
+      "2m",
+      "Time a connection may wait between requests",
+    ),
+    graceful_shutdown_timeout: setting(
+      DurationMs,
+      "30s",
+      "Time running requests get to finish when the server stops",
+    ),
+    log_level: setting(oneOf(["debug", "info", "warn", "error"]), "info", "Least level to log"),
+    log_format: setting(oneOf(["logfmt", "json"]), "logfmt", "How the server logs"),
+  }),
+  distributor: Schema.Struct({
+    max_recv_msg_size: setting(ByteSize, "100MB", "Bytes of a push as sent"),
+    // Loki's is 5000 MB. A push is decoded in memory, so that would let one request end the process.
+    max_decompressed_size: setting(ByteSize, "256MB", "Bytes of a push when decompressed"),
+    max_inflight_size: setting(
+      ByteSize,
+      "512MB",
+      "Bytes of pushes being received at once; beyond it the answer is 429",
+    ),
+  }),
+  ingester: Schema.Struct({
+    partitions: setting(wholeNumber(1, 256), 1, "Partitions, each with its own log and writer"),
+    chunk_target_size: setting(ByteSize, "1536KB", "Compressed bytes at which a chunk is full"),
+    chunk_idle_period: setting(
+      DurationMs,
+      "30m",
+      "Time without new lines after which a stream leaves memory",
+    ),
+    max_chunk_age: setting(DurationMs, "2h", "Longest time range of one chunk"),
+    segment_target_bytes: setting(
+      ByteSize,
+      "64MB",
+      "Uncompressed bytes of a partition at which a segment is cut",
+    ),
+    max_segment_age: setting(
+      DurationMs,
+      "10m",
+      "Age of a partition's oldest unflushed line at which a segment is cut",
+    ),
+    wal: Schema.Struct({
+      sync: setting(
+        Toggle,
+        true,
+        "Answer a push only after fdatasync; false loses lines at power cuts",
+      ),
+      file_target_size: setting(ByteSize, "64MB", "Bytes at which a new log file is begun"),
+      max_size: setting(
+        ByteSize,
+        "4GB",
+        "Bytes of unflushed log of a partition; beyond it pushes are answered 429",
+      ),
+    }),
+  }),
+  querier: Schema.Struct({
+    workers: setting(wholeNumber(0, 256), 0, "Threads that scan and compress; 0 for one per core"),
+    max_concurrent: setting(wholeNumber(1), 16, "Queries that run at once; others wait"),
+    max_outstanding_per_tenant: setting(
+      wholeNumber(1),
+      1024,
+      "Queries of a tenant that wait; beyond it the answer is 429",
+    ),
+    tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
+  }),
+  ui: Schema.Struct({
+    enabled: setting(Toggle, true, "Serve the page"),
+  }),
+  limits_config: Limits,
+  overrides: Schema.Record(Schema.String, LimitsOverride).annotate({
+    description: "Limits of single tenants: the tenant, then any key of limits_config",
+  }),
+});
+
+/** The effective configuration of a process. */
+export type Settings = typeof Settings.Type;

@@ -1,0 +1,64 @@
+/** Reads a configuration file's YAML into flat settings, each with the line it stands on, and tells about keys that do
+ *  not exist. Owns YAML; load.ts owns what the values mean. */
+import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { isSection, settingAt, unknownKeyMessage } from "./catalogue.ts";
+
+/** A scalar as it is written, its place, and its keys from the top. */
+export interface FileValue {
+  readonly keys: ReadonlyArray<string>;
+  readonly text: string;
+  readonly line: number;
+}
+
+export interface FileProblem {
+  readonly line: number;
+  readonly message: string;
+}
+
+/** All scalars of the YAML `text` that are settings, and all problems found on the way. */
+export function readYaml(
+  text: string,
+): { readonly values: ReadonlyArray<FileValue>; readonly problems: ReadonlyArray<FileProblem> } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const values: Array<FileValue> = [];
+  const problems: Array<FileProblem> = document.errors.map((error) => ({
+    line: lineCounter.linePos(error.pos[0]).line,
+    message: error.message,
+  }));
+  const lineOf = (node: unknown): number =>
+    lineCounter.linePos((node as Node | null)?.range?.[0] ?? 0).line;
+
+  const visit = (given: unknown, keys: ReadonlyArray<string>, lineAbove: number): void => {
+    const node = isAlias(given) ? given.resolve(document) : given;
+    if (node === null || node === undefined || (isScalar(node) && node.value === null)) return;
+    const path = keys.join(".");
+    const line = given === null ? lineAbove : lineOf(given);
+    const isLeaf = keys[0] === "overrides" ? keys.length > 2 : settingAt(path) !== undefined;
+    if (isLeaf) {
+      if (isScalar(node)) {
+        const written = typeof node.value === "string" ? node.value : node.source;
+        values.push({ keys, text: written ?? String(node.value), line });
+      } else {
+        problems.push({ line, message: `"${path}" takes one value, not a list or a map` });
+      }
+      return;
+    }
+    if (!isMap(node)) {
+      const what = path === "" ? "the file" : `"${path}"`;
+      problems.push({ line, message: `${what} must be a map of settings` });
+      return;
+    }
+    for (const { key, value } of node.items) {
+      const below = [...keys, String(isScalar(key) ? key.value : key)];
+      const belowPath = below.join(".");
+      if (below[0] !== "overrides" && !isSection(belowPath) && settingAt(belowPath) === undefined) {
+        problems.push({ line: lineOf(key), message: unknownKeyMessage(belowPath) });
+      } else {
+        visit(value, below, lineOf(key));
+      }
+    }
+  };
+  if (document.errors.length === 0) visit(document.contents, [], 1);
+  return { values, problems };
+}
