@@ -20,4 +20,422 @@
  *    setEnds     u32[setCount]   end of each metadata set in `meta`
  *    labels, meta, lines: bytes
  *
- *  A metadata set is pairs sorted by name, each: u16 name length, u32 value length, name, value (UTF-8). */
+ *  A metadata set is pairs sorted by name, each: u16 name length, u32 value length, name, value (UTF-8).
+ *  batchCodec.ts owns header and compression; this file owns the body and its views. */
+
+/** Columns of rows, as the push decoder leaves them in kernel memory. Row r's line is lines[lineEnds[r - 1]..lineEnds[r])
+ *  (from 0 for row 0); its metadata set is 0 for none or k for set k - 1. */
+export interface RowColumns {
+  readonly timestamps: BigInt64Array;
+  readonly lineEnds: Uint32Array;
+  readonly lines: Uint8Array;
+  readonly metaIds: Uint32Array;
+  readonly setEnds: Uint32Array;
+  readonly meta: Uint8Array;
+}
+
+/** Rows of one stream within RowColumns. */
+export interface RowSlice {
+  /** Canonical label string. */
+  readonly labels: string;
+  readonly rowStart: number;
+  readonly rowEnd: number;
+}
+
+/** What makes a batch out of its body; structured clone passes it between threads, and the body is shared, not copied. */
+export interface BatchMessage {
+  readonly tenant: string;
+  readonly sliceCount: number;
+  readonly rowCount: number;
+  readonly setCount: number;
+  readonly labelBytes: number;
+  readonly metaBytes: number;
+  readonly lineBytes: number;
+  /** First and last timestamp, inclusive, ns; both 0 in a batch without rows. */
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** A batch in memory: the counts, and views of the body. */
+export interface Batch extends BatchMessage, RowColumns {
+  readonly sliceRowEnds: Uint32Array;
+  readonly sliceLabelEnds: Uint32Array;
+  readonly labels: Uint8Array;
+  /** The canonical label string of a slice. */
+  labelsOf(slice: number): string;
+  /** The first row of a slice; the next slice's is its end. */
+  sliceRowStart(slice: number): number;
+}
+
+/** The largest body, uncompressed. Writers refuse more, and readers allocate no more on a header's word. */
+export const batchBodyBytesMax = 256 * 1024 * 1024;
+
+/** Copies the named rows out of `rows` into a new batch, with the metadata sets they use and no others. Throws a RangeError
+ *  if the body would exceed batchBodyBytesMax. */
+export function buildBatch(
+  tenant: string,
+  slices: ReadonlyArray<RowSlice>,
+  rows: RowColumns,
+): Batch {
+  const labelTexts = slices.map((slice) => encoder.encode(slice.labels));
+  const sets = selectSets(slices, rows);
+  let rowCount = 0;
+  let labelBytes = 0;
+  let lineBytes = 0;
+  for (let index = 0; index < slices.length; index++) {
+    const { rowStart, rowEnd } = slices[index]!;
+    if (!(rowStart >= 0 && rowStart <= rowEnd && rowEnd <= rows.timestamps.length)) {
+      throw new RangeError(
+        `Slice ${index} has rows ${rowStart} to ${rowEnd} of ${rows.timestamps.length}`,
+      );
+    }
+    rowCount += rowEnd - rowStart;
+    lineBytes += endBefore(rows.lineEnds, rowEnd) - endBefore(rows.lineEnds, rowStart);
+    labelBytes += labelTexts[index]!.length;
+  }
+  const { setCount, metaBytes } = sets;
+  const sliceCount = slices.length;
+  const batch = emptyBatch({
+    tenant,
+    sliceCount,
+    rowCount,
+    setCount,
+    labelBytes,
+    metaBytes,
+    lineBytes,
+  });
+  copySets(sets.newIds, rows, batch);
+  let row = 0;
+  let labelEnd = 0;
+  for (let index = 0; index < slices.length; index++) {
+    const { rowStart, rowEnd } = slices[index]!;
+    copyRows(rows, rowStart, rowEnd, batch, row);
+    copyIds(rows.metaIds, rowStart, rowEnd, batch.metaIds, row, sets.newIds);
+    row += rowEnd - rowStart;
+    batch.sliceRowEnds[index] = row;
+    batch.labels.set(labelTexts[index]!, labelEnd);
+    labelEnd += labelTexts[index]!.length;
+    batch.sliceLabelEnds[index] = labelEnd;
+  }
+  return withBounds(batch);
+}
+
+/** One batch with the slices of all, in order. All must be of one tenant. Throws a RangeError as buildBatch does. */
+export function mergeBatches(batches: ReadonlyArray<Batch>): Batch {
+  const first = batches[0];
+  if (first === undefined) throw new RangeError("Cannot merge no batches");
+  if (batches.length === 1) return first;
+  const counts = {
+    tenant: first.tenant,
+    sliceCount: 0,
+    rowCount: 0,
+    setCount: 0,
+    labelBytes: 0,
+    metaBytes: 0,
+    lineBytes: 0,
+  };
+  for (const batch of batches) {
+    if (batch.tenant !== first.tenant) {
+      throw new RangeError(
+        `Cannot merge batches of tenants "${first.tenant}" and "${batch.tenant}"`,
+      );
+    }
+    counts.sliceCount += batch.sliceCount;
+    counts.rowCount += batch.rowCount;
+    counts.setCount += batch.setCount;
+    counts.labelBytes += batch.labelBytes;
+    counts.metaBytes += batch.metaBytes;
+    counts.lineBytes += batch.lineBytes;
+  }
+  const merged = emptyBatch(counts);
+  let [slice, row, set, labelEnd, metaEnd] = [0, 0, 0, 0, 0];
+  for (const batch of batches) {
+    copyRows(batch, 0, batch.rowCount, merged, row);
+    copyIdsShifted(batch.metaIds, merged.metaIds, row, set);
+    copyShifted(batch.sliceRowEnds, merged.sliceRowEnds, slice, row);
+    copyShifted(batch.sliceLabelEnds, merged.sliceLabelEnds, slice, labelEnd);
+    copyShifted(batch.setEnds, merged.setEnds, set, metaEnd);
+    merged.labels.set(batch.labels, labelEnd);
+    merged.meta.set(batch.meta, metaEnd);
+    slice += batch.sliceCount;
+    row += batch.rowCount;
+    set += batch.setCount;
+    labelEnd += batch.labelBytes;
+    metaEnd += batch.metaBytes;
+  }
+  return withBounds(merged);
+}
+
+/** Makes the views of a body again, in the thread that got the message. Throws a RangeError if the counts do not fit the
+ *  buffer; the content is trusted. */
+export function batchFromMessage(message: BatchMessage): Batch {
+  const { end } = bodyLayout(message);
+  if (end !== message.buffer.byteLength) {
+    throw new RangeError(
+      `Batch counts need ${end} bytes, the buffer has ${message.buffer.byteLength}`,
+    );
+  }
+  return new SharedBatch(message);
+}
+
+/** The part of `batch` that postMessage can carry. */
+export function batchMessage(batch: Batch): BatchMessage {
+  const { tenant, sliceCount, rowCount, setCount, labelBytes, metaBytes, lineBytes } = batch;
+  const { minTime, maxTime, buffer } = batch;
+  return {
+    tenant,
+    sliceCount,
+    rowCount,
+    setCount,
+    labelBytes,
+    metaBytes,
+    lineBytes,
+    minTime,
+    maxTime,
+    buffer,
+  };
+}
+
+/** The body's length for these counts, in bytes. */
+export function batchBodyBytes(counts: BatchCounts): number {
+  return bodyLayout(counts).end;
+}
+
+/** The least and greatest of timestamps[rowStart..rowEnd), ns; both 0 for no rows. Compares 32-bit halves, because reading a
+ *  bigint allocates. */
+export function timeBounds(
+  timestamps: BigInt64Array,
+  rowStart: number,
+  rowEnd: number,
+): { readonly minTime: bigint; readonly maxTime: bigint } {
+  if (rowStart >= rowEnd) return { minTime: 0n, maxTime: 0n };
+  const high = new Int32Array(timestamps.buffer, timestamps.byteOffset, 2 * timestamps.length);
+  const low = new Uint32Array(timestamps.buffer, timestamps.byteOffset, 2 * timestamps.length);
+  let least = rowStart;
+  let greatest = rowStart;
+  for (let row = rowStart + 1; row < rowEnd; row++) {
+    const rowHigh = high[2 * row + 1]!;
+    const rowLow = low[2 * row]!;
+    const leastHigh = high[2 * least + 1]!;
+    const greatestHigh = high[2 * greatest + 1]!;
+    if (rowHigh < leastHigh || (rowHigh === leastHigh && rowLow < low[2 * least]!)) least = row;
+    if (rowHigh > greatestHigh || (rowHigh === greatestHigh && rowLow > low[2 * greatest]!)) {
+      greatest = row;
+    }
+  }
+  return { minTime: timestamps[least]!, maxTime: timestamps[greatest]! };
+}
+
+/** What a batch holds, for people: `inspect log` prints it. */
+export interface BatchSummary {
+  readonly tenant: string;
+  readonly rowCount: number;
+  readonly setCount: number;
+  readonly lineBytes: number;
+  readonly bodyBytes: number;
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+  readonly slices: ReadonlyArray<{
+    readonly labels: string;
+    readonly rowCount: number;
+    readonly lineBytes: number;
+    readonly minTime: bigint;
+    readonly maxTime: bigint;
+  }>;
+}
+
+/** Summary of a batch. */
+export function describeBatch(batch: Batch): BatchSummary {
+  const slices = Array.from(batch.sliceRowEnds, (rowEnd, slice) => {
+    const rowStart = batch.sliceRowStart(slice);
+    return {
+      labels: batch.labelsOf(slice),
+      rowCount: rowEnd - rowStart,
+      lineBytes: endBefore(batch.lineEnds, rowEnd) - endBefore(batch.lineEnds, rowStart),
+      ...timeBounds(batch.timestamps, rowStart, rowEnd),
+    };
+  });
+  const { tenant, rowCount, setCount, lineBytes, minTime, maxTime } = batch;
+  const bodyBytes = batch.buffer.byteLength;
+  return { tenant, rowCount, setCount, lineBytes, bodyBytes, minTime, maxTime, slices };
+}
+
+type BatchCounts = Omit<BatchMessage, "minTime" | "maxTime" | "buffer" | "tenant">;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Views over a body. The fields are what the header comment lists. */
+class SharedBatch implements Batch {
+  readonly tenant: string;
+  readonly sliceCount: number;
+  readonly rowCount: number;
+  readonly setCount: number;
+  readonly labelBytes: number;
+  readonly metaBytes: number;
+  readonly lineBytes: number;
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+  readonly buffer: SharedArrayBuffer;
+  readonly timestamps: BigInt64Array;
+  readonly lineEnds: Uint32Array;
+  readonly metaIds: Uint32Array;
+  readonly sliceRowEnds: Uint32Array;
+  readonly sliceLabelEnds: Uint32Array;
+  readonly setEnds: Uint32Array;
+  readonly labels: Uint8Array;
+  readonly meta: Uint8Array;
+  readonly lines: Uint8Array;
+
+  constructor(message: BatchMessage) {
+    this.tenant = message.tenant;
+    this.sliceCount = message.sliceCount;
+    this.rowCount = message.rowCount;
+    this.setCount = message.setCount;
+    this.labelBytes = message.labelBytes;
+    this.metaBytes = message.metaBytes;
+    this.lineBytes = message.lineBytes;
+    this.minTime = message.minTime;
+    this.maxTime = message.maxTime;
+    this.buffer = message.buffer;
+    const at = bodyLayout(message);
+    const { buffer, rowCount, sliceCount } = message;
+    this.timestamps = new BigInt64Array(buffer, 0, rowCount);
+    this.lineEnds = new Uint32Array(buffer, at.lineEnds, rowCount);
+    this.metaIds = new Uint32Array(buffer, at.metaIds, rowCount);
+    this.sliceRowEnds = new Uint32Array(buffer, at.sliceRowEnds, sliceCount);
+    this.sliceLabelEnds = new Uint32Array(buffer, at.sliceLabelEnds, sliceCount);
+    this.setEnds = new Uint32Array(buffer, at.setEnds, message.setCount);
+    this.labels = new Uint8Array(buffer, at.labels, message.labelBytes);
+    this.meta = new Uint8Array(buffer, at.meta, message.metaBytes);
+    this.lines = new Uint8Array(buffer, at.lines, message.lineBytes);
+  }
+
+  labelsOf(slice: number): string {
+    const start = endBefore(this.sliceLabelEnds, slice);
+    return decoder.decode(this.labels.subarray(start, this.sliceLabelEnds[slice]));
+  }
+
+  sliceRowStart(slice: number): number {
+    return endBefore(this.sliceRowEnds, slice);
+  }
+}
+
+/** Byte offsets of the body's sections; `end` is the body's length. */
+function bodyLayout(counts: BatchCounts) {
+  const lineEnds = 8 * counts.rowCount;
+  const metaIds = align8(lineEnds + 4 * counts.rowCount);
+  const sliceRowEnds = align8(metaIds + 4 * counts.rowCount);
+  const sliceLabelEnds = align8(sliceRowEnds + 4 * counts.sliceCount);
+  const setEnds = align8(sliceLabelEnds + 4 * counts.sliceCount);
+  const labels = align8(setEnds + 4 * counts.setCount);
+  const meta = align8(labels + counts.labelBytes);
+  const lines = align8(meta + counts.metaBytes);
+  const end = lines + counts.lineBytes;
+  return { lineEnds, metaIds, sliceRowEnds, sliceLabelEnds, setEnds, labels, meta, lines, end };
+}
+
+function align8(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+/** The end of the item before `index`, which is where that item starts. */
+function endBefore(ends: Uint32Array, index: number): number {
+  return index === 0 ? 0 : ends[index - 1]!;
+}
+
+function emptyBatch(counts: BatchCounts & { readonly tenant: string }): SharedBatch {
+  const { end } = bodyLayout(counts);
+  if (end > batchBodyBytesMax) {
+    throw new RangeError(`Batch of ${end} bytes: at most ${batchBodyBytesMax} are possible`);
+  }
+  const buffer = new SharedArrayBuffer(end);
+  return new SharedBatch({ ...counts, minTime: 0n, maxTime: 0n, buffer });
+}
+
+/** The same body with the header's time bounds filled in. */
+function withBounds(batch: SharedBatch): Batch {
+  const bounds = timeBounds(batch.timestamps, 0, batch.rowCount);
+  return new SharedBatch({ ...batchMessage(batch), ...bounds });
+}
+
+/** Numbers the sets that the slices use, from 1 in order of first use; newIds[k] is 0 for a set that none uses. */
+function selectSets(slices: ReadonlyArray<RowSlice>, rows: RowColumns) {
+  const newIds = new Uint32Array(rows.setEnds.length + 1);
+  let setCount = 0;
+  let metaBytes = 0;
+  if (rows.setEnds.length === 0) return { newIds, setCount, metaBytes };
+  for (const { rowStart, rowEnd } of slices) {
+    for (let row = rowStart; row < rowEnd; row++) {
+      const id = rows.metaIds[row]!;
+      if (id === 0 || newIds[id] !== 0) continue;
+      newIds[id] = ++setCount;
+      metaBytes += rows.setEnds[id - 1]! - endBefore(rows.setEnds, id - 1);
+    }
+  }
+  return { newIds, setCount, metaBytes };
+}
+
+/** Copies the numbered sets to their new places. */
+function copySets(newIds: Uint32Array, rows: RowColumns, target: Batch): void {
+  // Sets are numbered by first use, not by place in `rows`, so their lengths must be known before their ends are.
+  const lengths = target.setEnds;
+  for (let id = 1; id < newIds.length; id++) {
+    if (newIds[id] === 0) continue;
+    lengths[newIds[id]! - 1] = rows.setEnds[id - 1]! - endBefore(rows.setEnds, id - 1);
+  }
+  let end = 0;
+  for (let set = 0; set < lengths.length; set++) target.setEnds[set] = end += lengths[set]!;
+  for (let id = 1; id < newIds.length; id++) {
+    if (newIds[id] === 0) continue;
+    const bytes = rows.meta.subarray(endBefore(rows.setEnds, id - 1), rows.setEnds[id - 1]);
+    target.meta.set(bytes, endBefore(target.setEnds, newIds[id]! - 1));
+  }
+}
+
+/** Copies timestamps and lines of a run of rows to `target`, whose rows before `row` are complete. */
+function copyRows(
+  source: RowColumns,
+  rowStart: number,
+  rowEnd: number,
+  target: Batch,
+  row: number,
+): void {
+  const lineStart = endBefore(source.lineEnds, rowStart);
+  const targetStart = endBefore(target.lineEnds, row);
+  target.timestamps.set(source.timestamps.subarray(rowStart, rowEnd), row);
+  target.lines.set(
+    source.lines.subarray(lineStart, endBefore(source.lineEnds, rowEnd)),
+    targetStart,
+  );
+  copyShifted(
+    source.lineEnds.subarray(rowStart, rowEnd),
+    target.lineEnds,
+    row,
+    targetStart - lineStart,
+  );
+}
+
+function copyShifted(source: Uint32Array, target: Uint32Array, at: number, shift: number): void {
+  for (let index = 0; index < source.length; index++) target[at + index] = source[index]! + shift;
+}
+
+function copyIds(
+  source: Uint32Array,
+  rowStart: number,
+  rowEnd: number,
+  target: Uint32Array,
+  at: number,
+  newIds: Uint32Array,
+): void {
+  if (newIds.length === 1) return;
+  for (let row = rowStart; row < rowEnd; row++) target[at + row - rowStart] = newIds[source[row]!]!;
+}
+
+function copyIdsShifted(source: Uint32Array, target: Uint32Array, at: number, shift: number): void {
+  for (let row = 0; row < source.length; row++) {
+    const id = source[row]!;
+    target[at + row] = id === 0 ? 0 : id + shift;
+  }
+}
