@@ -1,0 +1,95 @@
+/** Compiles regular expressions; the only file that knows re2js. Matching is RE2's: linear in the text, whatever the pattern.
+ *  Time per byte still grows with the program, and the DFA's cache with its states, so both are bounded here. Invariant: a
+ *  pattern that compiles can hold up a worker for no longer than its limits allow. */
+import { RE2JS, RE2JSException } from "re2js";
+import { parseRegex, programSize } from "./regexSyntax.ts";
+
+/** Longest pattern, in UTF-8 bytes. Alternatives of plain text in a label matcher need no program and may be longer. */
+export const patternBytesMax = 16 * 1024;
+/** Most instructions of a compiled program; a counted repetition is unrolled, so `\w{500}` takes about 1000. */
+export const programSizeMax = 8192;
+
+/** A pattern that is malformed or too costly; `reason` says which and what to do. */
+export class RegexInvalid extends Error {
+  readonly _tag = "RegexInvalid";
+  readonly pattern: string;
+  readonly reason: string;
+
+  constructor(pattern: string, reason: string) {
+    super(`invalid regular expression ${quote(pattern)}: ${reason}`);
+    this.name = "RegexInvalid";
+    this.pattern = pattern;
+    this.reason = reason;
+  }
+}
+
+/** A compiled regular expression of label values: anchored at both ends, `.` matches newline. */
+export interface ValueRegex {
+  matches(value: string): boolean;
+}
+
+/** A compiled regular expression of lines: unanchored, `.` stops at newline, invalid UTF-8 reads as U+FFFD. */
+export interface LineRegex {
+  /** Whether `bytes[start..end)` has a match. Only those bytes are looked at: `^` holds at start, `$` at end. */
+  matches(bytes: Uint8Array, start: number, end: number): boolean;
+}
+
+/** Throws RegexInvalid. */
+export function compileValueRegex(pattern: string): ValueRegex {
+  const regex = compile(pattern, RE2JS.DOTALL);
+  return { matches: (value) => regex.testExact(value) };
+}
+
+/** Throws RegexInvalid. */
+export function compileLineRegex(pattern: string): LineRegex {
+  const regex = compile(pattern, 0);
+  return { matches: (bytes, start, end) => regex.test(bytes.subarray(start, end)) };
+}
+
+/** The names of the capture groups in order, "" for the unnamed ones. Throws RegexInvalid. */
+export function captureNames(pattern: string): ReadonlyArray<string> {
+  const regex = compile(pattern, 0);
+  const names = new Array<string>(regex.groupCount()).fill("");
+  for (const [name, index] of Object.entries(regex.namedGroups())) names[index - 1] = name;
+  return names;
+}
+
+function compile(pattern: string, flags: number): RE2JS {
+  const bytes = new TextEncoder().encode(pattern).length;
+  if (bytes > patternBytesMax) {
+    throw new RegexInvalid(
+      pattern,
+      `it has ${bytes} bytes and the limit is ${patternBytesMax}; split it over several filters`,
+    );
+  }
+  const tree = parseRegex(pattern);
+  // Asked before compiling, since compiling is what a huge program makes slow.
+  if (tree !== null) checkSize(pattern, programSize(tree) / 2);
+  try {
+    const regex = RE2JS.compile(pattern, flags);
+    checkSize(pattern, regex.programSize());
+    return regex;
+  } catch (error) {
+    if (error instanceof RE2JSException) throw new RegexInvalid(pattern, reasonOf(error));
+    throw error;
+  }
+}
+
+function checkSize(pattern: string, size: number): void {
+  if (size <= programSizeMax) return;
+  throw new RegexInvalid(
+    pattern,
+    `its program would have ${Math.ceil(size)} instructions and the limit is ${programSizeMax}; ` +
+      "make counted repetitions such as {1,1000} smaller or open, as in + and *",
+  );
+}
+
+function reasonOf(error: RE2JSException): string {
+  const text = error.message.replace(/^error parsing regexp: /, "");
+  const unsupported = /invalid or unsupported Perl syntax/.test(text);
+  return unsupported ? `${text}; RE2 has no lookaround and no backreferences` : text;
+}
+
+function quote(pattern: string): string {
+  return JSON.stringify(pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern);
+}
