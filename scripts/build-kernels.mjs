@@ -17,6 +17,8 @@ const compilerOptions = [
   "--noAssert",
   "--enable",
   "simd",
+  "--enable",
+  "relaxed-simd",
   "--initialMemory",
   "8",
   "--maximumMemory",
