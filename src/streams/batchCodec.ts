@@ -9,7 +9,7 @@ import {
   batchBodyBytesMax,
   batchFromMessage,
   timeBounds,
-} from "./batch.ts";
+} from "./batchBody.ts";
 import { checkEnds, FormatError } from "./formatError.ts";
 import { findBadSet } from "./metadata.ts";
 
