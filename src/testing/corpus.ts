@@ -43,6 +43,9 @@ export interface CorpusFacts {
   /** Lines that contain each of these strings. */
   readonly containing: Readonly<Record<string, number>>;
   readonly linesByApp: Readonly<Record<string, number>>;
+  readonly lineBytesByApp: Readonly<Record<string, number>>;
+  /** "<app> <string>": lines of one application that contain the string. */
+  readonly containingInApp: Readonly<Record<string, number>>;
 }
 
 /** The applications, their share of events in thousandths and how they write. */
@@ -146,6 +149,8 @@ class CorpusRun {
   readonly #streams: ReadonlyArray<ReadonlyArray<StreamWriter>>;
   readonly #clocksMs: number[];
   readonly #containing = new Map<string, number>(countedStrings.map((text) => [text, 0]));
+  readonly #containingInApp = new Map<string, number>();
+  readonly #lineBytesByApp = new Map<string, number>();
   readonly #linesByApp = new Map<string, number>(corpusApps.map(({ app }) => [app, 0]));
   #needlePlaced = false;
   #pushCount = 0;
@@ -195,11 +200,13 @@ class CorpusRun {
       this.#placeNeedle(lines, format);
       for (let i = 0; i < lines.length; i++) {
         const line = lines[i] as string;
-        this.#count(line);
-        pushBytes += stream.add(timeMs + i / 1000, line);
+        this.#count(app, line);
+        const lineBytes = stream.add(timeMs + i / 1000, line);
+        pushBytes += lineBytes;
+        increase(this.#lineBytesByApp, app, lineBytes);
       }
       pushLines += lines.length;
-      this.#linesByApp.set(app, (this.#linesByApp.get(app) ?? 0) + lines.length);
+      increase(this.#linesByApp, app, lines.length);
       this.#endMs = Math.max(this.#endMs, timeMs);
     }
     this.lineBytes += pushBytes;
@@ -221,6 +228,8 @@ class CorpusRun {
       needle: this.#needle,
       containing: Object.fromEntries(this.#containing),
       linesByApp: Object.fromEntries(this.#linesByApp),
+      lineBytesByApp: Object.fromEntries(this.#lineBytesByApp),
+      containingInApp: Object.fromEntries(this.#containingInApp),
     };
   }
 
@@ -236,11 +245,11 @@ class CorpusRun {
     this.#needlePlaced = lines[0].includes(this.#needle);
   }
 
-  #count(line: string): void {
+  #count(app: string, line: string): void {
     for (const text of countedStrings) {
-      if (line.includes(text)) {
-        this.#containing.set(text, (this.#containing.get(text) as number) + 1);
-      }
+      if (!line.includes(text)) continue;
+      increase(this.#containing, text, 1);
+      increase(this.#containingInApp, `${app} ${text}`, 1);
     }
   }
 
@@ -305,4 +314,8 @@ class StreamWriter {
 function appIndexOf(roll: number): number {
   let upTo = 0;
   return corpusApps.findIndex(({ share }) => (upTo += share) > roll);
+}
+
+function increase(counts: Map<string, number>, key: string, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
 }
