@@ -45,6 +45,7 @@ export function nearestPath(path: string): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of candidates) {
+    if (path.startsWith(`${candidate}.`)) continue;
     const distance = Math.min(
       editDistance(path, candidate),
       editDistance(lastKey(path), lastKey(candidate)) + 1,

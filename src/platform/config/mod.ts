@@ -1,6 +1,7 @@
 /** The configuration's front door: the settings, a tenant's limits, and how to load them. */
 export { type Limits, limitsFor } from "./limits.ts";
 export { defaultSettings, type LoadedSettings, loadSettings, settingsWith } from "./load.ts";
+export { parseSettingFlags } from "./flags.ts";
 export { printSettings } from "./print.ts";
 export type { Settings } from "./settings.ts";
 export { SettingsInvalid } from "./settingsTree.ts";

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/** Starts src/main.ts on the right runtime: Deno with the permissions its work needs (or Node, TAILRACE_RUNTIME=node),
+ *  both from node_modules. Owns the sandbox and the passing on of signals and the exit code; main.ts owns the commands.
+ *  Runs on Node 20, from any directory. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const commandLine = process.argv.slice(2);
+const command = commandLine.find((argument) => !argument.startsWith("-"));
+const runtime = process.env.TAILRACE_RUNTIME || "deno";
+
+/** Commands that work on the data directory of the configuration. */
+const usesData = new Set(["serve", "rebuild-index"]);
+
+if (runtime !== "deno" && runtime !== "node") {
+  fail(`TAILRACE_RUNTIME is "${runtime}": must be deno or node`);
+}
+const program = join(root, "node_modules", ".bin", runtime);
+if (!existsSync(program) || !existsSync(join(root, "build", "kernels.wasm"))) {
+  const { prepare } = await import("../scripts/prepare.mjs");
+  await prepare().catch((error) => fail(error.message));
+}
+const options = runtime === "deno" ? denoOptions() : ["--disable-warning=ExperimentalWarning"];
+const child = spawn(program, [...options, join(root, "src", "main.ts"), ...commandLine], {
+  stdio: "inherit",
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  // A terminal sends SIGINT to the whole foreground group, so the child has it already.
+  process.on(signal, () => {
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+child.on("error", (error) => fail(`${program} does not start: ${error.message}`));
+child.on("exit", (code, signal) => {
+  process.exitCode = code ?? 128 + constants.signals[signal];
+});
+
+function denoOptions() {
+  const given = process.env.TAILRACE_DENO_FLAGS;
+  if (given) return ["run", ...given.split(/\s+/).filter((flag) => flag !== "")];
+  const options = [
+    "run",
+    "--no-prompt",
+    "--quiet",
+    `--config=${join(root, "deno.json")}`,
+    "--no-lock",
+  ];
+  // snappy is native code; its loader looks at the C library, and libraries ask for the processors.
+  options.push("--allow-ffi", "--allow-env", "--allow-sys");
+  if (!usesData.has(command)) return [...options, "--allow-read", "--allow-net"];
+  const { listen, dataDirectory, configFile } = serverPlan();
+  const reads = [
+    ...["src", "node_modules", "build", "ui/dist", "package.json"].map((path) => join(root, path)),
+    dataDirectory,
+    ...(configFile === undefined ? [] : [configFile]),
+  ];
+  return [
+    ...options,
+    `--allow-read=${reads.map(escapeComma).join(",")}`,
+    `--allow-write=${escapeComma(dataDirectory)}`,
+    ...(command === "serve" ? [`--allow-net=${listen}`] : []),
+  ];
+}
+
+/** Where the server will listen and what it will touch, by the same code that the server loads its settings with. */
+function serverPlan() {
+  const result = spawnSync(
+    join(root, "node_modules", ".bin", "node"),
+    [
+      "--disable-warning=ExperimentalWarning",
+      join(root, "src", "platform", "config", "launchPlan.ts"),
+      ...commandLine,
+    ],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
+  );
+  if (result.status !== 0) process.exit(result.status ?? 1);
+  return JSON.parse(result.stdout);
+}
+
+/** Deno separates paths with commas and takes a doubled one as part of a path. */
+function escapeComma(path) {
+  return path.replaceAll(",", ",,");
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
