@@ -1,0 +1,15 @@
+/** Format, lint and types as tests, so that npm test is the whole gate. scripts/check.mjs owns what is checked and how. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+
+const script = fileURLToPath(new URL("../scripts/check.mjs", import.meta.url));
+
+for (const name of ["format", "lint", "types", "page"]) {
+  t.test(name, (t) => {
+    execFile(process.execPath, [script, name], (error, stdout, stderr) => {
+      t.ok(error === null, stdout.split("\n", 1)[0], { output: stdout + stderr });
+      t.end();
+    });
+  });
+}
