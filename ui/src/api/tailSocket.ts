@@ -1,0 +1,52 @@
+// One WebSocket to Loki's tail endpoint. Owns frames and reasons for closing; state/liveSession.ts owns reconnecting,
+// catching up and what is shown. Invariant: after close() no callback is called.
+import { compareNanoseconds } from "../model/nanoseconds.ts";
+import type { Entry, Labels } from "../model/row.ts";
+import { endpoint, readStreams, type WireStream } from "./loki.ts";
+
+/** Lines the server left out because this client was slow. */
+export interface DroppedEntry {
+  readonly labels: Labels;
+  readonly timestamp: string;
+}
+
+export interface TailHandlers {
+  readonly onOpen: () => void;
+  /** Entries of one frame, oldest first. */
+  readonly onEntries: (entries: Entry[], dropped: readonly DroppedEntry[]) => void;
+  /** `code` and `reason` as the socket gave them; 1006 with no reason is also what a refused upgrade looks like. */
+  readonly onClose: (code: number, reason: string) => void;
+}
+
+/** Opens a tail from `start` (nanoseconds); gives the function that closes it. */
+export function openTail(
+  query: string,
+  start: bigint,
+  limit: number,
+  handlers: TailHandlers,
+): () => void {
+  const url = endpoint("tail");
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = new URLSearchParams({ query, start: start.toString(), limit: String(limit) })
+    .toString();
+  const socket = new WebSocket(url);
+  const abandon = new AbortController();
+  const { signal } = abandon;
+  socket.addEventListener("open", handlers.onOpen, { signal });
+  socket.addEventListener("close", (event) => handlers.onClose(event.code, event.reason), {
+    signal,
+  });
+  socket.addEventListener("message", (event) => {
+    const frame = JSON.parse(String(event.data)) as {
+      streams?: WireStream[] | null;
+      dropped_entries?: DroppedEntry[] | null;
+    };
+    const entries = readStreams(frame.streams ?? []);
+    entries.sort((a, b) => compareNanoseconds(a.nanoseconds, b.nanoseconds));
+    handlers.onEntries(entries, frame.dropped_entries ?? []);
+  }, { signal });
+  return () => {
+    abandon.abort();
+    socket.close();
+  };
+}

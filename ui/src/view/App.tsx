@@ -1,0 +1,43 @@
+// The page's layout: bars above, labels at the left, rows in the middle, an entry's details at the right.
+import { address } from "../state/address.ts";
+import { failure, loading, opened, rows, series, shown, version } from "../state/explore.ts";
+import { note, sidebarOpen } from "../state/screen.ts";
+import { EmptyAnswer, FailedFirst, Skeleton, StartScreen } from "./EmptyStates.tsx";
+import { EntryDrawer } from "./EntryDrawer.tsx";
+import { HelpDialog } from "./HelpDialog.tsx";
+import { LabelSidebar } from "./LabelSidebar.tsx";
+import { LogList } from "./LogList.tsx";
+import { QueryBar } from "./QueryBar.tsx";
+import { SeriesTable } from "./SeriesTable.tsx";
+import { StatusStrip } from "./StatusStrip.tsx";
+import { TopBar } from "./TopBar.tsx";
+
+export function App() {
+  const entry = opened.value;
+  return (
+    <div class={`page ${sidebarOpen.value ? "with-sidebar" : ""} ${entry ? "with-drawer" : ""}`}>
+      <TopBar />
+      <QueryBar />
+      {sidebarOpen.value && <LabelSidebar />}
+      <main class="results" aria-label="Results" aria-busy={loading.value}>
+        <StatusStrip />
+        <Results />
+      </main>
+      {entry !== undefined && <EntryDrawer key={entry} entry={entry} />}
+      <HelpDialog />
+      <div class={`note ${note.value === "" ? "" : "visible"}`} role="status">{note.value}</div>
+    </div>
+  );
+}
+
+function Results() {
+  version.value;
+  const { query, live } = address.value;
+  if (query.trim() === "") return <StartScreen />;
+  if (shown.value === undefined) {
+    return failure.value === undefined ? <Skeleton /> : <FailedFirst />;
+  }
+  if (series.value !== undefined) return <SeriesTable series={series.value} />;
+  if (rows.value.size === 0 && !live) return <EmptyAnswer />;
+  return <LogList />;
+}

@@ -1,0 +1,184 @@
+// The rows, of which only those in view are in the document. One-line rows have one height and cost arithmetic; wrapped rows
+// are estimated, then measured. Invariant: what stands at the top of the view does not move when heights become known, and
+// in live mode the end stays in view until the person scrolls up.
+import { useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { rowCharactersMax } from "../model/row.ts";
+import type { RowBuffer } from "../model/rowBuffer.ts";
+import { RowHeights } from "../model/rowHeights.ts";
+import { address } from "../state/address.ts";
+import { live, loading, loadOlder, older, rows, selected, version } from "../state/explore.ts";
+import { ListEnd } from "./ListEnd.tsx";
+import { LogRow } from "./LogRow.tsx";
+
+/** Pixels; fingers need more than mice. The style sheet knows the same two figures. */
+export const rowPixels = matchMedia("(pointer: coarse)").matches ? 28 : 20;
+const overscanRows = 10;
+const characterPixels = 7.3;
+const columnsBeforeTextPixels = 300;
+
+/** Where rows stand: the same questions for one-line and wrapped rows. */
+interface Placement {
+  readonly total: number;
+  readonly top: (sequence: number) => number;
+  readonly at: (pixel: number) => number;
+}
+
+export function LogList() {
+  const scroller = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLDivElement>(null);
+  const view = useSignal({ top: 0, height: 800, width: 1000 });
+  const measured = useSignal(0);
+  const lastTop = useRef(0);
+  version.value;
+  measured.value;
+  const { wrap } = address.value;
+  const buffer = rows.value;
+  const session = live.value;
+  const following = session !== undefined && !session.paused.value;
+  const heights = useHeights(buffer, wrap ? view.value.width : 0);
+  const place = placement(buffer, heights);
+  const furthest = Math.max(0, place.total - view.value.height);
+  const top = following ? furthest : Math.min(view.value.top, furthest);
+  const first = Math.max(buffer.first, place.at(top) - overscanRows);
+  const end = Math.min(buffer.end, place.at(top + view.value.height) + 1 + overscanRows);
+
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const changed = heights !== undefined &&
+      measure(element, canvas.current, heights, place, following);
+    if (following) element.scrollTop = element.scrollHeight;
+    lastTop.current = element.scrollTop;
+    if (changed) measured.value++;
+    if (end > buffer.end - 100 && older.peek() === "more") void loadOlder();
+  });
+  useEffect(() => watchSize(scroller.current, view), []);
+  useEffect(() => {
+    const element = scroller.current;
+    if (element !== null && selected.value !== undefined) reveal(element, place, selected.value);
+  }, [selected.value]);
+  useEffect(() => {
+    if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
+  }, [buffer]);
+
+  const onScroll = () => {
+    const element = scroller.current;
+    if (element === null) return;
+    if (following && element.scrollTop < lastTop.current - rowPixels) session.pause();
+    lastTop.current = element.scrollTop;
+    view.value = { ...view.peek(), top: element.scrollTop };
+  };
+  const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+  return (
+    <div
+      class={`list ${wrap ? "wrap" : ""} ${loading.value ? "stale" : ""}`}
+      ref={scroller}
+      role="grid"
+      aria-label="Log lines"
+      aria-rowcount={buffer.size}
+      aria-activedescendant={selected.value === undefined ? undefined : `row-${selected.value}`}
+      tabIndex={0}
+      onScroll={onScroll}
+    >
+      <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
+        {sequences.map((sequence) => (
+          <LogRow
+            key={sequence}
+            sequence={sequence}
+            index={sequence - buffer.first + 1}
+            row={buffer.at(sequence)}
+            top={place.top(sequence)}
+            wrap={wrap}
+          />
+        ))}
+      </div>
+      <ListEnd />
+    </div>
+  );
+}
+
+/** Heights of wrapped rows, begun anew when the rows or the width are others; undefined for one-line rows (width 0). */
+function useHeights(buffer: RowBuffer, width: number): RowHeights | undefined {
+  const kept = useRef<{ heights: RowHeights; buffer: RowBuffer; width: number } | undefined>(
+    undefined,
+  );
+  if (width === 0) {
+    kept.current = undefined;
+    return undefined;
+  }
+  if (kept.current?.buffer !== buffer || kept.current.width !== width) {
+    kept.current = { heights: new RowHeights(), buffer, width };
+  }
+  const columns = Math.max(20, Math.floor((width - columnsBeforeTextPixels) / characterPixels));
+  kept.current.heights.follow(buffer, (sequence) => {
+    const row = buffer.at(sequence);
+    const characters = row?.kind === "entry" ? Math.min(row.line.length, rowCharactersMax) : 0;
+    return rowPixels * Math.max(1, Math.ceil(characters / columns));
+  });
+  return kept.current.heights;
+}
+
+function placement(buffer: RowBuffer, heights: RowHeights | undefined): Placement {
+  if (heights !== undefined) {
+    return {
+      total: heights.total,
+      top: (sequence) => heights.offsetOf(sequence),
+      at: (pixel) => heights.sequenceAt(pixel),
+    };
+  }
+  return {
+    total: buffer.size * rowPixels,
+    top: (sequence) => (sequence - buffer.first) * rowPixels,
+    at: (pixel) => buffer.first + Math.floor(pixel / rowPixels),
+  };
+}
+
+/** Notes the heights of the drawn rows; keeps the row at the top of the view where it is. */
+function measure(
+  scroller: HTMLElement,
+  canvas: HTMLElement | null,
+  heights: RowHeights,
+  place: Placement,
+  following: boolean,
+): boolean {
+  const anchor = place.at(scroller.scrollTop);
+  const inside = scroller.scrollTop - place.top(anchor);
+  let changed = false;
+  for (const child of canvas?.children ?? []) {
+    const element = child as HTMLElement;
+    const sequence = Number(element.dataset.sequence);
+    if (heights.set(sequence, element.offsetHeight)) changed = true;
+  }
+  if (changed && canvas !== null) {
+    canvas.style.height = `${heights.total}px`;
+    if (!following) scroller.scrollTop = heights.offsetOf(anchor) + inside;
+  }
+  return changed;
+}
+
+/** Scrolls just as far as brings a row into view. */
+function reveal(scroller: HTMLElement, place: Placement, sequence: number): void {
+  const top = place.top(sequence);
+  const bottom = place.top(sequence + 1);
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (bottom > scroller.scrollTop + scroller.clientHeight) {
+    scroller.scrollTop = bottom - scroller.clientHeight;
+  }
+}
+
+function watchSize(
+  scroller: HTMLElement | null,
+  view: { value: { top: number; height: number; width: number } },
+): (() => void) | undefined {
+  if (scroller === null) return undefined;
+  const observer = new ResizeObserver(() => {
+    view.value = {
+      top: scroller.scrollTop,
+      height: scroller.clientHeight,
+      width: scroller.clientWidth,
+    };
+  });
+  observer.observe(scroller);
+  return () => observer.disconnect();
+}

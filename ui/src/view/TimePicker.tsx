@@ -1,0 +1,128 @@
+// Chooses the time range: presets, or two moments written by hand; and the zone in which times are shown.
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { nowNanoseconds, type Zone } from "../model/nanoseconds.ts";
+import {
+  describeRange,
+  momentHint,
+  presets,
+  resolveRange,
+  type TimeRange,
+} from "../model/timeRange.ts";
+import { address, go } from "../state/address.ts";
+import { rangeOpen } from "../state/screen.ts";
+import { Icon } from "./icons.tsx";
+
+export function TimePicker() {
+  const { range, zone } = address.value;
+  const root = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const close = (event: Event) => {
+      if (!root.current?.contains(event.target as Node)) rangeOpen.value = false;
+    };
+    addEventListener("pointerdown", close);
+    return () => removeEventListener("pointerdown", close);
+  }, []);
+  return (
+    <div class="picker" ref={root}>
+      <button
+        type="button"
+        class="button"
+        aria-haspopup="dialog"
+        aria-expanded={rangeOpen.value}
+        title="Time range (t)"
+        onClick={() => rangeOpen.value = !rangeOpen.value}
+      >
+        <Icon name="clock" />
+        <span class="picker-text">{describeRange(range, nowNanoseconds(), zone)}</span>
+        {zone === "utc" && <span class="tag">UTC</span>}
+        <Icon name="down" />
+      </button>
+      {rangeOpen.value && <RangePanel />}
+    </div>
+  );
+}
+
+function choose(range: TimeRange) {
+  rangeOpen.value = false;
+  go({ range, entry: "" }, "push");
+}
+
+function RangePanel() {
+  const { range, zone } = address.value;
+  const from = useSignal(range.from);
+  const to = useSignal(range.to);
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  const resolved = resolveRange({ from: from.value, to: to.value }, nowNanoseconds(), zone);
+  const problem = typeof resolved === "string" ? resolved : "";
+  const apply = (event: Event) => {
+    event.preventDefault();
+    if (problem === "") choose({ from: from.value.trim(), to: to.value.trim() });
+  };
+  return (
+    <div class="panel range-panel" role="dialog" aria-label="Time range">
+      <form onSubmit={apply}>
+        <label>
+          From
+          <input
+            ref={first}
+            name="from"
+            value={from.value}
+            spellcheck={false}
+            autocomplete="off"
+            onInput={(event) => from.value = event.currentTarget.value}
+          />
+        </label>
+        <label>
+          To
+          <input
+            name="to"
+            value={to.value}
+            spellcheck={false}
+            autocomplete="off"
+            onInput={(event) => to.value = event.currentTarget.value}
+          />
+        </label>
+        <p class={problem === "" ? "hint" : "problem"} role={problem === "" ? undefined : "alert"}>
+          {problem === "" ? `For example: ${momentHint}` : problem}
+        </p>
+        <div class="row">
+          <ZoneChoice zone={zone} />
+          <button type="submit" class="button primary" disabled={problem !== ""}>Apply</button>
+        </div>
+      </form>
+      <ul class="presets">
+        {presets.map(([duration, words]) => (
+          <li key={duration}>
+            <button
+              type="button"
+              aria-current={range.to === "now" && range.from === `now-${duration}`}
+              onClick={() => choose({ from: `now-${duration}`, to: "now" })}
+            >
+              {words}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function ZoneChoice({ zone }: { zone: Zone }) {
+  const zones: readonly [Zone, string][] = [["local", "Local time"], ["utc", "UTC"]];
+  return (
+    <div class="segments" role="group" aria-label="Times are shown in">
+      {zones.map(([value, words]) => (
+        <button
+          key={value}
+          type="button"
+          aria-pressed={zone === value}
+          onClick={() => go({ zone: value }, "replace")}
+        >
+          {words}
+        </button>
+      ))}
+    </div>
+  );
+}

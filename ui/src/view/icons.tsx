@@ -1,0 +1,39 @@
+// The page's few drawings, as inline SVG so that they take the colour of their text.
+
+const paths = {
+  play: "M5 3.5v9l7-4.5z",
+  pause: "M5 3.5v9M11 3.5v9",
+  stop: "M4.5 4.5h7v7h-7z",
+  close: "M4 4l8 8M12 4l-8 8",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
+  clock: "M8 4.5V8l2.5 1.5M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0",
+  refresh: "M13 8a5 5 0 1 1-1.5-3.6M13 2v3h-3",
+  down: "M4 6l4 4 4-4",
+  right: "M6 4l4 4-4 4",
+  help: "M6 6a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1V9.500M8 12v.3",
+  theme: "M8 2v12M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0M8 5l4.500 -1M8 8h6M8 11l4.500 1",
+  labels: "M2.500 3h5l6 6-4.500 4.500-6.500-6zM5.500 6h.1",
+  link:
+    "M6.500 9.500l3-3M7 4.500l1.500-1.500a2.800 2.800 0 0 1 4 4L11 8.500M9 11.500L7.500 13a2.800 2.800 0 0 1-4-4L5 7.500",
+} as const;
+
+export type IconName = keyof typeof paths;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg class={`icon icon-${name}`} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
+}
+
+export function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+      <rect width="24" height="24" rx="6" />
+      <path d="M4 8c3-3 5 3 8 0s5-3 8 0M4 13c3-3 5 3 8 0s5-3 8 0M4 18c3-3 5 3 8 0" />
+    </svg>
+  );
+}

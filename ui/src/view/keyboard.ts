@@ -1,0 +1,104 @@
+// The page's keys, in one table that the help shows too. Invariant: no key acts while text is typed, except Escape, which
+// leaves the box; and none with Ctrl, Meta or Alt, which belong to the browser.
+import { address, go } from "../state/address.ts";
+import { follow, live, open, opened, rows, selected, submit } from "../state/explore.ts";
+import { helpOpen, nextTheme, rangeOpen, sidebarOpen } from "../state/screen.ts";
+
+interface Binding {
+  /** `KeyboardEvent.key`; a space is "Space". */
+  readonly keys: readonly string[];
+  readonly words: string;
+  readonly run: () => void;
+}
+
+export const bindings: readonly Binding[] = [
+  { keys: ["/"], words: "write in the query", run: () => queryBox()?.focus() },
+  { keys: ["j", "ArrowDown"], words: "next line", run: () => move(1) },
+  { keys: ["k", "ArrowUp"], words: "previous line", run: () => move(-1) },
+  { keys: ["g", "Home"], words: "first line", run: () => select(rows.peek().first) },
+  { keys: ["G", "End"], words: "last line; in live mode, follow again", run: toEnd },
+  { keys: ["Enter"], words: "open the line's details", run: openSelected },
+  { keys: ["Space"], words: "live: pause, go on", run: togglePause },
+  { keys: ["l"], words: "live mode on, off", run: toggleLive },
+  { keys: ["r"], words: "run the query again", run: () => follow(true) },
+  {
+    keys: ["w"],
+    words: "wrap long lines",
+    run: () => go({ wrap: !address.peek().wrap }, "replace"),
+  },
+  { keys: ["t"], words: "time range", run: () => rangeOpen.value = true },
+  { keys: ["b"], words: "labels at the side", run: () => sidebarOpen.value = !sidebarOpen.peek() },
+  { keys: ["d"], words: "theme", run: nextTheme },
+  { keys: ["?"], words: "this help", run: () => helpOpen.value = true },
+  { keys: ["Escape"], words: "close, leave", run: escape },
+];
+
+export function listenToKeys(): void {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (helpOpen.peek()) return;
+    const target = event.target as HTMLElement;
+    const typing = target.matches("input:not([type=checkbox]), textarea, select");
+    if (typing && event.key !== "Escape") return;
+    // A focused button keeps its own keys.
+    if (
+      target.matches("button, a, summary, input") && (event.key === "Enter" || event.key === " ")
+    ) return;
+    const key = event.key === " " ? "Space" : event.key;
+    const binding = bindings.find((candidate) => candidate.keys.includes(key));
+    if (binding === undefined) return;
+    event.preventDefault();
+    if (typing) target.blur();
+    binding.run();
+  });
+}
+
+export function queryBox(): HTMLTextAreaElement | null {
+  return document.querySelector<HTMLTextAreaElement>("#query");
+}
+
+export function togglePause(): void {
+  const session = live.peek();
+  if (session === undefined) return;
+  if (session.paused.peek()) session.resume();
+  else session.pause();
+}
+
+export function toggleLive(): void {
+  if (address.peek().query.trim() === "") return submit(queryBox()?.value ?? "");
+  go({ live: !address.peek().live }, "push");
+}
+
+function toEnd(): void {
+  const session = live.peek();
+  if (session?.paused.peek()) {
+    selected.value = undefined;
+    session.resume();
+  } else select(rows.peek().end - 1);
+}
+
+function move(step: number): void {
+  const buffer = rows.peek();
+  const present = selected.peek();
+  select(present === undefined ? (live.peek() ? buffer.end - 1 : buffer.first) : present + step);
+}
+
+function select(sequence: number): void {
+  const buffer = rows.peek();
+  if (buffer.size === 0) return;
+  live.peek()?.pause();
+  selected.value = Math.max(buffer.first, Math.min(buffer.end - 1, sequence));
+  const row = buffer.at(selected.peek() ?? 0);
+  if (opened.peek() !== undefined && row?.kind === "entry") open(row);
+}
+
+function openSelected(): void {
+  const row = rows.peek().at(selected.peek() ?? -1);
+  if (row?.kind === "entry") open(row);
+}
+
+function escape(): void {
+  if (rangeOpen.peek()) rangeOpen.value = false;
+  else if (opened.peek() !== undefined) open(undefined);
+  else selected.value = undefined;
+}
