@@ -30,23 +30,54 @@ export function ipInRange(text: string, range: IpRange): boolean {
   return address !== null && address >= range.first && address <= range.last;
 }
 
-/** Whether some address in the text lies in the range. An address is a longest run of address characters. */
-export function textHasIp(text: string, range: IpRange): boolean {
-  const form = isIpv4(range.first) ? ipv4Run : ipv6Run;
-  for (const match of text.matchAll(form)) {
-    // A run may end with punctuation: "10.0.0.1." or "from ::1:".
-    const run = match[0].replace(
-      /^[.:]*(?=[0-9a-f]|::)/i,
-      (lead) => lead.endsWith("::") ? "::" : "",
-    );
-    if (ipInRange(run, range)) return true;
-    if (ipInRange(run.replace(/[.:]+$/, ""), range)) return true;
+/** Whether some address in `bytes[start..end)` lies in the range. An address is a longest run of address characters, so that
+ *  1.2.3.4 is not found in 11.2.3.45; a run may end with punctuation. */
+export function bytesHaveIp(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  range: IpRange,
+): boolean {
+  const characters = isIpv4(range.first) ? ipv4Characters : ipv6Characters;
+  for (let at = start; at < end; at++) {
+    if (characters[bytes[at]!] === 0) continue;
+    const runStart = at;
+    while (at < end && characters[bytes[at]!] === 1) at++;
+    const length = at - runStart;
+    if (length < 2 || length > runLengthMax) continue;
+    let run = "";
+    for (let i = runStart; i < at; i++) run += String.fromCharCode(bytes[i]!);
+    if (ipInRange(run, range) || ipInRange(run.replace(/^\.+|[.:]+$/g, ""), range)) return true;
   }
   return false;
 }
 
-const ipv4Run = /[0-9.]{7,}/g;
-const ipv6Run = /[0-9A-Fa-f:.]{2,}/g;
+/** Text that every line with an address in the range contains, "" if there is none: only IPv4 is always written one way. */
+export function ipTextPrefix(range: IpRange): string {
+  if (!isIpv4(range.first)) return "";
+  const first = ipv4Octets(range.first);
+  const last = ipv4Octets(range.last);
+  let same = 0;
+  while (same < 4 && first[same] === last[same]) same++;
+  if (same === 4) return first.join(".");
+  return first.slice(0, same).map((octet) => `${octet}.`).join("");
+}
+
+/** Longer runs are no addresses; the bound keeps a line of a megabyte of digits cheap. */
+const runLengthMax = 64;
+const ipv4Characters = characterTable("0123456789.");
+const ipv6Characters = characterTable("0123456789abcdefABCDEF:.");
+
+function characterTable(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const character of characters) table[character.charCodeAt(0)] = 1;
+  return table;
+}
+
+function ipv4Octets(address: bigint): ReadonlyArray<number> {
+  return [24n, 16n, 8n, 0n].map((shift) => Number(address >> shift & 0xffn));
+}
+
 const ipv4Mapped = 0xffffn << 32n;
 
 function isIpv4(address: bigint): boolean {

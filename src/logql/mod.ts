@@ -1,13 +1,13 @@
-/** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's filters. */
+/** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's filters. Scan threads import
+ *  lineFilter.ts directly and so load no parser. */
 export type * from "./ast.ts";
 export { isLogQuery } from "./ast.ts";
 export { ParseError } from "./error.ts";
 export {
-  parse,
-  parseLogQuery,
-  parseMatchers,
-  parseMetricQuery,
-  queryBytesMax,
-  selectorMatchers,
-} from "./parser.ts";
+  compileLineFilters,
+  describeLineFilter,
+  type LineFilterDescription,
+} from "./lineFilter.ts";
+export { parse, parseLogQuery, parseMatchers, parseMetricQuery, queryBytesMax } from "./parser.ts";
+export { compilePipeline, type PipelinePlan, selectorMatchers } from "./pipelinePlan.ts";
 export { prettyPrint, print } from "./printer.ts";

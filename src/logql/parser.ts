@@ -1,10 +1,11 @@
 /** The front door of the parser: whole queries and bare selectors, with the limit on their size. The grammar is in the
  *  *Parser.ts files beside it. Invariant: what comes back is a tree that can be executed, or an error with a position. */
 import { Result } from "effect";
-import { makeMatcher, type Matcher } from "../streams/matcher.ts";
-import type { Expr, LogQuery, MetricExpr, Selector } from "./ast.ts";
+import type { Matcher } from "../streams/matcher.ts";
+import type { Expr, LogQuery, MetricExpr } from "./ast.ts";
 import { ParseError } from "./error.ts";
 import { parseExpression } from "./metricParser.ts";
+import { selectorMatchers } from "./pipelinePlan.ts";
 import { parseSelector } from "./selectorParser.ts";
 import { TokenStream } from "./tokenStream.ts";
 
@@ -59,11 +60,6 @@ export function parseMatchers(text: string): Result.Result<ReadonlyArray<Matcher
     }
     return selectorMatchers(selector);
   });
-}
-
-/** The matchers of a parsed selector. */
-export function selectorMatchers(selector: Selector): ReadonlyArray<Matcher> {
-  return selector.matchers.map(({ name, op, value }) => makeMatcher(name, op, value));
 }
 
 function attempt<A>(
