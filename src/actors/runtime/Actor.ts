@@ -92,7 +92,8 @@ export interface ActorRef<in Message> {
   ask<A, E = never>(
     make: (reply: Reply<A, E>) => Message,
   ): Effect.Effect<A, E | ActorStopped>;
-  /** Closes the mailbox, handles what is in it, drains the children, runs the stop hook. After `drainMs` milliseconds
+  /** Closes the mailbox, handles what is in it, drains the children, runs the stop hook; an actor that has not begun to
+   *  start and has no messages ends without starting. After `drainMs` milliseconds
    *  (default: the system's) kills. Answers how the actor ended. Idempotent. Does not wait when called by the actor itself. */
   stop(options?: { readonly drainMs?: number }): Effect.Effect<Ending>;
   /** Interrupts the actor and its children, drops their mailboxes, releases their scopes; waits until that is done. */

@@ -317,7 +317,9 @@ export class Cell<M, R> extends Address<M>
       if (!this.predecessor.isEnded()) return;
       this.predecessor = undefined;
     }
-    if (this.closed && this.mailbox.depth === 0) return this.end("Stopped");
+    // After a failure it starts even so: the stop hook of the new life must see to what the old one left.
+    const untouched = this.restartCount === 0 && this.mailbox.depth === 0;
+    if (this.closed && untouched) return this.end("Stopped");
     this.state = "Starting";
     let handler: ReturnType<Behaviour<M, R>["start"]>;
     try {
