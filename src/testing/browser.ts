@@ -5,10 +5,12 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 
-/** The path of a Chromium or Chrome: $CHROMIUM, then PATH, then Playwright's own cache; undefined when there is none. */
+/** The path of a Chromium or Chrome: $CHROMIUM_PATH, then PATH, then Playwright's own cache; undefined when there is none. */
 export function findChromium(): string | undefined {
-  const stated = process.env.CHROMIUM;
-  if (stated !== undefined && stated !== "") return stated;
+  const { CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH } = process.env;
+  for (const path of [CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH]) {
+    if (path !== undefined && existsSync(path)) return path;
+  }
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     for (const name of names) if (existsSync(join(folder, name))) return join(folder, name);
@@ -28,8 +30,8 @@ export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) {
     throw new Error(
-      "No Chromium found in $CHROMIUM, PATH or Playwright's cache: run `apt-get install chromium`, " +
-        "or `npx playwright-core install chromium`, or set CHROMIUM to its path",
+      "No Chromium found in $CHROMIUM_PATH, PATH or Playwright's cache: run `apt-get install chromium`, " +
+        "or `npx playwright-core install chromium`, or set CHROMIUM_PATH to its path",
     );
   }
   return await chromium.launch({ executablePath, headless: true, args: flags });

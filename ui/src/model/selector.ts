@@ -163,12 +163,11 @@ function replaceChosen(
 function listedValues(matcher: Matcher): string[] | undefined {
   if (matcher.operator === "=") return [matcher.value];
   if (matcher.operator !== "=~") return undefined;
-  const values: string[] = [];
-  for (const alternative of matcher.value.split(/(?<!\\)\|/)) {
-    if (!/^(?:\\[^A-Za-z0-9]|[^\\^$.|?*+()[\]{}])+$/.test(alternative)) return undefined;
-    values.push(alternative.replace(/\\(.)/g, "$1"));
-  }
-  return values;
+  const alternatives = matcher.value.match(/(?:\\[^]|[^\\|])+/g) ?? [];
+  if (alternatives.length === 0 || alternatives.join("|") !== matcher.value) return undefined;
+  const plain = /^(?:\\[^A-Za-z0-9]|[^\\^$.|?*+()[\]{}])+$/;
+  if (!alternatives.every((alternative) => plain.test(alternative))) return undefined;
+  return alternatives.map((alternative) => alternative.replace(/\\([^])/g, "$1"));
 }
 
 function escapeRegex(text: string): string {

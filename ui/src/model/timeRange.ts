@@ -46,7 +46,7 @@ export function resolveRange(range: TimeRange, now: bigint, zone: Zone): Resolve
   return { start, end };
 }
 
-export const momentHint = 'write "now-90m", "2026-01-31 12:00:05", or RFC 3339.';
+const momentHint = 'write "now-90m", "2026-01-31 12:00:05", or RFC 3339.';
 
 /** Names a range in few words for its button. */
 export function describeRange(range: TimeRange, now: bigint, zone: Zone): string {

@@ -119,9 +119,9 @@ function spansDays(): boolean {
   return formatDay(range.start.toString(), zone) !== formatDay((range.end - 1n).toString(), zone);
 }
 
-/** One of twelve hues, the same for the same text. */
+/** One of twelve hues between green and violet, the same for the same text; reds and ambers mean trouble. */
 function hueOf(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0;
-  return (Math.abs(hash) % 12) * 30;
+  return 100 + (Math.abs(hash) % 12) * 17;
 }

@@ -2,13 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { nowNanoseconds, type Zone } from "../model/nanoseconds.ts";
-import {
-  describeRange,
-  momentHint,
-  presets,
-  resolveRange,
-  type TimeRange,
-} from "../model/timeRange.ts";
+import { describeRange, presets, resolveRange, type TimeRange } from "../model/timeRange.ts";
 import { address, go } from "../state/address.ts";
 import { rangeOpen } from "../state/screen.ts";
 import { Icon } from "./icons.tsx";
@@ -42,6 +36,8 @@ export function TimePicker() {
     </div>
   );
 }
+
+const hint = "now-90m, 2026-01-31 12:00:05, 2026-01-31T12:00:05.123456789Z";
 
 function choose(range: TimeRange) {
   rangeOpen.value = false;
@@ -85,7 +81,7 @@ function RangePanel() {
           />
         </label>
         <p class={problem === "" ? "hint" : "problem"} role={problem === "" ? undefined : "alert"}>
-          {problem === "" ? `For example: ${momentHint}` : problem}
+          {problem === "" ? hint : problem}
         </p>
         <div class="row">
           <ZoneChoice zone={zone} />
