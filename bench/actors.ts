@@ -1,5 +1,6 @@
-/** What actors cost: memory and start time of 100,000 idle ones, microseconds per message. Prints one JSON line per figure.
- *  Run: node_modules/.bin/node --expose-gc bench/actors.ts, or node_modules/.bin/deno run -A --v8-flags=--expose-gc bench/actors.ts */
+/** What actors cost: memory and start time of 100,000 idle ones, microseconds per message. Prints
+ *  one JSON line per figure. Run: node_modules/.bin/node --expose-gc bench/actors.ts, or
+ *  node_modules/.bin/deno run -A --v8-flags=--expose-gc bench/actors.ts */
 import { Effect } from "effect";
 import process from "node:process";
 import { type ActorRef, ActorSystem, type Behaviour } from "../src/actors/runtime/mod.ts";

@@ -1,5 +1,5 @@
-/** Runs a test body inside an actor system on virtual time. Owns the set-up only; what is true of actors is asserted by the
- *  tests in src/actors/runtime. */
+/** Runs a test body inside an actor system on virtual time. Owns the set-up only; what is true of
+ *  actors is asserted by the tests in src/actors/runtime. */
 import { Effect, Layer, type Scope } from "effect";
 import { TestClock } from "effect/testing";
 import type { Test } from "tap";

@@ -1,6 +1,7 @@
-/** The root of all actors of a process and the turns they run in. Owns the ready queue, the counters by kind, reports and
- *  shutdown; cell.ts owns what one actor does in its turn. Invariants: an actor is in the ready queue at most once; a turn
- *  gives the event loop back after `turnMessagesMax` messages or `turnMs`; closing the scope ends every actor. */
+/** The root of all actors of a process and the turns they run in. Owns the ready queue, the
+ *  counters by kind, reports and shutdown; cell.ts owns what one actor does in its turn.
+ *  Invariants: an actor is in the ready queue at most once; a turn gives the event loop back after
+ *  `turnMessagesMax` messages or `turnMs`; closing the scope ends every actor. */
 import {
   Cause,
   Clock,
@@ -44,14 +45,16 @@ export interface ActorSystemOptions {
 }
 
 export class ActorSystem extends Context.Service<ActorSystem, {
-  /** Starts an actor below the root; it lives until it is stopped or the system's scope closes. Does not wait for its
-   *  start (see `ready`). Its handlers run with the services of the caller. Dies on a name that is taken. After the
-   *  system has closed the answer is an actor that has ended. */
+  /** Starts an actor below the root; it lives until it is stopped or the system's scope closes.
+   *  Does not wait for its start (see `ready`). Its handlers run with the services of the caller.
+   *  Dies on a name that is taken. After the system has closed the answer is an actor that has
+   *  ended. */
   readonly spawn: <M, R = never>(
     behaviour: Behaviour<M, R>,
     options: SpawnOptions,
   ) => Effect.Effect<ActorRef<M>, never, R>;
-  /** Like `spawn`; closing the caller's scope stops the actor, drained within `drainMs`, then killed. */
+  /** Like `spawn`; closing the caller's scope stops the actor, drained within `drainMs`, then
+   *  killed. */
   readonly spawnScoped: <M, R = never>(
     behaviour: Behaviour<M, R>,
     options: SpawnOptions,

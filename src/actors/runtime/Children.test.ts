@@ -1,4 +1,5 @@
-/** Keyed children: keys, bounds, idle stop, and the race between a message and a stop, under many random interleavings. */
+/** Keyed children: keys, bounds, idle stop, and the race between a message and a stop, under many
+ *  random interleavings. */
 import { Effect, Fiber } from "effect";
 import { TestClock } from "effect/testing";
 import fc from "fast-check";
@@ -184,7 +185,8 @@ actorTest(t, "an escalating keyed child fails the parent, and the new life has n
 
 type Row = { readonly key: string; readonly n: number };
 
-/** Passivates itself now and then; its stop hook takes a random while; counts lives that overlap. */
+/** Passivates itself now and then; its stop hook takes a random while; counts lives that
+ *  overlap. */
 const restless = (
   seen: Array<Row>,
   running: Map<string, number>,

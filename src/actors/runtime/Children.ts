@@ -1,6 +1,7 @@
-/** Keyed children of one parent life: one live actor per key, a bound on their number, idle stop. Owns keys and successors;
- *  cell.ts owns each child. Invariants: of one key at most one actor runs at a time (a successor starts after its
- *  predecessor has ended); a message that a child accepted is handled before that child ends by itself. */
+/** Keyed children of one parent life: one live actor per key, a bound on their number, idle stop.
+ *  Owns keys and successors; cell.ts owns each child. Invariants: of one key at most one actor runs
+ *  at a time (a successor starts after its predecessor has ended); a message that a child accepted
+ *  is handled before that child ends by itself. */
 import { type Cause, Clock, Context, Effect, type Fiber } from "effect";
 import type { ActorRef, Behaviour, Children, ChildrenOptions, Key } from "./Actor.ts";
 import type { ActorSnapshot, Failed, Host, KindCounters, Member, Supervisor } from "./node.ts";

@@ -1,7 +1,8 @@
-/** How others reach an actor: accepting messages, asks, waiting for its readiness and its end. Owns what happens to senders;
- *  the Cell (cell.ts), its only subclass, owns turns and the life cycle. Invariants: once `closed`, no message is accepted
- *  and nobody waits for room; whoever waits is resumed in a deferred task, never inside a handler. */
-import { Effect, type Fiber } from "effect";
+/** How others reach and see an actor: accepting messages, asks, waiting for its readiness and its
+ *  end, its node in the registry. Owns what happens to senders; the Cell (cell.ts), its only
+ *  subclass, owns turns and the life cycle. Invariants: once `closed`, no message is accepted and
+ *  nobody waits for room; whoever waits is resumed in a deferred task, never inside a handler. */
+import { Cause, Effect, type Fiber } from "effect";
 import { ActorStopped } from "./Actor.ts";
 import type { ActorRef, Ending, Key, MailboxOptions, Observed, Reply } from "./Actor.ts";
 import { Ask, Asks } from "./asks.ts";
@@ -9,8 +10,8 @@ import { Mailbox, type Waiter } from "./mailbox.ts";
 import { awaitEnd } from "./node.ts";
 import type { ActorSnapshot, Host, KindCounters, Member, Supervisor } from "./node.ts";
 
-/** New: start is due. Starting: its effect runs. Running: takes messages. Failed: between a failure and what follows from
- *  it. Ending: drained, now children and stop hook; or being killed. */
+/** New: start is due. Starting: its effect runs. Running: takes messages. Failed: between a failure
+ *  and what follows from it. Ending: drained, now children and stop hook; or being killed. */
 export type State = "New" | "Starting" | "Running" | "Failed" | "Ending" | "Ended";
 
 export abstract class Address<M> implements ActorRef<M>, Member {
@@ -26,33 +27,39 @@ export abstract class Address<M> implements ActorRef<M>, Member {
   /** User code under way, if any: at most one fiber. */
   protected fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined;
   protected asks: Asks | undefined = undefined;
+  protected members: Map<string, Member> | undefined = undefined;
+  protected readonly counters: KindCounters;
+  protected restartCount = 0;
+  protected lastFailure: Cause.Cause<unknown> | undefined = undefined;
   private readyWaiters: Array<() => void> | undefined = undefined;
   private endWaiters: Array<() => void> | undefined = undefined;
 
   constructor(
     host: Host,
     supervisor: Supervisor,
+    what: { readonly kind: string; readonly mailbox: MailboxOptions<M> },
     key: Key,
     stopOrder: number,
-    mailbox: MailboxOptions<M>,
   ) {
     this.host = host;
     this.supervisor = supervisor;
     this.key = key;
     this.stopOrder = stopOrder;
-    this.mailbox = new Mailbox(mailbox);
+    this.mailbox = new Mailbox(what.mailbox);
+    this.counters = host.counters(what.kind);
+    this.counters.live++;
+    this.counters.started++;
   }
 
-  abstract readonly kind: string;
   abstract observe(): Observed | undefined;
   abstract requestStop(): void;
   abstract requestKill(): void;
-  abstract snapshot(childrenMax: number): ActorSnapshot;
-  abstract visit(
-    f: (mailboxDepth: number, processed: number, counters: KindCounters) => void,
-  ): void;
   /** Asks for a turn. */
   protected abstract wake(): void;
+
+  get kind(): string {
+    return this.counters.kind;
+  }
 
   get name(): string {
     return String(this.key);
@@ -161,6 +168,33 @@ export abstract class Address<M> implements ActorRef<M>, Member {
     return addTo(this.endWaiters ??= [], f);
   }
 
+  memberEnded(member: Member): void {
+    this.members?.delete(member.name);
+  }
+
+  visit(f: (mailboxDepth: number, processed: number, counters: KindCounters) => void): void {
+    f(this.mailbox.depth, this.mailbox.takenCount, this.counters);
+    if (this.members !== undefined) { for (const member of this.members.values()) member.visit(f); }
+  }
+
+  snapshot(childrenMax: number): ActorSnapshot {
+    const members = this.members === undefined ? [] : [...this.members.values()];
+    const shown = members.slice(0, childrenMax);
+    return {
+      name: this.name,
+      kind: this.kind,
+      state: this.closed && this.state === "Running" ? "Draining" : this.state,
+      mailboxDepth: this.mailbox.depth,
+      sendersWaiting: this.mailbox.waiting,
+      processed: this.mailbox.takenCount,
+      restarts: this.restartCount,
+      failure: this.lastFailure === undefined ? "" : messageOf(this.lastFailure),
+      observed: this.observed(),
+      children: shown.map((member) => member.snapshot(childrenMax)),
+      childrenOmitted: members.length - shown.length,
+    };
+  }
+
   protected settleReady(): void {
     const waiters = this.readyWaiters;
     this.readyWaiters = undefined;
@@ -171,6 +205,21 @@ export abstract class Address<M> implements ActorRef<M>, Member {
     const waiters = this.endWaiters;
     this.endWaiters = undefined;
     if (waiters !== undefined) { for (const waiter of waiters) this.host.defer(waiter); }
+  }
+
+  protected requireFree(name: string): void {
+    if (this.members?.has(name)) {
+      throw new Error(`Cannot spawn "${name}" below ${this.path}: an actor of this name is alive`);
+    }
+  }
+
+  /** A page that lists all actors must survive one whose picture is broken. */
+  private observed(): Observed | undefined {
+    try {
+      return this.observe();
+    } catch (defect) {
+      return { observeFailed: String(defect) };
+    }
   }
 
   protected stoppedError(reason?: Ending): ActorStopped {
@@ -188,6 +237,11 @@ const explain: Readonly<Record<Ending, string>> = {
   Stopped: "it has stopped or is stopping; ask its owner for a live one",
   Killed: "it was killed",
   Failed: "it failed; see the reported failure",
+};
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause);
+  return error instanceof Error ? error.message : String(error);
 };
 
 /** Adds a waiter; answers how to take it out again. */

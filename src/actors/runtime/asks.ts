@@ -1,9 +1,11 @@
-/** The asks an actor still owes an answer. cell.ts says when messages are taken and when the actor fails or ends; here is
- *  who then hears of it. Invariant: every ask is resumed exactly once, or interrupted by its asker. */
+/** The asks an actor still owes an answer. cell.ts says when messages are taken and when the actor
+ *  fails or ends; here is who then hears of it. Invariant: every ask is resumed exactly once, or
+ *  interrupted by its asker. */
 import { Effect } from "effect";
 import type { ActorStopped, Reply } from "./Actor.ts";
 
-/** One ask. `sequence` numbers its message among the accepted ones; Infinity while it waits for room. */
+/** One ask. `sequence` numbers its message among the accepted ones; Infinity while it waits for
+ *  room. */
 export class Ask<A, E> implements Reply<A, E> {
   sequence = Infinity;
   private readonly owner: Asks;

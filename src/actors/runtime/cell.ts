@@ -1,7 +1,8 @@
-/** One actor: its turns and its life. Owns the run loop and the life cycle; address.ts owns senders, mailbox.ts capacity,
- *  restarts.ts the restart arithmetic, Children.ts keys, ActorSystem.ts whose turn it is. An idle cell has no fiber: a turn
- *  calls the handler directly, and only an effect it answers with gets a fiber, one at a time. Invariants: the state
- *  changes only in turns and deferred tasks, so never while a handler is on the stack; a cell ends once. */
+/** One actor: its turns and its life. Owns the run loop and the life cycle; address.ts owns
+ *  senders, mailbox.ts capacity, restarts.ts the restart arithmetic, Children.ts keys,
+ *  ActorSystem.ts whose turn it is. An idle cell has no fiber: a turn calls the handler directly,
+ *  and only an effect it answers with gets a fiber, one at a time. Invariants: the state changes
+ *  only in turns and deferred tasks, so never while a handler is on the stack; a cell ends once. */
 import { Cause, Context, Effect, Exit, Fiber, Scope } from "effect";
 import type {
   ActorContext,
@@ -22,10 +23,8 @@ import { Address } from "./address.ts";
 import { type Child, ChildGroup } from "./Children.ts";
 import { awaitEnd, killAll, stopInOrder } from "./node.ts";
 import type {
-  ActorSnapshot,
   Failed,
   Host,
-  KindCounters,
   Member,
   Runnable,
   Supervisor,
@@ -40,19 +39,15 @@ export class Cell<M, R> extends Address<M>
   private readonly behaviour: Behaviour<M, R>;
   private readonly context: Context.Context<R>;
   private readonly supervision: Supervision;
-  private readonly counters: KindCounters;
   private passivating = false;
   private queued = false;
-  private restartCount = 0;
   private handler: Handler<M, R> | undefined = undefined;
   private predecessor: Member | undefined;
   private departing: Fiber.Fiber<unknown, unknown> | undefined = undefined;
   private orchestration: Fiber.Fiber<void> | undefined = undefined;
   private inFlight: ReadonlyArray<M> = none;
-  private members: Map<string, Member> | undefined = undefined;
   private restarts: Restarts | undefined = undefined;
   private lifeScope: Scope.Closeable | undefined = undefined;
-  private lastFailure: Cause.Cause<unknown> | undefined = undefined;
 
   constructor(
     host: Host,
@@ -61,21 +56,14 @@ export class Cell<M, R> extends Address<M>
     context: Context.Context<R>,
     options: Omit<SpawnOptions, "name"> & { readonly key: Key; readonly predecessor?: Member },
   ) {
-    super(host, supervisor, options.key, options.stopOrder ?? 0, behaviour.mailbox);
+    super(host, supervisor, behaviour, options.key, options.stopOrder ?? 0);
     this.behaviour = behaviour;
     this.context = context;
     this.supervision = options.supervision ?? behaviour.supervision ?? defaultSupervision;
-    this.counters = host.counters(behaviour.kind);
-    this.counters.live++;
-    this.counters.started++;
     this.activeMs = host.turnMs;
     this.predecessor = options.predecessor;
     if (this.predecessor === undefined || this.predecessor.isEnded()) this.wake();
     else this.predecessor.whenEnded(() => this.wake());
-  }
-
-  get kind(): string {
-    return this.behaviour.kind;
   }
 
   get ref(): ActorRef<M> {
@@ -175,35 +163,8 @@ export class Cell<M, R> extends Address<M>
     }
   }
 
-  memberEnded(member: Member): void {
-    this.members?.delete(member.name);
-  }
-
   childFailed(_child: Failed, cause: Cause.Cause<unknown>): void {
     this.failBeside(cause, "escalated");
-  }
-
-  visit(f: (mailboxDepth: number, processed: number, counters: KindCounters) => void): void {
-    f(this.mailbox.depth, this.mailbox.takenCount, this.counters);
-    if (this.members !== undefined) { for (const member of this.members.values()) member.visit(f); }
-  }
-
-  snapshot(childrenMax: number): ActorSnapshot {
-    const members = this.members === undefined ? [] : [...this.members.values()];
-    const shown = members.slice(0, childrenMax);
-    return {
-      name: this.name,
-      kind: this.kind,
-      state: this.closed && this.state === "Running" ? "Draining" : this.state,
-      mailboxDepth: this.mailbox.depth,
-      sendersWaiting: this.mailbox.waiting,
-      processed: this.mailbox.takenCount,
-      restarts: this.restartCount,
-      failure: this.lastFailure === undefined ? "" : messageOf(this.lastFailure),
-      observed: this.observed(),
-      children: shown.map((member) => member.snapshot(childrenMax)),
-      childrenOmitted: members.length - shown.length,
-    };
   }
 
   // Turns.
@@ -292,7 +253,8 @@ export class Cell<M, R> extends Address<M>
     return finished;
   }
 
-  /** Runs user code in a fiber; `done` is called at its end, unless the cell has let go of the fiber by then. */
+  /** Runs user code in a fiber; `done` is called at its end, unless the cell has let go of the
+   *  fiber by then. */
   private execute<A, S>(
     effect: Effect.Effect<A, unknown, S>,
     context: Context.Context<S>,
@@ -317,7 +279,7 @@ export class Cell<M, R> extends Address<M>
       if (!this.predecessor.isEnded()) return;
       this.predecessor = undefined;
     }
-    // After a failure it starts even so: the stop hook of the new life must see to what the old one left.
+    // After a failure it starts even so: the new life's stop hook sees to what the old one left.
     const untouched = this.restartCount === 0 && this.mailbox.depth === 0;
     if (this.closed && untouched) return this.end("Stopped");
     this.state = "Starting";
@@ -343,7 +305,8 @@ export class Cell<M, R> extends Address<M>
     this.wake();
   }
 
-  /** A failure that did not come from the handler's own turn; too late if the actor is failing or ending already. */
+  /** A failure that did not come from the handler's own turn; too late if the actor is failing or
+   *  ending already. */
   private failBeside(cause: Cause.Cause<unknown>, during: ActorFailure["during"]): void {
     if (this.state !== "Running" && this.state !== "Starting") return;
     this.fail(cause, during, this.inFlight);
@@ -501,21 +464,6 @@ export class Cell<M, R> extends Address<M>
 
   // Helpers.
 
-  /** A page that lists all actors must survive one whose picture is broken. */
-  private observed(): Observed | undefined {
-    try {
-      return this.observe();
-    } catch (defect) {
-      return { observeFailed: String(defect) };
-    }
-  }
-
-  private requireFree(name: string): void {
-    if (this.members?.has(name)) {
-      throw new Error(`Cannot spawn "${name}" below ${this.path}: an actor of this name is alive`);
-    }
-  }
-
   private adopt(member: Member): void {
     (this.members ??= new Map()).set(member.name, member);
     const live = this.state === "Starting" || this.state === "Running";
@@ -540,8 +488,3 @@ const isFailure = (
   exit: Exit.Exit<unknown, unknown>,
 ): exit is Exit.Failure<never, unknown> =>
   Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause);
-
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause);
-  return error instanceof Error ? error.message : String(error);
-};

@@ -1,4 +1,5 @@
-/** Ring and Mailbox against arrays: the same operations on a plain array must give the same answers. */
+/** Ring and Mailbox against arrays: the same operations on a plain array must give the same
+ *  answers. */
 import fc from "fast-check";
 import t from "tap";
 import { Mailbox, Ring } from "./mailbox.ts";

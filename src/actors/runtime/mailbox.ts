@@ -1,7 +1,8 @@
-/** A growing ring (Ring) and the bounded queue built on it (Mailbox): messages, their weights, and senders that wait for
- *  room. Owns capacity and order; cell.ts decides when messages are taken. Invariants: messages leave in the order they were
- *  accepted; depth <= capacity; weight <= weightMax, but for one over-heavy message that is alone; while someone waits,
- *  nobody overtakes. An empty mailbox that never held more than a few messages owns at most a few slots. */
+/** A growing ring (Ring) and the bounded queue built on it (Mailbox): messages, their weights, and
+ *  senders that wait for room. Owns capacity and order; cell.ts decides when messages are taken.
+ *  Invariants: messages leave in the order they were accepted; depth <= capacity; weight <=
+ *  weightMax, but for one over-heavy message that is alone; while someone waits, nobody overtakes.
+ *  An empty mailbox that never held more than a few messages owns at most a few slots. */
 import type { MailboxOptions } from "./Actor.ts";
 
 const slotsMin = 8;
@@ -63,7 +64,8 @@ export class Ring<T> {
   }
 }
 
-/** A sender that waits for room. `accepted` and `refused` are called at most once, and only one of them. */
+/** A sender that waits for room. `accepted` and `refused` are called at most once, and only one of
+ *  them. */
 export interface Waiter<Message> {
   readonly message: Message;
   readonly accepted: () => void;
@@ -76,7 +78,8 @@ export class Mailbox<Message> {
   private weights: Ring<number> | undefined = undefined;
   private waiters: Ring<Waiter<Message>> | undefined = undefined;
   private weight = 0;
-  /** Accepted since the beginning; with `takenCount` it numbers messages, which is how asks are matched to them. */
+  /** Accepted since the beginning; with `takenCount` it numbers messages, which is how asks are
+   *  matched to them. */
   acceptedCount = 0;
   takenCount = 0;
 

@@ -1,8 +1,9 @@
-/** Numbers about actors, by kind and never by name, so that their count is bounded. Owns sampling and the text form;
- *  the counters themselves are kept by cell.ts. */
+/** Numbers about actors, by kind and never by name, so that their count is bounded. Owns sampling
+ *  and the text form; the counters themselves are kept by cell.ts. */
 import type { KindCounters, Member } from "./node.ts";
 
-/** All of them count since the system began, but actors, mailboxDepth and mailboxDepthMax, which are now. */
+/** All of them count since the system began, but actors, mailboxDepth and mailboxDepthMax, which
+ *  are now. */
 export interface KindMetrics {
   readonly kind: string;
   readonly actors: number;

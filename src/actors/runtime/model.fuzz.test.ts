@@ -1,5 +1,6 @@
-/** Random command sequences against one supervised actor and a model of it: an array for the mailbox, counters for the rest.
- *  After every command the actor must have handled exactly what the model says. fast-check prints seed and path. */
+/** Random command sequences against one supervised actor and a model of it: an array for the
+ *  mailbox, counters for the rest. After every command the actor must have handled exactly what the
+ *  model says. fast-check prints seed and path. */
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect";
 import fc from "fast-check";
 import t from "tap";
@@ -11,7 +12,8 @@ type Message =
   | { readonly op: "fail"; readonly n: number }
   | { readonly op: "ask"; readonly n: number; readonly reply: Reply<number> };
 
-/** The actor under test. A closed gate holds it up inside the handler; `seen` is what its current life has noted. */
+/** The actor under test. A closed gate holds it up inside the handler; `seen` is what its current
+ *  life has noted. */
 class Real {
   gate = Deferred.makeUnsafe<void>();
   seen: Array<number> = [];

@@ -1,6 +1,6 @@
-/** What the parts of the actor tree ask of each other: a cell (one actor) or a group (keyed children) is a Member; a cell or
- *  the root is a Supervisor; the system is the Host. Interfaces and counters only, so that the parts need not import each
- *  other. */
+/** What the parts of the actor tree ask of each other: a cell (one actor) or a group (keyed
+ *  children) is a Member; a cell or the root is a Supervisor; the system is the Host. Interfaces
+ *  and counters only, so that the parts need not import each other. */
 import { type Cause, type Context, Effect } from "effect";
 import type { ActorFailure, Observed } from "./Actor.ts";
 
@@ -11,7 +11,8 @@ export interface KindCounters {
   started: number;
   restarts: number;
   failures: number;
-  /** Messages that were accepted and will not be handled: killed, failed for good, or dropped by a restart. */
+  /** Messages that were accepted and will not be handled: killed, failed for good, or dropped by a
+   *  restart. */
   dropped: number;
   /** Messages taken by actors that have ended; live ones count their own. */
   processedEnded: number;
@@ -57,7 +58,8 @@ export interface Member {
   snapshot(childrenMax: number): ActorSnapshot;
 }
 
-/** One node of the tree of actors, as an admin page shows it. A set of keyed children is a node of kind "children". */
+/** One node of the tree of actors, as an admin page shows it. A set of keyed children is a node of
+ *  kind "children". */
 export interface ActorSnapshot {
   readonly name: string;
   readonly kind: string;
@@ -80,8 +82,8 @@ export const awaitEnd = (member: Member): Effect.Effect<void> =>
     return Effect.sync(member.whenEnded(() => resume(Effect.void)));
   });
 
-/** Drains members one after another (lower stopOrder first, then reverse order of start). With `drainMs`, those that are
- *  left after so many milliseconds are killed. */
+/** Drains members one after another (lower stopOrder first, then reverse order of start). With
+ *  `drainMs`, those that are left after so many milliseconds are killed. */
 export const stopInOrder = (
   members: Iterable<Member>,
   drainMs: number | undefined,

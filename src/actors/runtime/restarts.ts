@@ -1,9 +1,11 @@
-/** How often an actor may restart: the intensity window and the backoff schedule of one actor. Owns the arithmetic of
- *  Supervision; cell.ts owns what a restart is. Invariant: at most restartsMax restarts lie within any windowMs. */
+/** How often an actor may restart: the intensity window and the backoff schedule of one actor. Owns
+ *  the arithmetic of Supervision; cell.ts owns what a restart is. Invariant: at most restartsMax
+ *  restarts lie within any windowMs. */
 import { type Cause, Duration, Effect, Schedule } from "effect";
 import type { Decision, Supervision } from "./Actor.ts";
 
-/** Restarts at once, then after 50, 100, 200 ms ...; more than 5 failures in a minute go to the parent. */
+/** Restarts at once, then after 50, 100, 200 ms ...; more than 5 failures in a minute go to the
+ *  parent. */
 export const defaultSupervision: Supervision = {
   restartsMax: 5,
   windowMs: 60_000,
@@ -29,7 +31,8 @@ export class Restarts {
     this.supervision = supervision;
   }
 
-  /** Decides about a failure at `nowMs` and, if it is a restart, counts it. A `decide` that throws escalates. */
+  /** Decides about a failure at `nowMs` and, if it is a restart, counts it. A `decide` that throws
+   *  escalates. */
   next(cause: Cause.Cause<unknown>, nowMs: number): Effect.Effect<Verdict> {
     return Effect.suspend(() => {
       const decision = this.decide(cause);

@@ -1,5 +1,5 @@
-/** What supervision promises: what a restart keeps, how often it happens, where a failure goes that it cannot cure. Virtual
- *  time makes backoff exact. */
+/** What supervision promises: what a restart keeps, how often it happens, where a failure goes that
+ *  it cannot cure. Virtual time makes backoff exact. */
 import { Cause, Effect, Exit, Fiber, Schedule } from "effect";
 import { TestClock } from "effect/testing";
 import t from "tap";
