@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sourceFolder = join("src", "kernels", "assembly");
 const modulePath = join("build", "kernels.wasm");
 
-/** Raw memory discipline: no garbage collector, no imports. JavaScript grows the exported memory, up to 1 GB. */
+/** Raw memory discipline: no garbage collector, no imports. JavaScript grows the exported memory, up to 1 GB. Warning 201 is
+ *  about addresses of 64 bits, which these kernels will never have. */
 const compilerOptions = [
   "-O3",
   "--runtime",
@@ -25,6 +26,8 @@ const compilerOptions = [
   "16384",
   "--use",
   "abort=",
+  "--disableWarning",
+  "201",
 ];
 
 /** Builds if needed and returns whether it did. Throws with the compiler's messages when the sources are wrong. */

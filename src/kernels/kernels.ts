@@ -49,9 +49,14 @@ export class Kernels<Exports> {
     this.#bytes = new Uint8Array(base.memory.buffer);
   }
 
-  /** Starts a call: everything reserved before is free again. */
-  reset(): void {
-    this.#scratchEnd = this.#scratchStart;
+  /** Starts a call: everything reserved before is free again, or, given a `mark`, everything reserved since it was taken. */
+  reset(mark = this.#scratchStart): void {
+    this.#scratchEnd = mark;
+  }
+
+  /** Where the next reservation will lie: what to hand to `reset` to keep all reserved so far. */
+  get mark(): number {
+    return this.#scratchEnd;
   }
 
   /** Takes `bytes` of scratch memory (not zeroed) and returns its address, a multiple of 64. At least 64 bytes beyond the

@@ -1,6 +1,19 @@
 /** The kernel module: every export of build/kernels.wasm, one line a kernel. JavaScript lays out the memory above
  *  heapBase(); kernels read and write only what they are pointed at, and keep no pointers between calls unless they say so. */
 export * from "./hash";
+export * from "./chunkColumns";
+export * from "./chunkRows";
+export {
+  pushBuild,
+  pushDecode,
+  pushFailAt,
+  pushFailCode,
+  pushFrameBytes,
+  pushStreamRowBytes,
+  pushStreams,
+  pushTotals,
+} from "./push";
+export { levelOfText, lineLevel } from "./level";
 
 /** First byte of linear memory that no kernel's static data uses. */
 export function heapBase(): usize {
