@@ -1,12 +1,17 @@
 /** The command line. Owns which commands there are, how their failures are shown and the exit code: 0 done, 1 failed,
  *  2 the command line or the configuration is wrong. Each command's file owns its flags and its work. */
 import { NodeRuntime, NodeServices } from "@effect/platform-node";
-import { Cause, Effect, Exit, Layer } from "effect";
-import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli";
+import { Cause, Console, Effect, Exit, Layer } from "effect";
+import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
+import { completionsOf } from "./cli/completions.ts";
 import { config } from "./cli/config.ts";
 import { CommandFailed } from "./cli/failure.ts";
+import { labels, series } from "./cli/labels.ts";
 import { ProcessSettings } from "./cli/processSettings.ts";
+import { push } from "./cli/push.ts";
+import { query } from "./cli/query.ts";
 import { serve } from "./cli/serve.ts";
+import { tail } from "./cli/tail.ts";
 import { loadSettings, parseSettingFlags, SettingsInvalid } from "./platform/config/mod.ts";
 import {
   commandLine,
@@ -20,8 +25,20 @@ const tailrace = Command.make("tailrace").pipe(
   Command.withDescription("Like Prometheus, but for logs: the server, and commands to talk to it"),
   Command.withSubcommands([
     { group: "Server", commands: [serve, config] },
+    { group: "Logs", commands: [push, query, tail, labels, series] },
+    { group: "Shell", commands: [completionsOf((): Command.Command.Any => tailrace)] },
   ]),
 );
+
+/** A wrong command line gets the error and where to read more, not the whole help. */
+const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event);
+    const formatter = yield* CliOutput.Formatter;
+    yield* Console.error(formatter.formatErrors(event.errors).trim());
+    yield* Console.error(`\n"${event.commandPath.join(" ")} --help" says what there is.`);
+  }),
+};
 
 const program = Effect.gen(function* () {
   const commandName = commandLine.find((argument) => !argument.startsWith("-")) ?? "";
@@ -40,7 +57,8 @@ const program = Effect.gen(function* () {
   Effect.provide(
     Layer.mergeAll(
       NodeServices.layer,
-      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+      CliOutput.layerPresenter(presenter),
     ),
   ),
 );
