@@ -1,5 +1,6 @@
-/** The corpus that benchmarks push, kept in build/ so that it is made once per scale. Owns the cache file's name and nothing else;
- *  src/testing/corpus.ts owns what is in it. Run by itself it makes the file: `node bench/corpus.ts [--quick|--scale=0.1]`. */
+/** The corpus that benchmarks push, kept in build/ so that it is made once per scale. Owns the cache file's name
+ *  and nothing else; src/testing/corpus.ts owns what is in it. Run by itself it makes the file: `node
+ *  bench/corpus.ts [--quick|--scale=0.1]`. */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type CorpusFacts, writeCorpus } from "../src/testing/corpus.ts";

@@ -1,5 +1,6 @@
-/** Measures ingestion: the whole corpus pushed by a few agents at once, then flushed, in CPU seconds of the server alone, bytes on
- *  disk and peak memory. Owns the measurement; bench/query.ts asks the same server afterwards, bench/report.ts prints. */
+/** Measures ingestion: the whole corpus pushed by a few agents at once, then flushed, in CPU seconds of the server
+ *  alone, bytes on disk and peak memory. Owns the measurement; bench/query.ts asks the same server afterwards,
+ *  bench/report.ts prints. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readCorpus } from "../src/testing/corpus.ts";

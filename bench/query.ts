@@ -1,5 +1,6 @@
-/** Measures log queries against a server that holds the corpus: CPU seconds of the server and wall time, each answer checked
- *  against the corpus's facts. Owns the list of queries (the rows of the performance goals); bench/report.ts prints them. */
+/** Measures log queries against a server that holds the corpus: CPU seconds of the server and wall time, each
+ *  answer checked against the corpus's facts. Owns the list of queries (the rows of the performance goals);
+ *  bench/report.ts prints them. */
 import type { CorpusFacts } from "../src/testing/corpus.ts";
 import { type FoundEntry, QueryClient } from "../src/testing/queryClient.ts";
 import type { ServerProcess } from "../src/testing/serverProcess.ts";
@@ -28,7 +29,8 @@ interface QueryRow {
   readonly check: (entries: ReadonlyArray<FoundEntry>) => void;
 }
 
-/** Asks each query once and then `repetitions` times. /proc counts CPU in steps of 10 ms, so that the mean of many is needed. */
+/** Asks each query once and then `repetitions` times. /proc counts CPU in steps of 10 ms, so that the mean of many
+ *  is needed. */
 export async function measureQueries(
   server: ServerProcess,
   facts: CorpusFacts,

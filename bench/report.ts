@@ -1,5 +1,6 @@
-/** Runs the benchmarks on both runtimes and prints one Markdown report. The server is a process of its own; this one makes the load.
- *  `node bench/report.ts [--quick | --scale=0.5] [--no-tail]`; TAILRACE_TEST_RUNTIMES=deno limits it to one runtime. */
+/** Runs the benchmarks on both runtimes and prints one Markdown report. The server is a process of its own; this
+ *  one makes the load. `node bench/report.ts [--quick | --scale=0.5] [--no-tail]`; TAILRACE_TEST_RUNTIMES=deno
+ *  limits it to one runtime. */
 import { cpus } from "node:os";
 import { type RuntimeName, runtimes, ServerProcess } from "../src/testing/serverProcess.ts";
 import { settingsWithoutLimits } from "../src/testing/serverProcess.ts";

@@ -1,5 +1,5 @@
-/** Measures the live tail: 10,000 lines a second pushed in small batches, and how long each takes from the push to a client.
- *  `node bench/tail.ts [--seconds=20] [--rate=10000] [--runtimes=deno,node]` prints a Markdown table. */
+/** Measures the live tail: 10,000 lines a second pushed in small batches, and how long each takes from the push to
+ *  a client. `node bench/tail.ts [--seconds=20] [--rate=10000] [--runtimes=deno,node]` prints a Markdown table. */
 import { PushClient } from "../src/testing/pushClient.ts";
 import { type RuntimeName, runtimes, ServerProcess } from "../src/testing/serverProcess.ts";
 import { settingsWithoutLimits } from "../src/testing/serverProcess.ts";

@@ -1,4 +1,5 @@
-/** The corpus against a second reading of its bytes: what its facts claim is what an independent decoder finds in the bodies. */
+/** The corpus against a second reading of its bytes: what its facts claim is what an independent decoder finds in
+ *  the bodies. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

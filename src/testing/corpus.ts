@@ -1,6 +1,7 @@
-/** The benchmark corpus: 600 MB of mixed logs, about 3 million lines in 100 streams over six hours, made from a seed as ready push
- *  bodies in bounded memory. Owns streams, time, order and the facts that answers are checked against; logLines.ts owns text.
- *  Invariant: the same options give the same bytes; `scale` changes how much there is and nothing else. */
+/** The benchmark corpus: 600 MB of mixed logs, about 3 million lines in 100 streams over six hours, made from a
+ *  seed as ready push bodies in bounded memory. Owns streams, time, order and the facts that answers are checked
+ *  against; logLines.ts owns text. Invariant: the same options give the same bytes; `scale` changes how much there
+ *  is and nothing else. */
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { mkdir, open, rename } from "node:fs/promises";
@@ -81,8 +82,8 @@ export function* corpusPushes(options: CorpusOptions): Generator<CorpusPush, Cor
   return run.facts();
 }
 
-/** Writes the corpus to a file: per push a 12-byte header (u32 LE body bytes, lines, line bytes) and the body. The facts go to
- *  `<path>.json`, last, so that a file with facts is whole. */
+/** Writes the corpus to a file: per push a 12-byte header (u32 LE body bytes, lines, line bytes) and the body. The
+ *  facts go to `<path>.json`, last, so that a file with facts is whole. */
 export async function writeCorpus(path: string, options: CorpusOptions): Promise<CorpusFacts> {
   await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.partial`;

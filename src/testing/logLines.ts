@@ -1,6 +1,6 @@
-/** Makes one realistic log line at a time in the formats that fleets mix: JSON, logfmt, nginx access, klog and Java with stack
- *  traces. Owns the text of lines; corpus.ts owns streams, time and push bodies.
- *  Invariant: text depends on the random source and the time alone. */
+/** Makes one realistic log line at a time in the formats that fleets mix: JSON, logfmt, nginx access, klog and Java
+ *  with stack traces. Owns the text of lines; corpus.ts owns streams, time and push bodies. Invariant: text depends
+ *  on the random source and the time alone. */
 import type { Random } from "./random.ts";
 
 export type LineFormat = "json" | "logfmt" | "nginx" | "klog" | "java";

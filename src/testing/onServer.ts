@@ -1,5 +1,6 @@
-/** Runs a test file's scenarios against the real server, once per runtime, over HTTP alone. Owns the server's life around them;
- *  a scenario owns its streams: it takes an application name of its own, so that scenarios do not see each other's lines. */
+/** Runs a test file's scenarios against the real server, once per runtime, over HTTP alone. Owns the server's life
+ *  around them; a scenario owns its streams: it takes an application name of its own, so that scenarios do not see
+ *  each other's lines. */
 import type { Test } from "tap";
 import t from "tap";
 import { PushClient } from "./pushClient.ts";
@@ -19,8 +20,8 @@ export interface Scenario {
 
 export type ScenarioBody = (t: Test, scenario: Scenario) => Promise<void>;
 
-/** For each runtime: starts a server with `settings`, runs the scenarios one after another, checks that the server still lives
- *  and removes it. */
+/** For each runtime: starts a server with `settings`, runs the scenarios one after another, checks that the server
+ *  still lives and removes it. */
 export function onServer(
   settings: Readonly<Record<string, string>>,
   scenarios: Readonly<Record<string, ScenarioBody>>,

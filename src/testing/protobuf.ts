@@ -1,9 +1,10 @@
-/** Writes Loki's push request in protobuf by hand: an encoder independent of the one under test. Owns bytes of messages only;
- *  pushClient.ts compresses and sends them.
+/** Writes Loki's push request in protobuf by hand: an encoder independent of the one under test. Owns bytes of
+ *  messages only; pushClient.ts compresses and sends them.
  *
  *    PushRequest { 1 repeated Stream }
  *    Stream      { 1 string labels, 2 repeated Entry }
- *    Entry       { 1 Timestamp { 1 int64 seconds, 2 int32 nanos }, 2 string line, 3 repeated Pair { 1 name, 2 value } } */
+ *    Entry       { 1 Timestamp { 1 int64 seconds, 2 int32 nanos }, 2 string line, 3 repeated Pair }
+ *    Pair        { 1 string name, 2 string value } */
 
 /** One entry to push. A line given as bytes is sent as it is, valid UTF-8 or not. */
 export interface PushEntry {

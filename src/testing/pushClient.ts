@@ -1,5 +1,6 @@
-/** Pushes log lines to a server over HTTP in every form that Loki's push API accepts, and reads the reply. Owns compression,
- *  headers and connections; protobuf.ts owns the message. It never retries: a test must see each outcome. */
+/** Pushes log lines to a server over HTTP in every form that Loki's push API accepts, and reads the reply. Owns
+ *  compression, headers and connections; protobuf.ts owns the message. It never retries: a test must see each
+ *  outcome. */
 import { Agent, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
 import { deflateSync, gzipSync } from "node:zlib";
 import snappy from "snappy";

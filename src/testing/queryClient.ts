@@ -1,6 +1,6 @@
-/** Reads logs back over HTTP, without any code of the server: query_range (paged), labels, values, series. Owns parameters and
- *  the shape of answers; comparing them with what was pushed is the test's business.
- *  Invariant: timestamps stay exact (bigint); an answer that is not understood throws. */
+/** Reads logs back over HTTP, without any code of the server: query_range (paged), labels, values, series. Owns
+ *  parameters and the shape of answers; comparing them with what was pushed is the test's business. Invariant:
+ *  timestamps stay exact (bigint); an answer that is not understood throws. */
 import { type HttpReply, PushClient } from "./pushClient.ts";
 
 /** One line of an answer. */

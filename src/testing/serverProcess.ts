@@ -1,6 +1,6 @@
-/** Runs the real server as a child process on a free loopback port, in a directory of its own, on either runtime. Owns start,
- *  stop, kill -9, restart and measuring (CPU, peak memory); what is asked of the server is the test's business.
- *  Invariant: it signals only processes it started, and nothing it started outlives the test. */
+/** Runs the real server as a child process on a free loopback port, in a directory of its own, on either runtime.
+ *  Owns start, stop, kill -9, restart and measuring (CPU, peak memory); what is asked of the server is the test's
+ *  business. Invariant: it signals only processes it started, and nothing it started outlives the test. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -209,8 +209,8 @@ export class ServerProcess {
   }
 }
 
-/** A loopback port that nothing listens on, below the range that outgoing connections take theirs from, so that a server
- *  can be restarted on it. */
+/** A loopback port that nothing listens on, below the range that outgoing connections take theirs from, so that a
+ *  server can be restarted on it. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = ports.between(12_000, 32_000);

@@ -1,5 +1,5 @@
-/** A client of the live tail (Loki's WebSocket protocol). Owns the connection and the order in which lines came; what should
- *  have come is the test's business. Bounded by the caller: it keeps what it received until closed. */
+/** A client of the live tail (Loki's WebSocket protocol). Owns the connection and the order in which lines came;
+ *  what should have come is the test's business. Bounded by the caller: it keeps what it received until closed. */
 import WebSocket from "ws";
 import type { FoundEntry, ValueExtra } from "./queryClient.ts";
 

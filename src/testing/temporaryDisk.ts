@@ -1,5 +1,5 @@
-/** A small disk of its own for tests of full and read-only disks: a tmpfs in a mount namespace that a sleeping child holds.
- *  Owns the namespace and its size; serverProcess.ts runs servers inside it through enterCommand.
+/** A small disk of its own for tests of full and read-only disks: a tmpfs in a mount namespace that a sleeping
+ *  child holds. Owns the namespace and its size; serverProcess.ts runs servers inside it through enterCommand.
  *  Invariant: the machine's own mounts are never touched, and no rights beyond a user namespace are needed. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

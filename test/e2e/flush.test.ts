@@ -1,5 +1,6 @@
-/** A checker for the hand-over from memory to segments: while writers push numbered lines and segments are cut without pause, every
- *  answer holds each line acknowledged before the question exactly once, and nothing that was not sent. */
+/** A checker for the hand-over from memory to segments: while writers push numbered lines and segments are cut
+ *  without pause, every answer holds each line acknowledged before the question exactly once, and nothing that was
+ *  not sent. */
 import type { Test } from "tap";
 import { onServer, type Scenario } from "../../src/testing/onServer.ts";
 import type { FoundEntry } from "../../src/testing/queryClient.ts";

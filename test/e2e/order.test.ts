@@ -1,5 +1,5 @@
-/** Order, identity and time over HTTP: equal timestamps, out-of-order pushes, duplicates, range bounds, limit and direction. The same
- *  questions are asked before and after a flush, and with half of the lines flushed. */
+/** Order, identity and time over HTTP: equal timestamps, out-of-order pushes, duplicates, range bounds, limit and
+ *  direction. The same questions are asked before and after a flush, and with half of the lines flushed. */
 import { onServer, type ScenarioBody } from "../../src/testing/onServer.ts";
 import type { FoundEntry, QueryClient } from "../../src/testing/queryClient.ts";
 import { randomFrom } from "../../src/testing/random.ts";

@@ -1,5 +1,5 @@
-/** Live tail over WebSocket: every line once and in order at 10,000 lines a second, the seam between history and live, filters,
- *  parameters, and a client that does not keep up. */
+/** Live tail over WebSocket: every line once and in order at 10,000 lines a second, the seam between history and
+ *  live, filters, parameters, and a client that does not keep up. */
 import type { Test } from "tap";
 import { onServer, type Scenario, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { settingsWithoutLimits } from "../../src/testing/serverProcess.ts";

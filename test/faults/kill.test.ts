@@ -1,7 +1,7 @@
-/** Durability under kill -9: eight clients push numbered lines, the server is killed at random moments (while pushing, flushing or
- *  starting) and started again. Checked after every round: each acknowledged line is there exactly once, any other at most once, and a
- *  body that is sent again after an unknown outcome does not double its lines.
- *  TAILRACE_KILL_ROUNDS sets the rounds per runtime (default 5), TAILRACE_KILL_SEED repeats a run. */
+/** Durability under kill -9: eight clients push numbered lines, the server is killed at random moments (while
+ *  pushing, flushing or starting) and started again. Checked after every round: each acknowledged line is there
+ *  exactly once, any other at most once, and a body that is sent again after an unknown outcome does not double its
+ *  lines. TAILRACE_KILL_ROUNDS sets the rounds per runtime (default 5), TAILRACE_KILL_SEED repeats a run. */
 import type { Test } from "tap";
 import t from "tap";
 import { PushClient, type PushStream } from "../../src/testing/pushClient.ts";
@@ -19,7 +19,8 @@ const linesPerCheck = 50_000;
 /** What became of a line: pushed without an answer, or acknowledged. */
 type Outcome = "unknown" | "acknowledged";
 
-/** One pusher. Even ones send a body again after an unknown outcome until it is acknowledged; odd ones go on without. */
+/** One pusher. Even ones send a body again after an unknown outcome until it is acknowledged; odd ones go on
+ *  without. */
 interface Client {
   readonly index: number;
   readonly retries: boolean;
