@@ -21,13 +21,19 @@ import {
 } from "./platform/terminal.ts";
 import { version } from "./platform/version.ts";
 
-const tailrace = Command.make("tailrace").pipe(
+const root = Command.make("tailrace").pipe(
   Command.withDescription("Like Prometheus, but for logs: the server, and commands to talk to it"),
-  Command.withSubcommands([
-    { group: "Server", commands: [serve, config] },
-    { group: "Logs", commands: [push, query, tail, labels, series] },
-    { group: "Shell", commands: [completionsOf((): Command.Command.Any => tailrace)] },
-  ]),
+);
+
+const groups = [
+  { group: "Server", commands: [serve, config] },
+  { group: "Logs", commands: [push, query, tail, labels, series] },
+] as const;
+
+const completions = completionsOf(root.pipe(Command.withSubcommands(groups)));
+
+const tailrace = root.pipe(
+  Command.withSubcommands([...groups, { group: "Shell", commands: [completions] }]),
 );
 
 /** A wrong command line gets the error and where to read more, not the whole help. */

@@ -2,8 +2,8 @@
 import { Console } from "effect";
 import { Argument, Command, Completions } from "effect/cli";
 
-/** The command for the program whose root, itself included, `root` returns. */
-export function completionsOf(root: () => Command.Command.Any) {
+/** The command for the program whose root is `root`. */
+export function completionsOf(root: Command.Command.Any) {
   return Command.make(
     "completions",
     {
@@ -12,7 +12,7 @@ export function completionsOf(root: () => Command.Command.Any) {
       ),
     },
     ({ shell }) => {
-      const descriptor = Completions.fromCommand(root());
+      const descriptor = Completions.fromCommand(root);
       return Console.log(Completions.generate(descriptor.name, shell, descriptor));
     },
   ).pipe(
