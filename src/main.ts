@@ -6,6 +6,7 @@ import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { completionsOf } from "./cli/completions.ts";
 import { config } from "./cli/config.ts";
 import { CommandFailed } from "./cli/failure.ts";
+import { inspect } from "./cli/inspect.ts";
 import { labels, series } from "./cli/labels.ts";
 import { ProcessSettings } from "./cli/processSettings.ts";
 import { push } from "./cli/push.ts";
@@ -26,7 +27,7 @@ const root = Command.make("tailrace").pipe(
 );
 
 const groups = [
-  { group: "Server", commands: [serve, config] },
+  { group: "Server", commands: [serve, config, inspect] },
   { group: "Logs", commands: [push, query, tail, labels, series] },
 ] as const;
 
@@ -70,7 +71,7 @@ const program = Effect.gen(function* () {
 );
 
 /** Commands whose command line may hold settings. */
-const takesSettings = new Set(["serve", "config", "inspect", "rebuild-index"]);
+const takesSettings = new Set(["serve", "config", "rebuild-index"]);
 
 endQuietlyWhenOutputCloses();
 NodeRuntime.runMain(program, {

@@ -1,6 +1,7 @@
 /** `tailrace serve`: runs the server until it is told to stop. Owns what is said at the start; server.ts is the server. */
 import { Effect } from "effect";
 import { Command } from "effect/cli";
+import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
 
 export const serve = Command.make(
@@ -12,7 +13,9 @@ export const serve = Command.make(
     for (const warning of warnings) yield* Effect.logWarning(warning);
     // Loaded here and not above: the client commands start faster without the server's modules.
     const server = yield* Effect.promise(() => import("../server.ts"));
-    yield* server.serve(settings);
+    yield* server.serve(settings).pipe(
+      Effect.mapError((error) => failed(`The server cannot go on: ${error.message}`)),
+    );
   }),
 ).pipe(
   Command.withShortDescription("Run the server"),

@@ -57,6 +57,11 @@ export const Settings = Schema.Struct({
       "64MB",
       "Uncompressed bytes of a partition at which a segment is cut",
     ),
+    max_unflushed_bytes: setting(
+      ByteSize,
+      "256MB",
+      "Bytes of a partition's lines in memory; beyond it pushes are answered 429 until a segment is committed",
+    ),
     max_segment_age: setting(
       DurationMs,
       "10m",
@@ -72,7 +77,7 @@ export const Settings = Schema.Struct({
       max_size: setting(
         ByteSize,
         "4GB",
-        "Bytes of unflushed log of a partition; beyond it pushes are answered 429",
+        "Bytes of log not yet in segments; beyond it pushes are answered 429",
       ),
     }),
   }),
@@ -83,6 +88,11 @@ export const Settings = Schema.Struct({
       wholeNumber(1),
       1024,
       "Queries of a tenant that wait; beyond it the answer is 429",
+    ),
+    max_response_bytes: setting(
+      ByteSize,
+      "256MB",
+      "Bytes of lines that one query may return",
     ),
     tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
   }),
