@@ -1,0 +1,338 @@
+import fc from "fast-check";
+import { RE2JS } from "re2js";
+import t from "tap";
+import type { LineBlock } from "../streams/lineBlock.ts";
+import { compileLineFilters, type LineFilterDescription } from "./lineFilter.ts";
+
+type Line = string | Uint8Array;
+
+function blockOf(lines: ReadonlyArray<Line>, rowStart = 0, rowEnd = lines.length): LineBlock {
+  const encoded = lines.map((line) =>
+    typeof line === "string" ? new TextEncoder().encode(line) : line
+  );
+  const lineEnds = new Uint32Array(lines.length);
+  let end = 0;
+  encoded.forEach((line, row) => lineEnds[row] = end += line.length);
+  const bytes = new Uint8Array(end);
+  encoded.forEach((line, row) => bytes.set(line, lineEnds[row]! - line.length));
+  return {
+    lines: bytes,
+    lineEnds,
+    rowStart,
+    rowEnd,
+    timestamps: new BigInt64Array(lines.length),
+    metaIds: new Uint32Array(lines.length),
+    sets: { setEnds: new Uint32Array(0), meta: new Uint8Array(0) },
+  };
+}
+
+function run(
+  filters: ReadonlyArray<LineFilterDescription>,
+  block: LineBlock,
+  wanted = new Uint8Array(block.rowEnd - block.rowStart).fill(1),
+): ReadonlyArray<number> {
+  const mask = Uint8Array.from(wanted);
+  let left = mask.reduce((sum, byte) => sum + byte, 0);
+  for (const filter of compileLineFilters(filters)) left = filter.apply(block, mask);
+  const kept = mask.reduce((sum, byte) => sum + byte, 0);
+  if (left !== kept) throw new Error(`apply said ${left} rows are left, ${kept} are`);
+  return [...mask.keys()].filter((row) => mask[row] === 1);
+}
+
+const text = (op: LineFilterDescription["op"], ...values: string[]): LineFilterDescription => ({
+  op,
+  operands: values.map((value) => ({ type: "text", value })),
+});
+
+t.test("compileLineFilters keeps the lines that pass", (t) => {
+  const lines = ["an error", "a warning", "ERROR", "", "two\nlines error", "naïve", "a.b"];
+  const f = (op: LineFilterDescription["op"], values: string | string[], expected: number[]) =>
+    t.same(run([text(op, ...[values].flat())], blockOf(lines)), expected, `${op} ${values}`);
+  f("|=", "error", [0, 4]);
+  f("!=", "error", [1, 2, 3, 5, 6]);
+  f("|=", ["error", "warning"], [0, 1, 4]);
+  f("!=", ["error", "warning"], [2, 3, 5, 6]);
+  f("|=", "", [0, 1, 2, 3, 4, 5, 6]);
+  f("!=", "", []);
+  f("|=", ["error", ""], [0, 1, 2, 3, 4, 5, 6]);
+  f("|~", "", [0, 1, 2, 3, 4, 5, 6]);
+  f("!~", "", []);
+  f("|~", "(?i)error", [0, 2, 4]);
+  f("|~", "err|warn", [0, 1, 4]);
+  f("!~", "err|warn", [2, 3, 5, 6]);
+  f("|~", ["err", "warn"], [0, 1, 4]);
+  f("!~", ["err", "w[a]rn"], [2, 3, 5, 6]);
+  f("|~", "two.*error", []);
+  f("|~", "(?s)two.*error", [4]);
+  f("|~", "^a", [0, 1, 6]);
+  f("|~", "g$", [1]);
+  f("|~", "^$", [3]);
+  f("|~", "na.ve", [5]);
+  f("|~", "a.b", [6]);
+  f("|~", "a\\.b", [6]);
+  f("|=", "a.b", [6]);
+  f("|~", ".*", [0, 1, 2, 3, 4, 5, 6]);
+  f("|~", ".+", [0, 1, 2, 4, 5, 6]);
+  f("|~", "\\bwarning\\b", [1]);
+  f("|=", "errorx", []);
+  f("|=", "warningERROR", []);
+  t.end();
+});
+
+t.test("(?i) folds as RE2 does, beyond ASCII too", (t) => {
+  const lines = ["STATUS ok", "\u017ftatus", "ta\u017fk", "\u212aey", "key", "É", "é"];
+  const f = (pattern: string, expected: number[]) => {
+    t.same(run([text("|~", pattern)], blockOf(lines)), expected, pattern);
+    const rest = [...lines.keys()].filter((row) => !expected.includes(row));
+    t.same(run([text("!~", pattern)], blockOf(lines)), rest, `not ${pattern}`);
+  };
+  f("(?i)status", [0, 1]);
+  f("(?i)task", [2]);
+  f("(?i)key", [3, 4]);
+  f("(?i)é", [5, 6]);
+  f("(?i)status.*ok", [0]);
+  f("(?i:k)ey", [3, 4]);
+  t.end();
+});
+
+t.test("pattern filters: <_> stands for one byte or more", (t) => {
+  const f = (pattern: string, line: string, expected: boolean) => {
+    t.equal(
+      run([text("|>", pattern)], blockOf([line])).length === 1,
+      expected,
+      `${pattern} ~ ${line}`,
+    );
+    t.equal(run([text("!>", pattern)], blockOf([line])).length === 0, expected, `not ${pattern}`);
+  };
+  f("<_>", "", false);
+  f("<_>", "x", true);
+  f("", "", true);
+  f("", "x", false);
+  f("a", "a", true);
+  f("a", "ab", false);
+  f("a<_>", "a", false);
+  f("a<_>", "ab", true);
+  f("a<_>", "xab", false);
+  f("<_>a", "ba", true);
+  f("<_>a", "a", false);
+  f("<_>a", "bab", false);
+  f("<_> level=<_> x", "1 level=info x", true);
+  f("<_> level=<_> x", "1 level= x", false);
+  f("a<_>b", "axbyb", true);
+  f("a<_>b", "abxb", true);
+  f("a<_>b<_>c", "a1b2c", true);
+  f("a<_>b<_>c", "a1bc", false);
+  f("ab<_>ba", "aba", false);
+  t.end();
+});
+
+t.test("ip filters find addresses in text", (t) => {
+  const f = (range: string, line: string, expected: boolean) => {
+    const filter = (op: "|=" | "!="): LineFilterDescription => ({
+      op,
+      operands: [{ type: "ip", value: range }],
+    });
+    t.equal(run([filter("|=")], blockOf([line])).length === 1, expected, `${range} ~ ${line}`);
+    t.equal(run([filter("!=")], blockOf([line])).length === 0, expected, `not ${range} ~ ${line}`);
+  };
+  f("192.168.0.1", "from 192.168.0.1:80", true);
+  f("192.168.0.1", "192.168.0.1", true);
+  f("192.168.0.1", "192.168.0.1.", true);
+  f("192.168.0.1", "192.168.0.11", false);
+  f("192.168.0.1", "1192.168.0.1", false);
+  f("192.168.0.0/16", "a 192.168.77.1 b", true);
+  f("192.168.0.0/16", "a 192.169.77.1 b", false);
+  f("10.0.0.0/9", "10.127.1.1", true);
+  f("10.0.0.0/9", "10.128.1.1", false);
+  f("10.0.0.5-10.0.1.4", "10.0.1.0", true);
+  f("10.0.0.5-10.0.1.4", "10.0.1.5", false);
+  f("0.0.0.0/0", "v 1.2.3", false);
+  f("::1", "[::1]:80", true);
+  f("2001:db8::/32", "x 2001:0db8:0:0:1::7 y", true);
+  f("2001:db8::/32", "x 2001:db9::7 y", false);
+  f("2001:db8::-2001:db8::ff", "2001:db8::1a.", true);
+  t.end();
+});
+
+t.test("an or list may mix texts and addresses", (t) => {
+  const lines = ["10.1.2.3", "error", "11.1.2.3"];
+  const operands: LineFilterDescription["operands"] = [
+    { type: "ip", value: "10.0.0.0/8" },
+    { type: "text", value: "error" },
+  ];
+  t.same(run([{ op: "|=", operands }], blockOf(lines)), [0, 1]);
+  t.same(run([{ op: "!=", operands }], blockOf(lines)), [2]);
+  t.end();
+});
+
+t.test("no filter is compiled for what every line passes", (t) => {
+  t.same(compileLineFilters([text("|=", ""), text("|~", ".*")]), []);
+  t.end();
+});
+
+t.test("apply never wakes a row that another filter refused", (t) => {
+  const block = blockOf(["a", "a", "b", "a"], 1, 4);
+  const wanted = Uint8Array.of(0, 1, 1);
+  t.same(run([text("|=", "a")], block, wanted), [2]);
+  t.same(run([text("!=", "a")], block, wanted), [1]);
+  t.same(run([text("|~", "^[ab]$")], block, wanted), [1, 2]);
+  t.same(run([text("!~", "^a$")], block, wanted), [1]);
+  t.end();
+});
+
+// ---- against a naive reference ----
+
+const bytePieces = fc.constantFrom<Line>(
+  "error",
+  "Error",
+  "warn",
+  "a",
+  "b",
+  "ab",
+  " ",
+  "\n",
+  "5",
+  "12",
+  "k",
+  "s",
+  "\u017f",
+  "\u212a",
+  "é",
+  "日本",
+  "😀",
+  "\ufffd",
+  Uint8Array.of(0xff),
+  Uint8Array.of(0xc3),
+  Uint8Array.of(0xe6, 0x97),
+  Uint8Array.of(0x80),
+  Uint8Array.of(0),
+);
+
+function concatenate(parts: ReadonlyArray<Line>): Uint8Array {
+  return Uint8Array.from(
+    parts.flatMap((
+      part,
+    ) => [...(typeof part === "string" ? new TextEncoder().encode(part) : part)]),
+  );
+}
+
+const line = fc.array(bytePieces, { maxLength: 8 }).map(concatenate);
+const needle = fc.array(
+  fc.constantFrom("error", "warn", "a", "b", " ", "5", "é", "\n", "k", "S", "日"),
+  { maxLength: 3 },
+).map((parts) => parts.join(""));
+
+const atom = fc.constantFrom(
+  "error",
+  "ERR",
+  "warn",
+  "a",
+  "b",
+  "k",
+  "s",
+  "é",
+  "日",
+  ".",
+  "\\d",
+  "\\w",
+  "\\s",
+  "\\b",
+  "^",
+  "$",
+  "[ab]",
+  "[^a]",
+  "[0-9]",
+  "\\n",
+  "\\x{fffd}",
+  "\\x80",
+  "(?s:.)",
+  "\\.",
+  "\\Qa\\E",
+);
+const regex: fc.Arbitrary<string> = fc.letrec<{ node: string }>((tie) => ({
+  node: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    atom,
+    fc.array(tie("node"), { minLength: 1, maxLength: 4 }).map((parts) => parts.join("")),
+    fc.array(tie("node"), { minLength: 2, maxLength: 3 }).map((parts) => `(?:${parts.join("|")})`),
+    fc.tuple(tie("node"), fc.constantFrom("*", "+", "?", "{2}", "{1,2}", "{0,1}", "{2,}", "*?"))
+      .map(([node, repetition]) => `(?:${node})${repetition}`),
+    tie("node").map((node) => `(?i:${node})`),
+    tie("node").map((node) => `(${node})`),
+    tie("node").map((node) => `.*${node}.*`),
+  ),
+})).node;
+const pattern = fc.tuple(fc.constantFrom("", "(?i)"), regex).map(([flags, body]) => flags + body);
+
+const filter: fc.Arbitrary<LineFilterDescription> = fc.oneof(
+  fc.tuple(
+    fc.constantFrom("|=", "!=") as fc.Arbitrary<"|=" | "!=">,
+    fc.array(needle, {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  ).map(([op, values]) => text(op, ...values)),
+  fc.tuple(
+    fc.constantFrom("|~", "!~") as fc.Arbitrary<"|~" | "!~">,
+    fc.array(pattern, {
+      minLength: 1,
+      maxLength: 2,
+    }),
+  ).map(([op, values]) => text(op, ...values)),
+);
+
+/** One line, one filter, strings all the way; Go decodes invalid UTF-8 as TextDecoder does not: byte by byte. */
+function passes(description: LineFilterDescription, bytes: Uint8Array): boolean {
+  const matched = description.operands.some(({ value }) => {
+    if (description.op.endsWith("~")) {
+      return RE2JS.compile(value).matcher(goString(bytes)).find();
+    }
+    return latin1(bytes).includes(latin1(new TextEncoder().encode(value)));
+  });
+  return matched !== description.op.startsWith("!");
+}
+
+const latin1 = (bytes: Uint8Array) => String.fromCharCode(...bytes);
+
+/** Decodes as Go's range over a string does: each byte that starts no valid sequence is one U+FFFD. */
+function goString(bytes: Uint8Array): string {
+  let result = "";
+  for (let at = 0; at < bytes.length;) {
+    let width = 1;
+    let decoded = "\ufffd";
+    for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
+      try {
+        const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+        const piece = decoder.decode(bytes.subarray(at, at + length));
+        if ([...piece].length !== 1) continue;
+        [width, decoded] = [length, piece];
+        break;
+      } catch {
+        continue;
+      }
+    }
+    result += decoded;
+    at += width;
+  }
+  return result;
+}
+
+t.test("filters agree with matching strings one by one", (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(line, { minLength: 1, maxLength: 12 }),
+      fc.array(filter, { minLength: 1, maxLength: 3 }),
+      (lines, filters) => {
+        const expected = [...lines.keys()].filter((row) =>
+          filters.every((description) => passes(description, lines[row]!))
+        );
+        const found = run(filters, blockOf(lines));
+        if (JSON.stringify(found) !== JSON.stringify(expected)) {
+          throw new Error(`expected rows ${expected}, found ${found}`);
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  t.end();
+});

@@ -1,0 +1,81 @@
+import { Result } from "effect";
+import fc from "fast-check";
+import t from "tap";
+import { logQuery, metricExpr, withoutSpans } from "../testing/logqlTrees.ts";
+import { parse } from "./parser.ts";
+import { prettyPrint, print } from "./printer.ts";
+
+/** Replay a failure with the seed it prints: SEED=123 node src/logql/parser.fuzz.test.ts */
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+t.comment(`seed ${seed}`);
+
+const fragment = fc.constantFrom(
+  ..."{ } ( ) [ ] , = != =~ !~ |= |~ |> !> | == > < + - * / % ^ \" ` \\ # . : ; ' @ $ \n \t é 😀 \ud800"
+    .split(" "),
+  ...[
+    "and",
+    "or",
+    "by",
+    "ip(",
+    "unwrap",
+    "json",
+    "offset",
+    "[5m]",
+    "5",
+    "5m",
+    "5KB",
+    "--strict",
+    "\\x",
+  ],
+);
+
+/** A change at a place given as a share of the length. */
+const mutation = fc.oneof(
+  fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), insert: fragment, drop: fc.nat(3) }),
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    insert: fc.constant(""),
+    drop: fc.nat(20),
+  }),
+);
+
+t.test("parse answers any text with a tree or with a position", (t) => {
+  const query = fc.oneof(logQuery, metricExpr).map(print);
+  fc.assert(
+    fc.property(query, fc.array(mutation, { minLength: 1, maxLength: 4 }), (query, mutations) => {
+      let text = query;
+      for (const { at, insert, drop } of mutations) {
+        const index = Math.floor(at * text.length);
+        text = text.slice(0, index) + insert + text.slice(index + drop);
+      }
+      const result = parse(text);
+      if (Result.isFailure(result)) {
+        const { line, column, offset, message } = result.failure;
+        const lines = text.split("\n");
+        const inside = offset >= 0 && offset <= text.length && line >= 1 && line <= lines.length &&
+          column >= 1 && column <= lines[line - 1]!.length + 1;
+        if (!inside) throw new Error(`${line}:${column} is not in ${JSON.stringify(text)}`);
+        if (!message.startsWith(`parse error at line ${line}, col ${column}: `)) {
+          throw new Error(message);
+        }
+        return;
+      }
+      const tree = JSON.stringify(withoutSpans(result.success));
+      for (const printed of [print(result.success), prettyPrint(result.success)]) {
+        const again = JSON.stringify(withoutSpans(Result.getOrThrow(parse(printed))));
+        if (again !== tree) throw new Error(`${JSON.stringify(text)} prints as ${printed}`);
+      }
+    }),
+    { seed, numRuns: 3000 },
+  );
+  t.end();
+});
+
+t.test("parse answers arbitrary characters too", (t) => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 60 }),
+    fc.array(fragment, { maxLength: 30 }).map((parts) => parts.join("")),
+  );
+  fc.assert(fc.property(text, (text) => Result.isResult(parse(text))), { seed, numRuns: 5000 });
+  t.end();
+});
