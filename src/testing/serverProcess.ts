@@ -218,7 +218,9 @@ export async function freePort(): Promise<number> {
   }
 }
 
-const launcherPath = fileURLToPath(new URL("../../bin/tailrace.mjs", import.meta.url));
+/** TAILRACE_TEST_LAUNCHER tests another installation than the one these tests belong to. */
+const launcherPath = process.env["TAILRACE_TEST_LAUNCHER"] ||
+  fileURLToPath(new URL("../../bin/tailrace.mjs", import.meta.url));
 const outputCharsMax = 1_000_000;
 const clockTicksPerSecond = 100;
 const ports = randomFrom(`${process.pid}-${Date.now()}`);
