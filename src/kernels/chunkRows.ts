@@ -1,6 +1,7 @@
 /** Brings rows of several sources into kernel memory and makes of them the columns of chunks: ordered by time, without
  *  duplicates, packed. src/streams/chunkWriter.ts owns compression and the file layout.
  *  Invariant: a stage has the thread's kernel scratch to itself; nothing else that reserves may run before it is done with. */
+import { copyBytes } from "../platform/copyBytes.ts";
 import { type ColumnExports, packedBytesMax } from "./chunkColumns.ts";
 import { type Kernels, kernels } from "./kernels.ts";
 
@@ -317,7 +318,7 @@ class RowStage {
       const first = row - rangeEnd + rowEnd;
       const lineStart = first === 0 ? 0 : columns.lineEnds[first - 1]!;
       const lineEnd = columns.lineEnds[first + next - place - 1]!;
-      memory.set(columns.lines.subarray(lineStart, lineEnd), at);
+      copyBytes(columns.lines, lineStart, lineEnd, memory, at);
       at += lineEnd - lineStart;
       place = next;
     }
@@ -468,7 +469,7 @@ function copySets(
       end = setEnds[idLeast + index - 1]!;
       targetEnds[at++] = end + shift;
     }
-    target.set(meta.subarray(start, end), metaEnd);
+    copyBytes(meta, start, end, target, metaEnd);
     metaEnd = end + shift;
   }
   return metaEnd;

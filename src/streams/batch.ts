@@ -23,6 +23,7 @@
  *  A metadata set is pairs sorted by name, each: u16 name length, u32 value length, name, value (UTF-8).
  *  This file builds batches and is where others import them from; batchBody.ts owns the views, batchCodec.ts header and
  *  compression. */
+import { copyBytes } from "../platform/copyBytes.ts";
 import {
   type Batch,
   emptyBatch,
@@ -137,7 +138,7 @@ export function mergeBatches(batches: ReadonlyArray<Batch>): Batch {
     copyShifted(batch.sliceLabelEnds, merged.sliceLabelEnds, slice, labelEnd);
     copyShifted(batch.setEnds, merged.setEnds, set, metaEnd);
     merged.labels.set(batch.labels, labelEnd);
-    merged.meta.set(batch.meta, metaEnd);
+    copyBytes(batch.meta, 0, batch.metaBytes, merged.meta, metaEnd);
     slice += batch.sliceCount;
     row += batch.rowCount;
     set += batch.setCount;
@@ -210,10 +211,14 @@ function copySets(newIds: Uint32Array, rows: RowColumns, target: Batch): void {
   }
   let end = 0;
   for (let set = 0; set < lengths.length; set++) target.setEnds[set] = end += lengths[set]!;
-  for (let id = 1; id < newIds.length; id++) {
-    if (newIds[id] === 0) continue;
-    const bytes = rows.meta.subarray(endBefore(rows.setEnds, id - 1), rows.setEnds[id - 1]);
-    target.meta.set(bytes, endBefore(target.setEnds, newIds[id]! - 1));
+  for (let id = 1; id < newIds.length;) {
+    const first = id++;
+    if (newIds[first] === 0) continue;
+    // Sets that stay neighbours are copied together.
+    while (id < newIds.length && newIds[id] === newIds[id - 1]! + 1) id++;
+    const start = endBefore(rows.setEnds, first - 1);
+    const at = endBefore(target.setEnds, newIds[first]! - 1);
+    copyBytes(rows.meta, start, rows.setEnds[id - 2]!, target.meta, at);
   }
 }
 
@@ -228,10 +233,7 @@ function copyRows(
   const lineStart = endBefore(source.lineEnds, rowStart);
   const targetStart = endBefore(target.lineEnds, row);
   target.timestamps.set(source.timestamps.subarray(rowStart, rowEnd), row);
-  target.lines.set(
-    source.lines.subarray(lineStart, endBefore(source.lineEnds, rowEnd)),
-    targetStart,
-  );
+  copyBytes(source.lines, lineStart, endBefore(source.lineEnds, rowEnd), target.lines, targetStart);
   copyShifted(
     source.lineEnds.subarray(rowStart, rowEnd),
     target.lineEnds,
