@@ -392,3 +392,37 @@ actorTest(
       t.same(seen, [1]);
     }),
 );
+
+actorTest(t, "passivate ends an idle actor; a message that came in between takes it back", (
+  { t, system },
+) =>
+  Effect.gen(function* () {
+    const seen: Array<string> = [];
+    const actor = yield* system.spawn<string>({
+      kind: "test",
+      mailbox: { capacity: 9 },
+      start: (self) => ({
+        receive: (message) => {
+          seen.push(message);
+          if (message === "rest") self.passivate();
+        },
+      }),
+    }, { name: "a" });
+    for (const message of ["rest", "but no"]) actor.tryTell(message);
+    yield* settle;
+    t.ok(actor.isOpen(), "still there: it had a message after it asked to rest");
+    actor.tryTell("rest");
+    t.equal(yield* actor.ended, "Stopped");
+    t.same(seen, ["rest", "but no", "rest"]);
+  }));
+
+actorTest(t, "an actor may kill itself", ({ t, system }) =>
+  Effect.gen(function* () {
+    const actor = yield* system.spawn<string>({
+      kind: "test",
+      mailbox: { capacity: 9 },
+      start: (self) => ({ receive: () => self.ref.kill, stop: () => void t.fail("no hook") }),
+    }, { name: "a" });
+    actor.tryTell("x");
+    t.equal(yield* actor.ended, "Killed");
+  }));

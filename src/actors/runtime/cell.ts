@@ -22,13 +22,7 @@ import type {
 import { Address } from "./address.ts";
 import { type Child, ChildGroup } from "./Children.ts";
 import { awaitEnd, killAll, stopInOrder } from "./node.ts";
-import type {
-  Failed,
-  Host,
-  Member,
-  Runnable,
-  Supervisor,
-} from "./node.ts";
+import type { Failed, Host, Member, Runnable, Supervisor } from "./node.ts";
 import { defaultSupervision, Restarts } from "./restarts.ts";
 
 const batchMaxDefault = 1024;

@@ -126,3 +126,22 @@ t.test("Mailbox admits by count and weight in order, like its model", (t) => {
   );
   t.end();
 });
+
+t.test("when a heavy sender gives up, lighter ones behind it get in", (t) => {
+  const mailbox = new Mailbox<number>({ capacity: 9, weightMax: 10, weigh: (n) => n });
+  const accepted: Array<number> = [];
+  const waiter = (message: number) => ({
+    message,
+    accepted: () => void accepted.push(message),
+    refused: () => t.fail("refused"),
+  });
+  mailbox.offer(5);
+  const heavy = waiter(6);
+  mailbox.wait(heavy);
+  mailbox.wait(waiter(2));
+  mailbox.wait(waiter(3));
+  mailbox.wait(waiter(1));
+  mailbox.unwait(heavy);
+  t.same([accepted, mailbox.depth, mailbox.waiting], [[2, 3], 3, 1]);
+  t.end();
+});

@@ -365,3 +365,52 @@ actorTest(
       t.same(failures, []);
     }),
 );
+
+actorTest(t, "mailbox: drop lets waiting senders in", ({ t, system }) =>
+  Effect.gen(function* () {
+    const log: Array<string> = [];
+    const actor = yield* system.spawn({ ...mortal(log), mailbox: { capacity: 1 } }, {
+      name: "a",
+      supervision: { ...atOnce, mailbox: "drop" },
+    });
+    actor.tryTell("late");
+    yield* settle;
+    actor.tryTell("dropped");
+    const waiting = yield* Effect.forkChild(actor.tell("waited"));
+    yield* settle;
+    t.equal(waiting.pollUnsafe(), undefined);
+    yield* TestClock.adjust("1 second");
+    yield* Fiber.join(waiting);
+    yield* actor.stop();
+    t.same(log, ["start 1", "start 2", "2:waited", "stop 2"]);
+  }));
+
+actorTest(t, "a new life waits until the interrupted handler of the old one has let go", (
+  { t, system },
+) =>
+  Effect.gen(function* () {
+    const log: Array<string> = [];
+    const actor = yield* system.spawn<string>({
+      kind: "test",
+      mailbox: { capacity: 9 },
+      supervision: atOnce,
+      start: (self) => {
+        log.push("start");
+        return {
+          receive: () => {
+            self.fork(Effect.delay(Effect.fail("beside"), "1 second"));
+            const letGo = Effect.map(Effect.sleep("5 seconds"), () => void log.push("let go"));
+            return Effect.onInterrupt(Effect.never, () => letGo);
+          },
+        };
+      },
+    }, { name: "a" });
+    actor.tryTell("x");
+    yield* settle;
+    yield* TestClock.adjust("5 seconds");
+    t.same(log, ["start"]);
+    yield* TestClock.adjust("1 second");
+    yield* settle;
+    t.same(log, ["start", "let go", "start"]);
+    yield* actor.kill;
+  }));
