@@ -8,6 +8,19 @@ import { type ActorRef, ActorSystem, type Behaviour } from "../src/actors/runtim
 const runtime = "Deno" in globalThis ? "deno" : "node";
 const collect = (globalThis as { gc?: () => void }).gc ?? (() => {});
 const rssMB = (): number => process.memoryUsage().rss / 1e6;
+/** Starts a stopwatch; the answer prints wall time and, since other programs may share the machine,
+ *  CPU time (all threads), per `count`, in `unit`s of which a millisecond has `unitsPerMs`. */
+const stopwatch = () => {
+  const beginMs = performance.now();
+  const beginCpu = process.cpuUsage();
+  return (figure: string, unit: string, unitsPerMs: number, count = 1): void => {
+    const wallMs = performance.now() - beginMs;
+    const cpu = process.cpuUsage(beginCpu);
+    print(figure, wallMs * unitsPerMs / count, unit);
+    print(`${figure}, CPU`, (cpu.user + cpu.system) / 1000 * unitsPerMs / count, unit);
+  };
+};
+
 const print = (figure: string, value: number, unit: string): void =>
   console.log(JSON.stringify({ runtime, figure, value: Number(value.toFixed(3)), unit }));
 
@@ -49,22 +62,22 @@ const idleActors = (count: number) =>
     const rssBefore = rssMB();
     const system = yield* ActorSystem.make();
     const refs: Array<ActorRef<number>> = [];
-    const begin = performance.now();
+    const lap = stopwatch();
     const parent = yield* system.spawn(family(count, counter(), refs), { name: "idle" });
     yield* parent.ready;
     for (const ref of refs) yield* ref.ready;
-    print(`${count} actors: start`, (performance.now() - begin) / 1000, "s");
+    lap(`${count} actors: start`, "s", 0.001);
     for (const ref of refs) ref.tryTell(1);
     while (refs.some((ref) => ref.mailboxDepth() > 0)) yield* eventLoopTurn;
     collect();
     print(`${count} actors, one message each: RSS of the process`, rssMB(), "MB");
     print(`${count} actors: RSS per actor`, (rssMB() - rssBefore) * 1e6 / count, "bytes");
-    const sampling = performance.now();
+    const sampling = stopwatch();
     system.metrics();
-    print(`${count} actors: sampling metrics`, performance.now() - sampling, "ms");
-    const stopping = performance.now();
+    sampling(`${count} actors: sampling metrics`, "ms", 1);
+    const stopping = stopwatch();
     yield* parent.stop();
-    print(`${count} actors: stop`, (performance.now() - stopping) / 1000, "s");
+    stopping(`${count} actors: stop`, "s", 0.001);
   }));
 
 /** One sender to `fanOut` receivers, in bursts that fit the mailboxes. */
@@ -81,10 +94,10 @@ const tryTell = (fanOut: number, messages: number) =>
     });
     const rounds = Math.ceil(messages / (burst * fanOut));
     yield* Effect.repeat(round, { times: 2 });
-    const begin = performance.now();
+    const lap = stopwatch();
     for (let i = 0; i < rounds; i++) yield* round;
     const sent = rounds * burst * fanOut;
-    print(`1 -> ${fanOut}, tryTell`, (performance.now() - begin) * 1000 / sent, "us/message");
+    lap(`1 -> ${fanOut}, tryTell`, "us/message", 1000, sent);
   }));
 
 /** A sender that uses `tell` and so feels backpressure at a mailbox of 1024. */
@@ -93,11 +106,9 @@ const tell = (messages: number) =>
     const system = yield* ActorSystem.make();
     const actor = yield* system.spawn(counter(), { name: "a" });
     for (const count of [messages / 10, messages]) {
-      const begin = performance.now();
+      const lap = stopwatch();
       for (let i = 0; i < count; i++) yield* actor.tell(1);
-      if (count === messages) {
-        print("1 -> 1, tell", (performance.now() - begin) * 1000 / count, "us/message");
-      }
+      if (count === messages) lap("1 -> 1, tell", "us/message", 1000, count);
     }
   }));
 
@@ -109,9 +120,9 @@ const ask = (asks: number) =>
       mailbox: { capacity: 16 },
       start: () => ({ receive: (reply) => reply.succeed(1) }),
     }, { name: "a" });
-    const begin = performance.now();
+    const lap = stopwatch();
     for (let i = 0; i < asks; i++) yield* actor.ask<number>((reply) => reply);
-    print("ask, one after another", (performance.now() - begin) * 1000 / asks, "us/ask");
+    lap("ask, one after another", "us/ask", 1000, asks);
   }));
 
 await Effect.runPromise(idleActors(100_000));
