@@ -3,7 +3,7 @@ import fc from "fast-check";
 import t from "tap";
 import { buildRows, decodePush, PushFormatError, type PushLimits } from "./push.ts";
 import * as reference from "./reference/push.ts";
-import { anyLimits, anyRequest, concat, encodePush, rowsOf } from "./testing/pushRequests.ts";
+import { anyLimits, anyRequest, concat, encodePush, rowsOf } from "../testing/pushRequests.ts";
 
 type Damage = (body: Uint8Array) => Uint8Array;
 

@@ -12,7 +12,7 @@ import {
   field,
   rowsOf,
   varint,
-} from "./testing/pushRequests.ts";
+} from "../testing/pushRequests.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

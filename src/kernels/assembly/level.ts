@@ -40,6 +40,16 @@ const CLOSE_BRACE: u8 = 0x7d;
 /** Bit that tells lower from upper case in ASCII letters, in every byte. */
 const CASE_BITS: u64 = 0x2020202020202020;
 
+/** Vectors of one byte. Loading them is cheaper than making them, which a constant in the code would mean. */
+const splatSpace = memory.data(16, 16);
+const splatQuote = memory.data(16, 16);
+const splatEquals = memory.data(16, 16);
+const splatBackslash = memory.data(16, 16);
+memory.fill(splatSpace, SPACE, 16);
+memory.fill(splatQuote, QUOTE, 16);
+memory.fill(splatEquals, EQUALS, 16);
+memory.fill(splatBackslash, BACKSLASH, 16);
+
 let valueStart: usize = 0;
 let valueEnd: usize = 0;
 
@@ -48,7 +58,7 @@ export function lineLevel(line: usize, length: i32): i32 {
   const end = line + <usize> length;
   let found = false;
   if (looksLikeJson(line, end)) found = findJsonValue(line, end);
-  else if (findByte(line, end, EQUALS) < end) found = findLogfmtValue(line, end);
+  else found = findLogfmtValue(line, end);
   if (found) {
     const level = levelOfText(valueStart, <i32> (valueEnd - valueStart));
     if (level != LEVEL_NONE) return level;
@@ -196,8 +206,8 @@ function findJsonValue(start: usize, end: usize): bool {
 function stringEnd(at: usize, end: usize): usize {
   while (at < end) {
     const bytes = v128.load(at);
-    const quotes = i8x16.eq(bytes, i8x16.splat(QUOTE));
-    const hits = i8x16.bitmask(v128.or(quotes, i8x16.eq(bytes, i8x16.splat(BACKSLASH))));
+    const quotes = i8x16.eq(bytes, v128.load(splatQuote));
+    const hits = i8x16.bitmask(v128.or(quotes, i8x16.eq(bytes, v128.load(splatBackslash))));
     if (hits == 0) {
       at += 16;
       continue;
@@ -248,38 +258,62 @@ function scalarEnd(at: usize, end: usize): usize {
 
 // ---- logfmt ----
 
-/** Sets valueStart and valueEnd; false if no level key has a value. */
+/** Sets valueStart and valueEnd; false if no level key has a value. Goes from one "=" or quote to the next, 16 bytes at a time,
+ *  and back from there to the start of the key: words between pairs need not be looked at. */
 function findLogfmtValue(start: usize, end: usize): bool {
-  let at = start;
   let best = KEY_RANK_NONE;
-  while (true) {
-    while (at < end && load<u8>(at) <= SPACE) at++;
-    if (at >= end) break;
-    const keyStart = at;
-    at = logfmtDelimiter(at, end);
-    if (at >= end || load<u8>(at) == QUOTE) break;
-    if (load<u8>(at) != EQUALS) continue;
-    if (at == keyStart) break;
-    const keyEnd = at++;
-    let textStart = at;
-    let textEnd = at;
-    if (at < end && load<u8>(at) == QUOTE) {
-      textStart = at + 1;
-      textEnd = stringEnd(textStart, end);
-      if (textEnd >= end) break;
-      at = textEnd + 1;
-    } else {
-      at = logfmtDelimiter(at, end);
-      textEnd = at;
-      if (at < end && load<u8>(at) > SPACE) break;
+  /** Just behind the last "=" or closing quote. */
+  let pairStart = start;
+  let inValue = false;
+  let at = start;
+  while (at < end) {
+    const bytes = v128.load(at);
+    const equals = i8x16.eq(bytes, v128.load(splatEquals));
+    let marks = i8x16.bitmask(v128.or(equals, i8x16.eq(bytes, v128.load(splatQuote))));
+    let next = at + 16;
+    if (marks == 0) {
+      at = next;
+      continue;
     }
-    if (textEnd == textStart) continue;
-    const rank = foldedLevelKeyRank(keyStart, <i32> (keyEnd - keyStart));
-    if (rank >= best) continue;
-    best = rank;
-    valueStart = textStart;
-    valueEnd = textEnd;
-    if (rank == 0) break;
+    const spaces = i8x16.bitmask(i8x16.le_u(bytes, v128.load(splatSpace)));
+    while (marks != 0) {
+      const bit = ctz(marks);
+      marks &= marks - 1;
+      const mark = at + <usize> bit;
+      if (mark >= end || load<u8>(mark) == QUOTE) return best < KEY_RANK_NONE;
+      const before = spaces & ((1 << bit) - 1);
+      let keyStart = at + <usize> (32 - clz(before));
+      if (before == 0) {
+        keyStart = at;
+        while (keyStart > pairStart && load<u8>(keyStart - 1) > SPACE) keyStart--;
+      }
+      const inWord = keyStart <= pairStart;
+      if (inWord) keyStart = pairStart;
+      if ((inWord && inValue) || keyStart == mark) return best < KEY_RANK_NONE;
+      pairStart = mark + 1;
+      inValue = true;
+      const quoted = pairStart < end && load<u8>(pairStart) == QUOTE;
+      const rank = foldedLevelKeyRank(keyStart, <i32> (mark - keyStart));
+      if (!quoted && rank >= best) continue;
+      const textStart = quoted ? pairStart + 1 : pairStart;
+      const textEnd = quoted ? stringEnd(textStart, end) : logfmtDelimiter(textStart, end);
+      // An open quote, or a quote or "=" within a bare value: the pair is malformed, and with it the rest.
+      if (quoted ? textEnd >= end : textEnd < end && load<u8>(textEnd) > SPACE) {
+        return best < KEY_RANK_NONE;
+      }
+      if (rank < best && textEnd > textStart) {
+        best = rank;
+        valueStart = textStart;
+        valueEnd = textEnd;
+        if (rank == 0) return true;
+      }
+      if (quoted) {
+        next = pairStart = textEnd + 1;
+        inValue = false;
+        break;
+      }
+    }
+    at = next;
   }
   return best < KEY_RANK_NONE;
 }
@@ -288,21 +322,9 @@ function findLogfmtValue(start: usize, end: usize): bool {
 function logfmtDelimiter(at: usize, end: usize): usize {
   while (at < end) {
     const bytes = v128.load(at);
-    const marks = v128.or(
-      i8x16.eq(bytes, i8x16.splat(EQUALS)),
-      i8x16.eq(bytes, i8x16.splat(QUOTE)),
-    );
-    const hits = i8x16.bitmask(v128.or(marks, i8x16.le_u(bytes, i8x16.splat(SPACE))));
-    if (hits != 0) return min(end, at + <usize> ctz(hits));
-    at += 16;
-  }
-  return end;
-}
-
-function findByte(at: usize, end: usize, byte: u8): usize {
-  const wanted = i8x16.splat(byte);
-  while (at < end) {
-    const hits = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+    const equals = i8x16.eq(bytes, v128.load(splatEquals));
+    const marks = v128.or(equals, i8x16.eq(bytes, v128.load(splatQuote)));
+    const hits = i8x16.bitmask(v128.or(marks, i8x16.le_u(bytes, v128.load(splatSpace))));
     if (hits != 0) return min(end, at + <usize> ctz(hits));
     at += 16;
   }
@@ -337,6 +359,7 @@ const wordStarts = memory.data<u8>([
 ]);
 /** letterTable[position 0..2][lower, upper half][value of the half]. */
 const letterTable = memory.data(3 * 2 * 16, 16);
+const halfMask = memory.data(16, 16);
 
 function fillLetterTable(): void {
   for (let word: usize = 0; word < 7; word++) {
@@ -344,32 +367,38 @@ function fillLetterTable(): void {
       const letter = load<u8>(wordStarts + word * 3 + position);
       const lower = letterTable + position * 32 + <usize> (letter & 15);
       const upper = letterTable + position * 32 + 16 + <usize> (letter >>> 4);
-      store<u8>(lower, load<u8>(lower) | (1 << <u8> word));
-      store<u8>(upper, load<u8>(upper) | (1 << <u8> word));
+      const bit: u8 = 1 << <u8> word;
+      store<u8>(lower, load<u8>(lower) | bit);
+      store<u8>(upper, load<u8>(upper) | bit);
+      // Capitals are two lines up in ASCII's table of 16 columns.
+      store<u8>(upper - 2, load<u8>(upper - 2) | bit);
     }
   }
+  memory.fill(halfMask, 15, 16);
 }
 fillLetterTable();
 
-function wordsWith(bytes: v128, position: usize): v128 {
-  const folded = v128.or(bytes, i8x16.splat(0x20));
-  const lower = v128.and(folded, i8x16.splat(15));
-  const upper = v128.and(i16x8.shr_u(folded, 4), i8x16.splat(15));
+function wordsWith(bytes: v128, lower: v128, upper: v128, half: v128): v128 {
   return v128.and(
-    i8x16.relaxed_swizzle(v128.load(letterTable + position * 32), lower),
-    i8x16.relaxed_swizzle(v128.load(letterTable + position * 32 + 16), upper),
+    i8x16.relaxed_swizzle(lower, v128.and(bytes, half)),
+    i8x16.relaxed_swizzle(upper, v128.and(i16x8.shr_u(bytes, 4), half)),
   );
 }
 
 function wordLevel(start: usize, end: usize): i32 {
   let best = 7;
+  // Loaded, not written as constants: those would be made anew in every turn of the loop.
+  const half = v128.load(halfMask);
+  const lower0 = v128.load(letterTable), upper0 = v128.load(letterTable, 16);
+  const lower1 = v128.load(letterTable, 32), upper1 = v128.load(letterTable, 48);
+  const lower2 = v128.load(letterTable, 64), upper2 = v128.load(letterTable, 80);
   for (let at = start; at < end; at += 16) {
-    const words = v128.and(
-      v128.and(wordsWith(v128.load(at), 0), wordsWith(v128.load(at, 1), 1)),
-      wordsWith(v128.load(at, 2), 2),
-    );
+    const first = wordsWith(v128.load(at), lower0, upper0, half);
+    const second = wordsWith(v128.load(at, 1), lower1, upper1, half);
+    const third = wordsWith(v128.load(at, 2), lower2, upper2, half);
+    const words = v128.and(v128.and(first, second), third);
     if (!v128.any_true(words)) continue;
-    let hits = i8x16.bitmask(i8x16.ne(words, i8x16.splat(0)));
+    let hits = i8x16.bitmask(i8x16.ne(words, i64x2.splat(0)));
     while (hits != 0) {
       const place = at + <usize> ctz(hits);
       hits &= hits - 1;

@@ -1,8 +1,8 @@
 /** Push requests for tests: an encoder for protobuf, generators, and decoded rows as plain values. */
 import fc from "fast-check";
-import { type PushLimits, PushReject, type PushRows } from "../push.ts";
-import { latin1 } from "../reference/level.ts";
-import type { Entry, Reject, Row, Stream } from "../reference/push.ts";
+import { type PushLimits, PushReject, type PushRows } from "../kernels/push.ts";
+import { latin1 } from "../kernels/reference/level.ts";
+import type { Entry, Reject, Row, Stream } from "../kernels/reference/push.ts";
 
 export function varint(value: bigint): Uint8Array {
   const bytes: number[] = [];
