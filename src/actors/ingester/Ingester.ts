@@ -1,0 +1,103 @@
+/** The partitions of this process as one service: what queries, flushes and shutdown need of them. Spawns the partition actors
+ *  and, when its scope closes, flushes them before they stop, so that the next start has nothing to replay. */
+import { Context, Effect, Layer, Schema } from "effect";
+import type { Settings } from "../../platform/config/mod.ts";
+import { systemNowMs, systemNowNs } from "../../platform/clock.ts";
+import { Index } from "../../storage/Index.ts";
+import { ObjectStore } from "../../storage/ObjectStore.ts";
+import { WriteLog } from "../../storage/WriteLog.ts";
+import { chunkOptionsDefault } from "../../streams/chunkWriter.ts";
+import type { HeadSnapshot } from "../protocol/head.ts";
+import type { HeadQuery, PartitionMessage } from "../protocol/ingester.ts";
+import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
+import { Workers } from "../Workers.ts";
+import { ChunkBuilder } from "./ChunkBuilder.ts";
+import { partitionBehaviour } from "./partition.ts";
+import { SegmentWriter } from "./SegmentWriter.ts";
+
+/** A partition did not answer (it is restarting or stopping), or its flush failed. */
+export class IngesterUnavailable
+  extends Schema.TaggedError<IngesterUnavailable>()("IngesterUnavailable", {
+    message: Schema.String,
+  }) {}
+
+export class Ingester extends Context.Service<Ingester, {
+  readonly partitions: ReadonlyArray<ActorRef<PartitionMessage>>;
+  /** Waits until every partition has replayed its log. */
+  readonly ready: Effect.Effect<void, IngesterUnavailable>;
+  /** The unflushed rows of every partition that a query may need. Every batch that was handed over before is in it. */
+  readonly describe: (
+    query: HeadQuery,
+  ) => Effect.Effect<ReadonlyArray<HeadSnapshot>, IngesterUnavailable>;
+  /** Cuts a segment of everything handed over so far, and waits until it is committed. */
+  readonly flush: Effect.Effect<void, IngesterUnavailable>;
+}>()("tailrace/actors/Ingester") {
+  static readonly layer = (settings: Settings) =>
+    Layer.effect(
+      Ingester,
+      Effect.gen(function* () {
+        const system = yield* ActorSystem;
+        const behaviours = yield* behavioursOf(settings);
+        const partitions = yield* Effect.forEach(
+          behaviours,
+          (behaviour, index) => system.spawnScoped(behaviour, { name: `partition-${index}` }),
+        );
+        const ingester = ingesterOf(partitions);
+        yield* Effect.addFinalizer(() =>
+          ingester.flush.pipe(Effect.catch((error) =>
+            Effect.logWarning(
+              `not everything was flushed, the next start replays it: ${error.message}`,
+            )
+          ))
+        );
+        return ingester;
+      }),
+    );
+}
+
+const behavioursOf = Effect.fnUntraced(function* (settings: Settings) {
+  const { ingester } = settings;
+  const index = yield* Index;
+  const writeLog = yield* WriteLog;
+  const objectStore = yield* ObjectStore;
+  const workers = yield* Workers;
+  const chunkBuilder = new ChunkBuilder(workers, chunkOptionsDefault);
+  const segmentWriter = new SegmentWriter(objectStore, index, writeLog, systemNowNs);
+  return Array.from({ length: ingester.partitions }, (_, partition) =>
+    partitionBehaviour({
+      partition,
+      cut: {
+        segmentBytesTarget: ingester.segment_target_bytes,
+        segmentAgeMsMax: ingester.max_segment_age,
+      },
+      streamIdleMs: ingester.chunk_idle_period,
+      cutRetryMs: 5000,
+      unflushedBytesMax: ingester.max_unflushed_bytes,
+      nowMs: systemNowMs,
+      writeLog,
+      index,
+      segmentWriter,
+      chunkBuilder,
+    }));
+});
+
+function ingesterOf(partitions: ReadonlyArray<ActorRef<PartitionMessage>>): Ingester["Service"] {
+  const unavailable = (error: Error) => new IngesterUnavailable({ message: error.message });
+  return Ingester.of({
+    partitions,
+    ready: Effect.forEach(partitions, (partition) => partition.ready, { discard: true }).pipe(
+      Effect.mapError(unavailable),
+    ),
+    describe: (query) =>
+      Effect.forEach(
+        partitions,
+        (partition) => partition.ask<HeadSnapshot>((reply) => ({ type: "Describe", query, reply })),
+        { concurrency: "unbounded" },
+      ).pipe(Effect.mapError(unavailable)),
+    flush: Effect.forEach(
+      partitions,
+      (partition) => partition.ask<void, Error>((reply) => ({ type: "Flush", reply })),
+      { concurrency: "unbounded", discard: true },
+    ).pipe(Effect.mapError(unavailable)),
+  });
+}

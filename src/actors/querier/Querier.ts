@@ -1,0 +1,201 @@
+/** Answers log queries: takes the head snapshots first, then the index, and greps both in worker threads, first wanted first,
+ *  until the limit is reached. Also labels and series, which need no scan. Owns concurrency and time limits of queries.
+ *  Invariant: every acknowledged row is in an answer exactly once, whatever is flushed meanwhile. */
+import { Context, Effect, Layer, Metric, Schedule, Schema, Semaphore } from "effect";
+import { limitsFor, type Settings } from "../../platform/config/mod.ts";
+import { queryBytesScanned } from "../../platform/metrics.ts";
+import type { LineFilterDescription } from "../../logql/lineFilter.ts";
+import { Index, type IndexError } from "../../storage/Index.ts";
+import { type Labels, parseLabels } from "../../streams/labels.ts";
+import type { Matcher } from "../../streams/matcher.ts";
+import type { TimeRange } from "../../streams/record.ts";
+import { Ingester } from "../ingester/Ingester.ts";
+import { planUnits } from "../policy/scanPlan.ts";
+import type { HeadSnapshot } from "../protocol/head.ts";
+import type { Direction, ScanStats } from "../protocol/scan.ts";
+import { Workers } from "../Workers.ts";
+import type { ResultRow } from "./merge.ts";
+import { runScan } from "./runScan.ts";
+
+export interface LogRequest {
+  readonly tenant: string;
+  readonly matchers: ReadonlyArray<Matcher>;
+  readonly filters: ReadonlyArray<LineFilterDescription>;
+  readonly range: TimeRange;
+  readonly limit: number;
+  readonly direction: Direction;
+}
+
+export interface LogAnswer {
+  readonly rows: ReadonlyArray<ResultRow>;
+  readonly stats: ScanStats & {
+    /** Time the query waited for its turn, and ran, in seconds. */
+    readonly queueSeconds: number;
+    readonly execSeconds: number;
+  };
+  /** Where a tail continues: the first log offset of each partition that the answer does not cover. */
+  readonly logTo: ReadonlyMap<number, number>;
+}
+
+/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Busy: too many queries wait.
+ *  Unavailable: a partition is recovering; try again. Failed: storage said no. */
+export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
+  reason: Schema.Literals(["Timeout", "TooLarge", "Busy", "Unavailable", "Failed"]),
+  message: Schema.String,
+}) {}
+
+export interface StreamRequest {
+  readonly tenant: string;
+  readonly matchers: ReadonlyArray<Matcher>;
+  readonly range: TimeRange;
+}
+
+export class Querier extends Context.Service<Querier, {
+  readonly selectLogs: (request: LogRequest) => Effect.Effect<LogAnswer, QueryFailed>;
+  /** Label sets of streams that have rows in the range, sorted by label string. */
+  readonly series: (
+    request: StreamRequest,
+  ) => Effect.Effect<ReadonlyArray<Labels>, QueryFailed>;
+  /** Names of labels of those streams, sorted. */
+  readonly labelNames: (
+    request: StreamRequest,
+  ) => Effect.Effect<ReadonlyArray<string>, QueryFailed>;
+  /** Values of one label of those streams, sorted. */
+  readonly labelValues: (
+    request: StreamRequest & { readonly name: string },
+  ) => Effect.Effect<ReadonlyArray<string>, QueryFailed>;
+}>()("tailrace/actors/Querier") {
+  static readonly layer = (settings: Settings) =>
+    Layer.effect(
+      Querier,
+      Effect.gen(function* () {
+        const index = yield* Index;
+        const ingester = yield* Ingester;
+        const workers = yield* Workers;
+        const turns = Semaphore.makeUnsafe(settings.querier.max_concurrent);
+        const waiting = new Map<string, number>();
+
+        const snapshot = (request: StreamRequest) =>
+          ingester.describe(request).pipe(
+            // A partition that is restarting is back in a moment.
+            Effect.retry({ times: 5, schedule: retrySchedule }),
+            Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
+          );
+
+        const scan = Effect.fn("Querier.scan")(function* (request: LogRequest, queuedMs: number) {
+          const startMs = performance.now();
+          const heads = yield* snapshot(request);
+          const chunks = yield* index.findChunks({ ...request, coveredTo: coveredTo(heads) }).pipe(
+            Effect.mapError(indexFailure),
+          );
+          const units = planUnits(chunks, heads, request.direction);
+          const { rows, stats } = yield* Effect.tryPromise({
+            try: (signal) =>
+              runScan(workers, units, request, settings.querier.max_response_bytes, signal),
+            catch: scanFailure,
+          });
+          yield* Metric.update(queryBytesScanned, stats.bytesScanned);
+          const execSeconds = (performance.now() - startMs) / 1000;
+          const logTo = new Map(heads.map((head) => [head.partition, head.logTo]));
+          return { rows, logTo, stats: { ...stats, execSeconds, queueSeconds: queuedMs / 1000 } };
+        });
+
+        const selectLogs = Effect.fn("Querier.selectLogs")(function* (request: LogRequest) {
+          const most = settings.querier.max_outstanding_per_tenant;
+          const ahead = waiting.get(request.tenant) ?? 0;
+          if (ahead >= most) {
+            return yield* new QueryFailed({
+              reason: "Busy",
+              message:
+                `too many outstanding requests: ${ahead} queries of tenant ${request.tenant} are waiting or running, ` +
+                `querier.max_outstanding_per_tenant is ${most}; try again later`,
+            });
+          }
+          waiting.set(request.tenant, ahead + 1);
+          const queuedAt = performance.now();
+          const timeoutMs = limitsFor(settings, request.tenant).query_timeout;
+          return yield* turns.withPermits(1)(
+            Effect.suspend(() => scan(request, performance.now() - queuedAt)),
+          ).pipe(
+            Effect.timeoutOrElse({
+              duration: timeoutMs,
+              orElse: () => Effect.fail(timedOut(timeoutMs)),
+            }),
+            Effect.ensuring(Effect.sync(() => {
+              const left = (waiting.get(request.tenant) ?? 1) - 1;
+              if (left === 0) waiting.delete(request.tenant);
+              else waiting.set(request.tenant, left);
+            })),
+          );
+        });
+
+        const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
+          const heads = yield* snapshot(request);
+          const found = new Set(
+            yield* index.findStreams({ ...request, coveredTo: new Map() }).pipe(
+              Effect.mapError(indexFailure),
+            ),
+          );
+          for (const head of heads) for (const stream of head.streams) found.add(stream.labels);
+          return [...found].sort().map(parseLabels);
+        });
+
+        const labelNames = (request: StreamRequest) =>
+          Effect.map(series(request), (all) => {
+            const names = new Set<string>();
+            for (const labels of all) for (const [name] of labels) names.add(name);
+            return [...names].sort();
+          });
+
+        const labelValues = (request: StreamRequest & { readonly name: string }) =>
+          Effect.map(series(request), (all) => {
+            const values = new Set<string>();
+            for (const labels of all) {
+              for (const [name, value] of labels) if (name === request.name) values.add(value);
+            }
+            return [...values].sort();
+          });
+
+        return Querier.of({ selectLogs, series, labelNames, labelValues });
+      }),
+    );
+}
+
+/** A partition that restarts is back within moments, or not at all. */
+const retrySchedule = Schedule.spaced(200);
+
+function coveredTo(heads: ReadonlyArray<HeadSnapshot>): ReadonlyMap<number, number> {
+  return new Map(heads.map((head) => [head.partition, head.logFrom]));
+}
+
+function timedOut(timeoutMs: number): QueryFailed {
+  return new QueryFailed({
+    reason: "Timeout",
+    message:
+      `request timed out, decrease the duration of the request or add more label matchers (prefer exact match over ` +
+      `regex match) to reduce the amount of data processed; query_timeout is ${timeoutMs / 1000} s`,
+  });
+}
+
+function indexFailure(error: IndexError): QueryFailed {
+  return new QueryFailed({ reason: "Failed", message: `the index failed: ${error.message}` });
+}
+
+function scanFailure(error: unknown): QueryFailed {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  switch (name) {
+    case "ResponseTooLarge":
+      return new QueryFailed({
+        reason: "TooLarge",
+        message:
+          `${message}, which is querier.max_response_bytes; ask for fewer lines or a shorter time range`,
+      });
+    case "WorkerPoolBusy":
+      return new QueryFailed({
+        reason: "Busy",
+        message: `too many outstanding requests: ${message}`,
+      });
+    default:
+      return new QueryFailed({ reason: "Failed", message });
+  }
+}

@@ -1,0 +1,119 @@
+/** Drives one query's scan: packs units into jobs, keeps all threads busy with the units that are wanted first, merges what comes
+ *  back, and stops when nothing better can come. */
+import type { WorkerPool } from "../../platform/workerPool.ts";
+import { type Batch, batchMessage } from "../../streams/batch.ts";
+import type { PlannedUnit } from "../policy/scanPlan.ts";
+import type { ScanJob, ScanResult, ScanSource, ScanStats } from "../protocol/scan.ts";
+import { type ResultRow, TopRows } from "./merge.ts";
+import type { LogRequest } from "./Querier.ts";
+
+/** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the newest lines" at once, large
+ *  later ones make messages between threads rare. */
+const jobBytesFirst = 256 * 1024;
+const jobBytesMax = 8 * 1024 * 1024;
+
+/** Scans `units`, which are in the order in which the query wants them. Rejects with the first job's error, or the signal's
+ *  reason; all jobs have then been told to stop. */
+export async function runScan(
+  pool: WorkerPool,
+  units: ReadonlyArray<PlannedUnit>,
+  request: LogRequest,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<{ readonly rows: ReadonlyArray<ResultRow>; readonly stats: ScanStats }> {
+  const top = new TopRows(request.limit, request.direction);
+  const stats = { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 };
+  const stop = new AbortController();
+  const jobSignal = AbortSignal.any([signal, stop.signal]);
+  const running = new Set<Promise<void>>();
+  let next = 0;
+  let jobBytes = jobBytesFirst;
+  const start = () => {
+    const taken = takeUnits(units, next, jobBytes);
+    next += taken.length;
+    jobBytes = Math.min(jobBytes * 2, jobBytesMax);
+    const job = jobOf(taken, request, top.threshold, bytesMax);
+    const run: Promise<void> = pool.run<ScanResult>("scan", job, { signal: jobSignal }).then(
+      (result) => {
+        running.delete(run);
+        top.add(taken, result);
+        addStats(stats, result.stats);
+        if (top.bytes > bytesMax) throw tooLarge(bytesMax);
+      },
+    );
+    running.add(run);
+  };
+  try {
+    while (true) {
+      while (running.size < pool.threadCount && next < units.length && !top.isPast(units[next]!)) {
+        start();
+      }
+      if (running.size === 0) break;
+      await Promise.race(running);
+    }
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(running);
+    throw error;
+  }
+  return { rows: top.rows, stats };
+}
+
+function takeUnits(
+  units: ReadonlyArray<PlannedUnit>,
+  from: number,
+  bytes: number,
+): ReadonlyArray<PlannedUnit> {
+  let to = from;
+  let taken = 0;
+  do taken += units[to++]!.bytes; while (to < units.length && taken + units[to]!.bytes <= bytes);
+  return units.slice(from, to);
+}
+
+/** The job for some units. Rows behind `threshold` cannot be wanted any more: the range leaves them out. */
+function jobOf(
+  units: ReadonlyArray<PlannedUnit>,
+  request: LogRequest,
+  threshold: bigint | undefined,
+  bytesMax: number,
+): ScanJob {
+  const batches = new Map<Batch, number>();
+  const sourceOf = (source: PlannedUnit["sources"][number]): ScanSource => {
+    if (source.chunk !== undefined) {
+      const { segmentKey: key, offset, length } = source.chunk;
+      return { chunk: { key, offset, length } };
+    }
+    const { batch, rowStart, rowEnd } = source.slice;
+    let index = batches.get(batch);
+    if (index === undefined) batches.set(batch, index = batches.size);
+    return { batch: index, rowStart, rowEnd };
+  };
+  const scanUnits = units.map((unit) => ({ sources: unit.sources.map(sourceOf) }));
+  let { start, end } = request.range;
+  if (threshold !== undefined) {
+    if (request.direction === "backward") start = threshold > start ? threshold : start;
+    else end = threshold + 1n < end ? threshold + 1n : end;
+  }
+  return {
+    filters: request.filters,
+    range: { start, end },
+    direction: request.direction,
+    rowsMax: request.limit,
+    bytesMax,
+    units: scanUnits,
+    batches: [...batches.keys()].map(batchMessage),
+  };
+}
+
+function addStats(total: { -readonly [Key in keyof ScanStats]: number }, some: ScanStats): void {
+  total.bytesScanned += some.bytesScanned;
+  total.rowsScanned += some.rowsScanned;
+  total.bytesRead += some.bytesRead;
+  total.chunksRead += some.chunksRead;
+}
+
+function tooLarge(bytesMax: number): Error {
+  const error = new Error(`the matching lines exceed ${bytesMax} bytes`);
+  error.name = "ResponseTooLarge";
+  return error;
+}

@@ -1,0 +1,185 @@
+/** Live tail: hands every durable batch to the tails that want lines of it. A tail keeps references to the matching rows until
+ *  its client takes them; beyond a bound they are dropped and counted, so a slow client costs memory only up to the bound.
+ *  Invariant: a client that keeps up gets every matching row of every batch published after it subscribed, in log order. */
+import { Context, Effect, Layer } from "effect";
+import type { Batch } from "../../streams/batch.ts";
+import { compileLineFilters, type LineFilterDescription } from "../../logql/lineFilter.ts";
+import { parseLabels } from "../../streams/labels.ts";
+import { batchBlock, type BlockFilter } from "../../streams/lineBlock.ts";
+import { matchAll, type Matcher } from "../../streams/matcher.ts";
+import { tailLinesDropped } from "../../platform/metrics.ts";
+
+export interface TailRequest {
+  readonly tenant: string;
+  readonly matchers: ReadonlyArray<Matcher>;
+  readonly filters: ReadonlyArray<LineFilterDescription>;
+  /** Line bytes that may wait for the client. */
+  readonly bufferBytesMax: number;
+}
+
+/** Matching rows of one stream in one batch. */
+export interface TailedRows {
+  readonly partition: number;
+  readonly offset: number;
+  readonly labels: string;
+  readonly batch: Batch;
+  /** Row numbers in the batch. */
+  readonly rows: Uint32Array;
+  readonly receivedMs: number;
+}
+
+/** A row that the client did not get. */
+export interface DroppedRow {
+  readonly labels: string;
+  readonly time: bigint;
+}
+
+export interface Taken {
+  readonly rows: ReadonlyArray<TailedRows>;
+  /** All rows that were dropped since the last take, and the first of them by name. */
+  readonly droppedCount: number;
+  readonly dropped: ReadonlyArray<DroppedRow>;
+}
+
+export interface Tail {
+  /** Waits for something to send. */
+  readonly take: Effect.Effect<Taken>;
+  readonly close: () => void;
+}
+
+export class Tailer extends Context.Service<Tailer, {
+  readonly subscribe: (request: TailRequest) => Tail;
+  readonly publish: (partition: number, offset: number, batch: Batch) => void;
+  /** Open tails of a tenant. */
+  readonly count: (tenant: string) => number;
+}>()("tailrace/actors/Tailer") {
+  static readonly layer = Layer.effect(
+    Tailer,
+    Effect.gen(function* () {
+      const context = yield* Effect.context<never>();
+      const tails = new Map<string, Set<OpenTail>>();
+      const onDropped = (count: number) => tailLinesDropped.updateUnsafe(count, context);
+      return Tailer.of({
+        subscribe: (request) => {
+          const same = tails.get(request.tenant) ?? new Set();
+          tails.set(request.tenant, same);
+          const tail = new OpenTail(request, onDropped, () => {
+            same.delete(tail);
+            if (same.size === 0) tails.delete(request.tenant);
+          });
+          same.add(tail);
+          return tail;
+        },
+        publish: (partition, offset, batch) => {
+          for (const tail of tails.get(batch.tenant) ?? []) tail.offer(partition, offset, batch);
+        },
+        count: (tenant) => tails.get(tenant)?.size ?? 0,
+      });
+    }),
+  );
+}
+
+const droppedNamesMax = 1000;
+const knownStreamsMax = 100_000;
+
+class OpenTail implements Tail {
+  readonly #request: TailRequest;
+  readonly #filters: ReadonlyArray<BlockFilter>;
+  readonly #onDropped: (count: number) => void;
+  readonly #onClose: () => void;
+  /** Whether the matchers want a stream, by label string. */
+  #wanted = new Map<string, boolean>();
+  #waiting: TailedRows[] = [];
+  #waitingBytes = 0;
+  #dropped: DroppedRow[] = [];
+  #droppedCount = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(request: TailRequest, onDropped: (count: number) => void, onClose: () => void) {
+    this.#request = request;
+    this.#filters = compileLineFilters(request.filters);
+    this.#onDropped = onDropped;
+    this.#onClose = onClose;
+  }
+
+  readonly close = (): void => {
+    this.#waiting = [];
+    this.#onClose();
+  };
+
+  readonly take: Effect.Effect<Taken> = Effect.callback<Taken>((resume) => {
+    const answer = () => {
+      this.#wake = undefined;
+      const taken = {
+        rows: this.#waiting,
+        dropped: this.#dropped,
+        droppedCount: this.#droppedCount,
+      };
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      this.#dropped = [];
+      this.#droppedCount = 0;
+      resume(Effect.succeed(taken));
+    };
+    if (this.#waiting.length > 0 || this.#droppedCount > 0) answer();
+    else this.#wake = answer;
+    return Effect.sync(() => this.#wake = undefined);
+  });
+
+  offer(partition: number, offset: number, batch: Batch): void {
+    for (let slice = 0; slice < batch.sliceCount; slice++) {
+      const labels = batch.labelsOf(slice);
+      if (!this.#wants(labels)) continue;
+      const rows = this.#matchingRows(batch, slice);
+      if (rows.length === 0) continue;
+      let bytes = 0;
+      for (const row of rows) {
+        bytes += batch.lineEnds[row]! - (row === 0 ? 0 : batch.lineEnds[row - 1]!);
+      }
+      if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#request.bufferBytesMax) {
+        this.#drop(labels, batch, rows);
+      } else {
+        this.#waitingBytes += bytes;
+        const receivedMs = performance.now();
+        this.#waiting.push({ partition, offset, labels, batch, rows, receivedMs });
+      }
+    }
+    if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
+  }
+
+  #wants(labels: string): boolean {
+    let wanted = this.#wanted.get(labels);
+    if (wanted === undefined) {
+      if (this.#wanted.size >= knownStreamsMax) this.#wanted = new Map();
+      wanted = matchAll(this.#request.matchers, parseLabels(labels));
+      this.#wanted.set(labels, wanted);
+    }
+    return wanted;
+  }
+
+  #matchingRows(batch: Batch, slice: number): Uint32Array {
+    const rowStart = batch.sliceRowStart(slice);
+    const rowEnd = batch.sliceRowEnds[slice]!;
+    const mask = new Uint8Array(rowEnd - rowStart).fill(1);
+    const block = batchBlock(batch, rowStart, rowEnd);
+    let left = mask.length;
+    for (const filter of this.#filters) {
+      if (left === 0) break;
+      left = filter.apply(block, mask);
+    }
+    const rows = new Uint32Array(left);
+    for (let index = 0, at = 0; index < mask.length; index++) {
+      if (mask[index] !== 0) rows[at++] = rowStart + index;
+    }
+    return rows;
+  }
+
+  #drop(labels: string, batch: Batch, rows: Uint32Array): void {
+    this.#droppedCount += rows.length;
+    this.#onDropped(rows.length);
+    for (const row of rows) {
+      if (this.#dropped.length >= droppedNamesMax) break;
+      this.#dropped.push({ labels, time: batch.timestamps[row]! });
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** Rows as Loki's streams, checked by parsing the JSON again. */
+import t from "tap";
+import { encodeMetadata } from "../streams/metadata.ts";
+import { encodeStreams } from "./encodeRows.ts";
+
+const encoder = new TextEncoder();
+const row = (
+  time: bigint,
+  labels: string,
+  line: string | Uint8Array,
+  metadata: [string, string][] = [],
+) => ({
+  time,
+  labels,
+  line: typeof line === "string" ? encoder.encode(line) : line,
+  meta: encodeMetadata(metadata),
+});
+
+t.test("encodeStreams groups by full label set, ordered by labels", (t) => {
+  const rows = [
+    row(3n, '{b="1"}', "x"),
+    row(2n, '{a="1"}', 'quote " back \\ tab \t nul \0'),
+    row(1n, '{b="1"}', "y", [["level", "info"]]),
+    row(-1n, '{b="1"}', "z"),
+  ];
+  t.same(JSON.parse(encodeStreams(rows, false)), [
+    { stream: { a: "1" }, values: [["2", 'quote " back \\ tab \t nul \0']] },
+    { stream: { b: "1" }, values: [["3", "x"], ["-1", "z"]] },
+    { stream: { b: "1", level: "info" }, values: [["1", "y"]] },
+  ]);
+  t.same(JSON.parse(encodeStreams(rows, true)), [
+    { stream: { a: "1" }, values: [["2", 'quote " back \\ tab \t nul \0', {}]] },
+    {
+      stream: { b: "1" },
+      values: [["3", "x", {}], ["1", "y", { structuredMetadata: { level: "info" } }], [
+        "-1",
+        "z",
+        {},
+      ]],
+    },
+  ]);
+  t.equal(encodeStreams([], false), "[]");
+  t.end();
+});
+
+t.test("encodeStreams renames metadata that a stream label hides, and replaces bytes that are not UTF-8", (t) => {
+  const bad = new Uint8Array([0x61, 0xff, 0xef, 0xbb, 0xbf]);
+  t.same(JSON.parse(encodeStreams([row(1n, '{a="1"}', bad, [["a", "2"], ["c", "3"]])], false)), [
+    { stream: { a: "1", a_extracted: "2", c: "3" }, values: [["1", "a\ufffd\ufeff"]] },
+  ]);
+  t.end();
+});

@@ -1,0 +1,77 @@
+/** Routes for operators and probes: ready, metrics, build information, flush, effective configuration, the actors' state. */
+import { Effect } from "effect";
+import { HttpRouter, HttpServerResponse } from "effect/http";
+import { PrometheusMetrics } from "effect/observability";
+import { Ingester } from "../actors/ingester/Ingester.ts";
+import { ActorSystem, metricsText } from "../actors/runtime/mod.ts";
+import { printSettings, type Settings } from "../platform/config/mod.ts";
+import { version } from "../platform/version.ts";
+import { respondError, respondJson } from "./respond.ts";
+
+/** A partition that has not replayed its log by then makes `ready` answer 503. */
+const readyWaitMs = 50;
+
+export const opsRoutes = (settings: Settings) =>
+  HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const ingester = yield* Ingester;
+    const system = yield* ActorSystem;
+
+    const ready = ingester.ready.pipe(
+      Effect.timeoutOrElse({
+        duration: readyWaitMs,
+        orElse: () => Effect.fail(new Error("partitions are replaying the write log")),
+      }),
+      Effect.match({
+        onSuccess: () => HttpServerResponse.text("ready\n"),
+        onFailure: (error) => respondError(503, `not ready: ${error.message}`),
+      }),
+    );
+    const flush = ingester.flush.pipe(Effect.match({
+      onSuccess: () => HttpServerResponse.empty({ status: 204 }),
+      onFailure: (error) => respondError(503, `flush failed: ${error.message}`),
+    }));
+    const metrics = PrometheusMetrics.format().pipe(
+      Effect.map((text) =>
+        HttpServerResponse.text(`${text}\n${metricsText(system.metrics())}`, {
+          contentType: "text/plain; version=0.0.4; charset=utf-8",
+        })
+      ),
+    );
+    const buildInfo = JSON.stringify({
+      version,
+      revision: "",
+      branch: "",
+      buildUser: "",
+      buildDate: "",
+      goVersion: "",
+    });
+
+    yield* router.add("GET", "/ready", ready);
+    yield* router.add("GET", "/metrics", metrics);
+    yield* router.add("GET", "/flush", flush);
+    yield* router.add("POST", "/flush", flush);
+    yield* router.add("GET", "/loki/api/v1/status/buildinfo", respondJson(buildInfo));
+    yield* router.add("GET", "/config", configOf(settings));
+    yield* router.add("GET", "/services", HttpServerResponse.text(services));
+    yield* router.add(
+      "GET",
+      "/api/v1/actors",
+      Effect.suspend(() => respondJson(JSON.stringify(system.snapshot(), bigintAsText))),
+    );
+  }));
+
+/** All roles run in this process. */
+const services = ["distributor", "ingester", "querier", "tailer"].map((role) =>
+  `${role} => Running\n`
+)
+  .join("");
+
+function configOf(settings: Settings): HttpServerResponse.HttpServerResponse {
+  return HttpServerResponse.text(printSettings({ settings, origins: new Map() }), {
+    contentType: "text/plain; charset=utf-8",
+  });
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}

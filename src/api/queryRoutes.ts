@@ -1,0 +1,221 @@
+/** Loki's read API: query_range, labels, label values, series. GET and POST alike. */
+import { Effect, Result } from "effect";
+import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
+import { type LogAnswer, Querier } from "../actors/querier/Querier.ts";
+import { parseMatchers } from "../logql/mod.ts";
+import { limitsFor, type Settings } from "../platform/config/mod.ts";
+import { systemNowNs } from "../platform/clock.ts";
+import type { Matcher } from "../streams/matcher.ts";
+import type { TimeRange } from "../streams/record.ts";
+import { encodeStreams } from "./encodeRows.ts";
+import { logQueryOf } from "./logQuery.ts";
+import { BadRequest, parseDirection, parseLimit, parseRange, parseRequired } from "./params.ts";
+import { readParams, tenantOf } from "./request.ts";
+import { respondFailure, respondJson } from "./respond.ts";
+
+/** Lines that a query gets when it does not say how many it wants. */
+const limitDefault = 100;
+
+export const queryRoutes = (settings: Settings) =>
+  HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const querier = yield* Querier;
+    const add = Effect.fnUntraced(function* (path: HttpRouter.PathInput, handler: Handler) {
+      for (const method of ["GET", "POST"] as const) {
+        yield* router.add(method, path, handle(settings, handler));
+      }
+    });
+    yield* add("/loki/api/v1/query_range", queryRange(settings, querier));
+    for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label", "/api/prom/label"] as const) {
+      yield* add(path, labelNames(settings, querier));
+    }
+    for (
+      const path of ["/loki/api/v1/label/:name/values", "/api/prom/label/:name/values"] as const
+    ) {
+      yield* add(path, labelValues(settings, querier));
+    }
+    for (const path of ["/loki/api/v1/series", "/api/prom/series"] as const) {
+      yield* add(path, series(settings, querier));
+    }
+  }));
+
+interface ApiCall {
+  readonly tenant: string;
+  readonly params: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly path: Readonly<Record<string, string | undefined>>;
+}
+
+/** Answers with JSON text. */
+type Handler = (call: ApiCall) => Effect.Effect<string, unknown>;
+
+const handle = (settings: Settings, handler: Handler) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const path = yield* HttpRouter.params;
+    const params = yield* readParams(settings);
+    const tenant = yield* attempt(() => tenantOf(settings, request.headers));
+    return yield* respondJson(yield* handler({ tenant, params, headers: request.headers, path }));
+  }).pipe(
+    Effect.catch((error): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+      Effect.succeed(respondFailure(error))
+    ),
+  );
+
+const queryRange = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
+  Effect.gen(function* () {
+    const { request, categorize } = yield* attempt(() => {
+      const { tenant, params } = call;
+      const limits = limitsFor(settings, tenant);
+      const query = logQueryOf(parseRequired(params, "query"));
+      const range = limitedRange(settings, tenant, parseRange(params, systemNowNs()));
+      const limit = parseLimit(params, limitDefault, limits.max_entries_limit_per_query);
+      const flags = call.headers["x-loki-response-encoding-flags"] ?? "";
+      return {
+        request: { tenant, ...query, range, limit, direction: parseDirection(params) },
+        categorize: flags.split(",").some((flag) => flag.trim() === "categorize-labels"),
+      };
+    });
+    return streamsEnvelope(yield* querier.selectLogs(request), categorize);
+  });
+
+const labelNames = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
+  Effect.gen(function* () {
+    const { matchers, range } = yield* attempt(() => streamQuery(settings, call));
+    const names = yield* querier.labelNames({ tenant: call.tenant, matchers, range });
+    return dataEnvelope(names);
+  });
+
+const labelValues = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
+  Effect.gen(function* () {
+    const { matchers, range } = yield* attempt(() => streamQuery(settings, call));
+    const name = call.path["name"] ?? "";
+    return dataEnvelope(yield* querier.labelValues({ tenant: call.tenant, matchers, range, name }));
+  });
+
+const series = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
+  Effect.gen(function* () {
+    const { selectors, range } = yield* attempt(() => {
+      const texts = [...call.params.getAll("match[]"), ...call.params.getAll("match")];
+      return {
+        selectors: texts.length === 0 ? [[]] : texts.map(matchersOf),
+        range: limitedRange(settings, call.tenant, parseRange(call.params, systemNowNs())),
+      };
+    });
+    const found = new Map<string, Record<string, string>>();
+    for (const matchers of selectors) {
+      for (const labels of yield* querier.series({ tenant: call.tenant, matchers, range })) {
+        found.set(JSON.stringify(labels), Object.fromEntries(labels));
+      }
+    }
+    return JSON.stringify({ status: "success", data: [...found.values()] });
+  });
+
+/** The range of labels and series, and the matchers that `query` may hold. */
+function streamQuery(
+  settings: Settings,
+  call: ApiCall,
+): { readonly matchers: ReadonlyArray<Matcher>; readonly range: TimeRange } {
+  return {
+    matchers: matchersOf(call.params.get("query") ?? ""),
+    range: limitedRange(settings, call.tenant, parseRange(call.params, systemNowNs())),
+  };
+}
+
+function matchersOf(text: string): ReadonlyArray<Matcher> {
+  const matchers = parseMatchers(text.trim());
+  if (Result.isFailure(matchers)) throw new BadRequest(matchers.failure.message);
+  return matchers.success;
+}
+
+/** Applies the tenant's limits on how much time a query may cover. */
+export function limitedRange(settings: Settings, tenant: string, range: TimeRange): TimeRange {
+  const { max_query_length: lengthMs, max_query_lookback: lookbackMs } = limitsFor(
+    settings,
+    tenant,
+  );
+  const length = range.end - range.start;
+  if (lengthMs > 0 && length > BigInt(lengthMs) * 1_000_000n) {
+    throw new BadRequest(
+      `the query time range exceeds the limit (query length: ${length / 1_000_000_000n}s, limit: ${
+        lengthMs / 1000
+      }s); ` +
+        "ask for a shorter range, or raise limits_config.max_query_length",
+    );
+  }
+  if (lookbackMs === 0) return range;
+  const oldest = systemNowNs() - BigInt(lookbackMs) * 1_000_000n;
+  const start = range.start < oldest ? oldest : range.start;
+  return { start, end: range.end < start ? start : range.end };
+}
+
+/** `data` is left out when it would be empty, as Loki does. */
+function dataEnvelope(data: ReadonlyArray<string>): string {
+  return JSON.stringify(data.length === 0 ? { status: "success" } : { status: "success", data });
+}
+
+function streamsEnvelope(answer: LogAnswer, categorize: boolean): string {
+  const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
+  const streams = encodeStreams(answer.rows, categorize);
+  const stats = JSON.stringify(statsOf(answer));
+  return `{"status":"success","data":{"resultType":"streams",${flags}"result":${streams},"stats":${stats}}}`;
+}
+
+function statsOf({ rows, stats }: LogAnswer) {
+  const seconds = Math.max(stats.execSeconds, 1e-6);
+  return {
+    summary: {
+      bytesProcessedPerSecond: Math.round(stats.bytesScanned / seconds),
+      linesProcessedPerSecond: Math.round(stats.rowsScanned / seconds),
+      totalBytesProcessed: stats.bytesScanned,
+      totalLinesProcessed: stats.rowsScanned,
+      execTime: stats.execSeconds,
+      queueTime: stats.queueSeconds,
+      subqueries: 0,
+      totalEntriesReturned: rows.length,
+      splits: 1,
+      shards: 0,
+      totalPostFilterLines: rows.length,
+      totalStructuredMetadataBytesProcessed: 0,
+    },
+    querier: {
+      store: {
+        totalChunksRef: stats.chunksRead,
+        totalChunksDownloaded: stats.chunksRead,
+        chunksDownloadTime: 0,
+        chunk: {
+          headChunkBytes: 0,
+          headChunkLines: 0,
+          decompressedBytes: stats.bytesScanned,
+          decompressedLines: stats.rowsScanned,
+          compressedBytes: stats.bytesRead,
+          totalDuplicates: 0,
+        },
+      },
+    },
+    ingester: {
+      totalReached: 0,
+      totalChunksMatched: 0,
+      totalBatches: 0,
+      totalLinesSent: 0,
+      store: {
+        totalChunksRef: 0,
+        totalChunksDownloaded: 0,
+        chunksDownloadTime: 0,
+        chunk: {
+          headChunkBytes: 0,
+          headChunkLines: 0,
+          decompressedBytes: 0,
+          decompressedLines: 0,
+          compressedBytes: 0,
+          totalDuplicates: 0,
+        },
+      },
+    },
+    cache: {},
+  };
+}
+
+/** Turns what `body` throws into the effect's failure. */
+function attempt<A>(body: () => A): Effect.Effect<A, unknown> {
+  return Effect.try({ try: body, catch: (error) => error });
+}

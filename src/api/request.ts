@@ -1,0 +1,107 @@
+/** What every route needs of a request: its tenant, its body within bounds, its parameters from URL and form. */
+import { Effect } from "effect";
+import { HttpIncomingMessage, type HttpServerError, HttpServerRequest } from "effect/http";
+import { ByteSize } from "effect";
+import type { Settings } from "../platform/config/mod.ts";
+import { BadRequest } from "./params.ts";
+
+/** A failure with its status and text. */
+export class RequestRefused extends Error {
+  override readonly name = "RequestRefused";
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The tenant that a request is for. Without auth_enabled all are one. */
+export function tenantOf(
+  settings: Settings,
+  headers: Readonly<Record<string, string | undefined>>,
+): string {
+  if (!settings.auth_enabled) return "fake";
+  const id = headers["x-scope-orgid"];
+  if (id === undefined || id === "") throw new RequestRefused(401, "no org id");
+  if (id.includes("|")) throw new RequestRefused(400, "multiple org IDs present");
+  if (id.length > 150) {
+    throw new RequestRefused(400, "tenant ID is too long: max 150 characters");
+  }
+  const bad = /[^A-Za-z0-9!\-_.*'()]/.exec(id);
+  if (bad !== null) {
+    throw new RequestRefused(400, `tenant ID '${id}' contains unsupported character '${bad[0]}'`);
+  }
+  if (id === "." || id === "..") throw new RequestRefused(400, "tenant ID is '.' or '..'");
+  return id;
+}
+
+/** The whole body, at most `bytesMax`, arrived within `timeoutMs`. A client that is slower than that, or longer, is refused;
+ *  its connection is closed after the answer. */
+export const readBody = (
+  bytesMax: number,
+  timeoutMs: number,
+): Effect.Effect<Uint8Array, RequestRefused, HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const declared = Number(request.headers["content-length"] ?? "0");
+    if (declared > bytesMax) {
+      return yield* Effect.fail(tooLarge(declared, bytesMax));
+    }
+    const body = yield* request.arrayBuffer.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bytesMax)),
+      Effect.mapError((error) => bodyFailure(error, bytesMax)),
+      Effect.timeoutOrElse({
+        duration: timeoutMs,
+        orElse: () =>
+          Effect.fail(
+            new RequestRefused(
+              408,
+              `the body did not arrive within server.http_server_read_timeout (${
+                timeoutMs / 1000
+              } s)`,
+            ),
+          ),
+      }),
+    );
+    return new Uint8Array(body);
+  });
+
+/** Parameters of the URL and, in a POST, of the form in the body. */
+export const readParams = (
+  settings: Settings,
+): Effect.Effect<
+  URLSearchParams,
+  RequestRefused | BadRequest,
+  HttpServerRequest.HttpServerRequest
+> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const params = new URL(request.url, "http://localhost").searchParams;
+    if (request.method !== "POST") return params;
+    const type = request.headers["content-type"] ?? "";
+    if (!type.startsWith("application/x-www-form-urlencoded")) return params;
+    const body = yield* readBody(formBytesMax, settings.server.http_server_read_timeout);
+    for (const [name, value] of new URLSearchParams(new TextDecoder().decode(body))) {
+      params.append(name, value);
+    }
+    return params;
+  });
+
+/** A query may have 128 KiB, percent-encoded thrice that. */
+const formBytesMax = 1024 * 1024;
+
+function bodyFailure(error: HttpServerError.HttpServerError, bytesMax: number): RequestRefused {
+  const { reason } = error;
+  if (reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge") {
+    return tooLarge(undefined, bytesMax);
+  }
+  return new RequestRefused(400, `the body could not be read: ${error.message}`);
+}
+
+function tooLarge(bytes: number | undefined, bytesMax: number): RequestRefused {
+  const size = bytes === undefined ? "more bytes than that" : `${bytes} bytes`;
+  return new RequestRefused(
+    413,
+    `request body too large: the limit is ${bytesMax} bytes, the body has ${size}`,
+  );
+}

@@ -1,0 +1,197 @@
+/** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest of them first, then every
+ *  matching line as it becomes durable. The seam is exact: the tail subscribes before it queries, and the answer says up to which
+ *  log offset it reaches. A slow client loses lines, never the server its memory; what is lost is named in dropped_entries. */
+import { Effect } from "effect";
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
+import { Querier } from "../actors/querier/Querier.ts";
+import { type DroppedRow, type Tail, type TailedRows, Tailer } from "../actors/tailer/Tailer.ts";
+import { limitsFor, type Settings } from "../platform/config/mod.ts";
+import { systemNowNs } from "../platform/clock.ts";
+import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
+import { parseLabels } from "../streams/labels.ts";
+import { type EncodableRow, encodeStreams } from "./encodeRows.ts";
+import { type ExecutableQuery, logQueryOf } from "./logQuery.ts";
+import { BadRequest, parseLimit, parseRequired, parseTime } from "./params.ts";
+import { tenantOf } from "./request.ts";
+import { respondFailure } from "./respond.ts";
+
+const limitDefault = 100;
+const hourNs = 3_600_000_000_000n;
+/** Line bytes that wait for one client. */
+const bufferBytesMax = 16 * 1024 * 1024;
+/** Rows of one frame: a browser parses a frame at a time. */
+const frameRowsMax = 2000;
+
+interface TailCall extends ExecutableQuery {
+  readonly tenant: string;
+  readonly limit: number;
+  readonly start: bigint;
+  readonly delayMs: number;
+  readonly categorize: boolean;
+}
+
+export const tailRoute = (settings: Settings) =>
+  HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const querier = yield* Querier;
+    const tailer = yield* Tailer;
+    const handler = Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest;
+      const call = yield* Effect.try({
+        try: () => tailCallOf(settings, request),
+        catch: (error) => error,
+      });
+      const connection = yield* Effect.tryPromise({
+        try: () => acceptWebSocket(request.source),
+        catch: (error) => error,
+      });
+      yield* serveTail(settings, querier, tailer, call, connection);
+      return HttpServerResponse.empty();
+    }).pipe(Effect.catch((error) => Effect.succeed(respondFailure(error))));
+    yield* router.add("GET", "/loki/api/v1/tail", handler);
+    yield* router.add("GET", "/api/prom/tail", handler);
+  }));
+
+function tailCallOf(settings: Settings, request: HttpServerRequest.HttpServerRequest): TailCall {
+  const params = new URL(request.url, "http://localhost").searchParams;
+  const tenant = tenantOf(settings, request.headers);
+  if ((request.headers["upgrade"] ?? "").toLowerCase() !== "websocket") {
+    throw new BadRequest("tail is a WebSocket: want the header Upgrade: websocket");
+  }
+  const delay = params.get("delay_for") ?? "0";
+  if (!/^\d+$/.test(delay) || Number(delay) > 5) {
+    throw new BadRequest(
+      `delay_for can't be greater than 5 seconds, and must be a whole number: it is "${delay}"`,
+    );
+  }
+  const flags = request.headers["x-loki-response-encoding-flags"] ?? "";
+  return {
+    tenant,
+    ...logQueryOf(parseRequired(params, "query")),
+    limit: parseLimit(
+      params,
+      limitDefault,
+      limitsFor(settings, tenant).max_entries_limit_per_query,
+    ),
+    start: parseTime(params, "start") ?? systemNowNs() - hourNs,
+    delayMs: Number(delay) * 1000,
+    categorize: flags.split(",").some((flag) => flag.trim() === "categorize-labels"),
+  };
+}
+
+/** Runs until the client is gone, the time limit is reached, or the server stops. */
+const serveTail = (
+  settings: Settings,
+  querier: Querier["Service"],
+  tailer: Tailer["Service"],
+  call: TailCall,
+  connection: WebSocketConnection,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const most = limitsFor(settings, call.tenant).max_concurrent_tail_requests;
+    const open = tailer.count(call.tenant);
+    if (open >= most) {
+      connection.close(
+        1011,
+        `max concurrent tail requests limit exceeded, count > limit (${open + 1} > ${most})`,
+      );
+      return Effect.promise(() => connection.closed);
+    }
+    const tail = tailer.subscribe({ ...call, bufferBytesMax });
+    return sendHistory(querier, call, connection).pipe(
+      Effect.flatMap((logTo) => sendLive(tail, call, logTo, connection)),
+      Effect.catch((error) =>
+        Effect.sync(() => connection.close(1011, String((error as Error).message).slice(0, 120)))
+      ),
+      Effect.raceFirst(Effect.promise(() => connection.closed)),
+      Effect.timeoutOrElse({
+        duration: settings.querier.tail_max_duration,
+        orElse: () => Effect.sync(() => connection.close(1011, "reached tail max duration limit")),
+      }),
+      Effect.ensuring(Effect.sync(() => {
+        tail.close();
+        connection.close(1001, "the server is stopping");
+      })),
+    );
+  });
+
+/** Sends the newest lines since `start`; the result says where the live lines continue. */
+const sendHistory = Effect.fnUntraced(function* (
+  querier: Querier["Service"],
+  call: TailCall,
+  connection: WebSocketConnection,
+) {
+  const { rows, logTo } = yield* querier.selectLogs({
+    ...call,
+    range: { start: call.start, end: 2n ** 63n - 1n },
+    direction: "backward",
+  });
+  const oldestFirst = [...rows].reverse();
+  for (let from = 0; from < oldestFirst.length; from += frameRowsMax) {
+    yield* sendFrame(connection, call, oldestFirst.slice(from, from + frameRowsMax), []);
+  }
+  return logTo;
+});
+
+const sendLive = (
+  tail: Tail,
+  call: TailCall,
+  logTo: ReadonlyMap<number, number>,
+  connection: WebSocketConnection,
+): Effect.Effect<never, unknown> =>
+  Effect.forever(Effect.gen(function* () {
+    const taken = yield* tail.take;
+    const fresh = taken.rows.filter(({ partition, offset }) =>
+      offset >= (logTo.get(partition) ?? 0)
+    );
+    const last = fresh.at(-1);
+    if (call.delayMs > 0 && last !== undefined) {
+      const waitMs = last.receivedMs + call.delayMs - performance.now();
+      if (waitMs > 0) yield* Effect.sleep(waitMs);
+    }
+    let rows: EncodableRow[] = [];
+    let dropped = taken.dropped;
+    for (const row of rowsOf(fresh)) {
+      rows.push(row);
+      if (rows.length < frameRowsMax) continue;
+      yield* sendFrame(connection, call, rows, dropped);
+      [rows, dropped] = [[], []];
+    }
+    if (rows.length > 0 || dropped.length > 0) yield* sendFrame(connection, call, rows, dropped);
+  }));
+
+function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
+  for (const { labels, batch, rows } of tailed) {
+    for (const row of rows) {
+      const set = batch.metaIds[row]!;
+      yield {
+        time: batch.timestamps[row]!,
+        labels,
+        line: batch.lines.slice(row === 0 ? 0 : batch.lineEnds[row - 1]!, batch.lineEnds[row]!),
+        meta: set === 0
+          ? empty
+          : batch.meta.slice(set === 1 ? 0 : batch.setEnds[set - 2]!, batch.setEnds[set - 1]!),
+      };
+    }
+  }
+}
+
+const empty = new Uint8Array(0);
+
+function sendFrame(
+  connection: WebSocketConnection,
+  call: TailCall,
+  rows: ReadonlyArray<EncodableRow>,
+  dropped: ReadonlyArray<DroppedRow>,
+): Effect.Effect<void, unknown> {
+  const flags = call.categorize ? ',"encodingFlags":["categorize-labels"]' : "";
+  const lost = dropped.length === 0 ? "" : `,"dropped_entries":${encodeDropped(dropped)}`;
+  const frame = `{"streams":${encodeStreams(rows, call.categorize)}${lost}${flags}}`;
+  return Effect.tryPromise({ try: () => connection.send(frame), catch: (error) => error });
+}
+
+function encodeDropped(dropped: ReadonlyArray<DroppedRow>): string {
+  return JSON.stringify(dropped.map(({ labels, time }) => ({
+    labels: Object.fromEntries(parseLabels(labels)),
+    timestamp: time.toString(),
+  })));
+}

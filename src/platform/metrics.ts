@@ -1,0 +1,58 @@
+/** The process's metrics, in one place so that names and labels stay consistent. Names are Loki's where the meaning is the same,
+ *  so that dashboards and alerts carry over; `tailrace_` is ours. Rendered by PrometheusMetrics at /metrics.
+ *  Invariant: label values come from small fixed sets or tenants, never from streams. */
+import { Metric } from "effect";
+
+export const linesReceived = Metric.counter("loki_distributor_lines_received_total", {
+  description: "Lines accepted from pushes, by tenant",
+  incremental: true,
+});
+
+export const bytesReceived = Metric.counter("loki_distributor_bytes_received_total", {
+  description: "Line bytes accepted from pushes, by tenant",
+  incremental: true,
+});
+
+export const discardedSamples = Metric.counter("loki_discarded_samples_total", {
+  description: "Lines refused, by tenant and reason",
+  incremental: true,
+});
+
+export const discardedBytes = Metric.counter("loki_discarded_bytes_total", {
+  description: "Line bytes refused, by tenant and reason",
+  incremental: true,
+});
+
+export const segmentsFlushed = Metric.counter("tailrace_segments_flushed_total", {
+  description: "Segments committed to the index",
+  incremental: true,
+});
+
+export const segmentBytesFlushed = Metric.counter("tailrace_segment_bytes_flushed_total", {
+  description: "Bytes of committed segments as stored",
+  incremental: true,
+});
+
+export const flushFailures = Metric.counter("tailrace_flush_failures_total", {
+  description: "Segments that could not be put or committed; they are tried again",
+  incremental: true,
+});
+
+export const queryBytesScanned = Metric.counter("tailrace_query_bytes_scanned_total", {
+  description: "Line bytes that queries looked at",
+  incremental: true,
+});
+
+export const tailLinesDropped = Metric.counter("tailrace_tail_lines_dropped_total", {
+  description: "Lines that slow tail clients did not get",
+  incremental: true,
+});
+
+export const tailClients = Metric.gauge("tailrace_tail_clients", {
+  description: "Live tails that are open",
+});
+
+export const requestSeconds = Metric.histogram("loki_request_duration_seconds", {
+  description: "Time from request to response, by route and status code",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50],
+});

@@ -1,0 +1,73 @@
+/** The server side of a WebSocket, with the backpressure that Effect's Socket does not offer: `send` resolves when the bytes have
+ *  left for the network, so that a slow client can be told from a fast one. Pings keep proxies from closing a quiet connection
+ *  and find clients that are gone. */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+
+export interface WebSocketConnection {
+  /** Sends a text frame; resolves when it has been written out, rejects when the connection is gone. */
+  readonly send: (text: string) => Promise<void>;
+  /** Closes with a code of RFC 6455 and a reason of at most 123 bytes. */
+  readonly close: (code: number, reason: string) => void;
+  /** Resolves when the connection has ended, however that came. */
+  readonly closed: Promise<void>;
+}
+
+const pingMs = 5000;
+/** Pings without an answer after which the client counts as gone. */
+const missedPingsMax = 6;
+/** What clients say to us is nothing; a frame larger than this ends the connection. */
+const receivedBytesMax = 64 * 1024;
+
+const server = new WebSocketServer({
+  noServer: true,
+  maxPayload: receivedBytesMax,
+  perMessageDeflate: false,
+  clientTracking: false,
+});
+
+/** Completes the upgrade of `request`, a node:http request whose socket nobody else writes to. Rejects if the handshake is
+ *  refused; the client has then got its answer. */
+export function acceptWebSocket(request: object): Promise<WebSocketConnection> {
+  const source = request as IncomingMessage;
+  const socket = source.socket as Socket;
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new Error("the connection closed during the WebSocket handshake"));
+    socket.once("close", onClose);
+    // No client sends frames before it has read the handshake's answer: there is no head to pass on.
+    server.handleUpgrade(source, socket, Buffer.alloc(0), (webSocket) => {
+      socket.off("close", onClose);
+      resolve(connectionOf(webSocket));
+    });
+  });
+}
+
+function connectionOf(webSocket: WebSocket): WebSocketConnection {
+  let missedPings = 0;
+  const pinging = setInterval(() => {
+    if (++missedPings > missedPingsMax) webSocket.terminate();
+    else webSocket.ping();
+  }, pingMs);
+  webSocket.on("pong", () => missedPings = 0);
+  // The close event follows and is what matters.
+  webSocket.on("error", () => {});
+  const closed = new Promise<void>((resolve) => {
+    webSocket.once("close", () => {
+      clearInterval(pinging);
+      resolve();
+    });
+  });
+  return {
+    send: (text) =>
+      new Promise((resolve, reject) => {
+        webSocket.send(text, (error) => error == null ? resolve() : reject(error));
+      }),
+    close: (code, reason) => {
+      webSocket.close(code, reason);
+      // A client that does not answer the close must not keep the connection.
+      setTimeout(() => webSocket.terminate(), 2000).unref?.();
+    },
+    closed,
+  };
+}
