@@ -100,10 +100,10 @@ export class FakeLoki {
     const path = url.pathname.startsWith(this.#prefix)
       ? url.pathname.slice(this.#prefix.length)
       : "?";
-    const parameters = request.method === "POST"
-      ? new URLSearchParams(await text(request))
-      : url.searchParams;
+    const body = request.method === "POST" ? await text(request) : "";
+    const parameters = body === "" ? url.searchParams : new URLSearchParams(body);
     try {
+      if (path === "loki/api/v1/push") return this.#take(body, response);
       if (!path.startsWith("loki/api/v1/")) return this.#file(path, response);
       json(response, this.#api(path.slice("loki/api/v1/".length), parameters));
     } catch (cause) {
@@ -111,6 +111,16 @@ export class FakeLoki {
         String((cause as Error).message),
       );
     }
+  }
+
+  #take(body: string, response: ServerResponse): void {
+    const { streams } = JSON.parse(body) as {
+      streams: { stream: Labels; values: [string, string][] }[];
+    };
+    for (const { stream, values } of streams) {
+      for (const [nanoseconds, line] of values) this.push(stream, BigInt(nanoseconds), line);
+    }
+    response.writeHead(204).end();
   }
 
   #api(path: string, parameters: URLSearchParams): unknown {

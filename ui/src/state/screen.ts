@@ -4,6 +4,8 @@ import { signal } from "@preact/signals";
 
 export type Theme = "auto" | "light" | "dark";
 
+const themeKey = "tailrace.theme";
+
 export const theme = signal<Theme>(storedTheme());
 export const helpOpen = signal(false);
 export const rangeOpen = signal(false);
@@ -51,7 +53,6 @@ export async function copy(text: string, what: string): Promise<void> {
   say(`Copied ${what}`);
 }
 
-const themeKey = "tailrace.theme";
 let noteTimer: ReturnType<typeof setTimeout> | undefined;
 
 function storedTheme(): Theme {

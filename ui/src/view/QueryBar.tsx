@@ -97,7 +97,8 @@ function markedLine(
   const lines = query.split("\n");
   const line = lines[position.line - 1];
   if (line === undefined) return undefined;
-  const column = Math.max(0, Math.min(line.length, position.column - 1));
+  // The server counts characters, a string's index counts UTF-16 units.
+  const column = [...line].slice(0, position.column - 1).join("").length;
   const offset = lines.slice(0, position.line - 1).reduce(
     (sum, each) => sum + each.length + 1,
     column,

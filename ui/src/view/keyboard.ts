@@ -51,6 +51,14 @@ export function listenToKeys(): void {
     if (typing) target.blur();
     binding.run();
   });
+  releaseButtons();
+}
+
+/** A button clicked with the mouse gives up the keyboard, so that Space then pauses and does not press it again. */
+function releaseButtons(): void {
+  addEventListener("click", (event) => {
+    if (event.detail > 0) (event.target as Element).closest<HTMLElement>("button")?.blur();
+  });
 }
 
 export function queryBox(): HTMLTextAreaElement | null {
