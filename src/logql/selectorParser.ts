@@ -97,7 +97,7 @@ function checkMatcher(stream: TokenStream, name: string, op: MatchOp, value: Str
 }
 
 function narrows(selector: Selector): boolean {
-  return selector.matchers.some((matcher) =>
-    !makeMatcher(matcher.name, matcher.op, matcher.value).matchesEmpty
-  );
+  // Most selectors have an equality matcher, which spares compiling regexes once more.
+  return selector.matchers.some(({ op, value }) => op === "=" && value !== "") ||
+    selector.matchers.some(({ name, op, value }) => !makeMatcher(name, op, value).matchesEmpty);
 }

@@ -2,6 +2,7 @@
  *  Time per byte still grows with the program, and the DFA's cache with its states, so both are bounded here. Invariant: a
  *  pattern that compiles can hold up a worker for no longer than its limits allow. */
 import { RE2JS, RE2JSException } from "re2js";
+import { byteSearch } from "./regexBytes.ts";
 import { parseRegex, programSize } from "./regexSyntax.ts";
 
 /** Longest pattern, in UTF-8 bytes. Alternatives of plain text in a label matcher need no program and may be longer. */
@@ -42,8 +43,7 @@ export function compileValueRegex(pattern: string): ValueRegex {
 
 /** Throws RegexInvalid. */
 export function compileLineRegex(pattern: string): LineRegex {
-  const regex = compile(pattern, 0);
-  return { matches: (bytes, start, end) => regex.test(bytes.subarray(start, end)) };
+  return { matches: byteSearch(compile(pattern, 0)) };
 }
 
 /** The names of the capture groups in order, "" for the unnamed ones. Throws RegexInvalid. */

@@ -1,0 +1,116 @@
+import fc from "fast-check";
+import { RE2JS } from "re2js";
+import t from "tap";
+import { goString, line, pattern } from "../testing/regexes.ts";
+import { exactStrings, literalPlan, type Needle } from "./regexLiterals.ts";
+
+/** Needles as text: fold in /…/, else plain. */
+const show = (needles: ReadonlyArray<Needle>) =>
+  needles.map(({ text, fold }) => fold ? `/${text}/` : text).join(" ");
+
+t.test("literalPlan finds what a match must contain", (t) => {
+  const f = (regex: string, expected: string) => {
+    const plan = literalPlan(regex);
+    const found = plan.kind === "everything"
+      ? "everything"
+      : plan.kind === "contains"
+      ? `contains ${show(plan.needles)}${
+        plan.doubtful.length > 0 ? ` ? ${show(plan.doubtful)}` : ""
+      }`
+      : `required ${plan.clauses.map(show).join(" & ")}`;
+    t.equal(found.trimEnd(), expected, regex);
+  };
+  f("error", "contains error");
+  f("error|warn", "contains warn error");
+  f("(error|warn)", "contains warn error");
+  f("(?:error|(?P<x>warn)|info)", "contains warn info error");
+  f(".*error.*", "contains error");
+  f("x*error", "contains error");
+  f("(error)+", "contains error");
+  f("err(or)?", "contains err");
+  f("foo|foobar", "contains foo");
+  f("a\\.b\\\\c", "contains a.b\\c");
+  f("\\Qa.b\\E", "contains a.b");
+  f("[Ee]rror", "contains Error error");
+  f("(GET|POST) /", "contains GET / POST /");
+  f("", "everything");
+  f(".*", "everything");
+  f("a*", "everything");
+  f("a|", "everything");
+  f("foo.*bar", "required foo & bar");
+  f("foo.*barbaz", "required barbaz & foo");
+  f("^error", "required error");
+  f("error$", "required error");
+  f("\\berror\\b", "required error");
+  f("(GET|POST) /api/v\\d+", "required GET /api/v POST /api/v");
+  f("status=5\\d\\d", "required " + [..."0123456789"].map((d) => `status=5${d}`).join(" "));
+  f("a.*b|c.*de", "required a de");
+  f("(foo.*){2,}", "required foo");
+  f("(ab){3}", "contains ababab");
+  f("(ab){3,}x", "required ababab");
+  f("(?i)timeout", "contains /timeout/");
+  f("(?i)status", "contains /status/ ? \u017f");
+  f("(?i)task", "contains /task/ ? \u017f \u212a");
+  f("(?i)a5", "contains /a5/");
+  f("(?i)5", "contains 5");
+  f("(?i)foo.*bar", "required /foo/ & /bar/");
+  f("(?i)task.*", "contains /task/ ? \u017f \u212a");
+  f("(?i)task.+x", "required /task/ \u017f \u212a");
+  f("(?i:foo)|bar", "contains /foo/ bar");
+  f("(?i)é", "required");
+  f("\\x{fffd}", "required");
+  f("[^a]", "required");
+  f("\\w+", "required");
+  f("\\pL", "required");
+  f(".", "required");
+  f("^", "required");
+  f("a{0}b", "contains b");
+  t.end();
+});
+
+t.test("exactStrings lists what an anchored pattern matches", (t) => {
+  const f = (regex: string, expected: ReadonlyArray<string> | null) =>
+    t.same(exactStrings(regex), expected, regex);
+  f("a|b", ["a", "b"]);
+  f("(a|b)(c|d)", ["ac", "ad", "bc", "bd"]);
+  f("a?", ["", "a"]);
+  f("[a-c]", ["a", "b", "c"]);
+  f("a*", null);
+  f("(?i)a", null);
+  f("^a", null);
+  f("a.*", null);
+  f("(", null);
+  t.end();
+});
+
+t.test("what a regex matches contains its literals", (t) => {
+  const utf8 = new TextEncoder();
+  const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
+  const contains = (bytes: Uint8Array, needle: Needle) =>
+    needle.fold
+      ? text(bytes).replace(/[A-Z]/g, (c) => c.toLowerCase()).includes(
+        text(utf8.encode(needle.text)),
+      )
+      : text(bytes).includes(text(utf8.encode(needle.text)));
+  fc.assert(
+    fc.property(pattern, fc.array(line, { minLength: 4, maxLength: 8 }), (regex, lines) => {
+      const compiled = RE2JS.compile(regex);
+      const plan = literalPlan(regex);
+      for (const bytes of lines) {
+        const matches = compiled.matcher(goString(bytes)).find();
+        const has = (needles: ReadonlyArray<Needle>) =>
+          needles.some((needle) => contains(bytes, needle));
+        const sound = plan.kind === "everything"
+          ? matches
+          : plan.kind === "required"
+          ? !matches || plan.clauses.every(has)
+          : has(plan.needles)
+          ? matches
+          : !matches || has(plan.doubtful);
+        if (!sound) throw new Error(`${regex} on ${JSON.stringify(goString(bytes))}`);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  t.end();
+});
