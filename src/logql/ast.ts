@@ -1,6 +1,7 @@
-/** The syntax tree of LogQL: plain data, so that it survives structured cloning into worker threads. parser.ts builds it,
- *  printer.ts writes it back. Invariant: every node says where it stood in the query (`span`), and a tree without its spans
- *  means the same wherever it came from. Durations are bigint nanoseconds, sizes bytes. */
+/** The syntax tree of LogQL: plain data, so that it survives structured cloning into worker
+ *  threads. parser.ts builds it, printer.ts writes it back. Invariant: every node says where it
+ *  stood in the query (`span`), and a tree without its spans means the same wherever it came from.
+ *  Durations are bigint nanoseconds, sizes bytes. */
 import type { MatchOp } from "../streams/matcher.ts";
 
 export type { MatchOp };
@@ -55,7 +56,8 @@ export type Stage =
 
 export type LineFilterOp = "|=" | "!=" | "|~" | "!~" | "|>" | "!>";
 
-/** `|= "a" or "b"`: a line passes a positive filter if any operand matches, a negative one if none does. */
+/** `|= "a" or "b"`: a line passes a positive filter if any operand matches, a negative one if none
+ *  does. */
 export interface LineFilter extends Node {
   readonly kind: "LineFilter";
   readonly op: LineFilterOp;

@@ -1,10 +1,12 @@
-/** What is wrong with a query and where. Owns the wording of a parse error and the arithmetic of positions; lexer.ts and the
- *  parsers say what was found and expected. Invariant: every error has a position within the query. */
+/** What is wrong with a query and where. Owns the wording of a parse error and the arithmetic of
+ *  positions; lexer.ts and the parsers say what was found and expected. Invariant: every error has
+ *  a position within the query. */
 
 export interface ParseErrorDetail {
   /** UTF-16 offset into the query where the trouble starts. */
   readonly offset: number;
-  /** What stands there, ready to read: `"|"`, `string "x"`, `end of query`. Empty for an error that is not about a token. */
+  /** What stands there, ready to read: `"|"`, `string "x"`, `end of query`. Empty for an error that
+   *  is not about a token. */
   readonly found?: string;
   /** What would have been right there, or the whole complaint when `found` is empty. */
   readonly expected: string;
@@ -12,7 +14,8 @@ export interface ParseErrorDetail {
   readonly hint?: string | undefined;
 }
 
-/** A query that cannot be read. Reads as `parse error at line 1, col 7: unexpected "}", expected …`. */
+/** A query that cannot be read. Reads as `parse error at line 1, col 7: unexpected "}", expected
+ *  …`. */
 export class ParseError extends Error {
   readonly _tag = "ParseError";
   override readonly name = "ParseError";
@@ -43,7 +46,8 @@ export class ParseError extends Error {
   }
 }
 
-/** Line and column, both from 1, of a UTF-16 offset. A column is a character, whatever its width. */
+/** Line and column, both from 1, of a UTF-16 offset. A column is a character, whatever its width.
+ */
 export function positionOf(query: string, offset: number): { line: number; column: number } {
   const before = query.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;

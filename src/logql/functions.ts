@@ -1,5 +1,6 @@
-/** The names of LogQL's functions and what each demands. The metric parser checks against these tables, later stages look up
- *  here what a function may carry. Invariant: one row per function, none twice. */
+/** The names of LogQL's functions and what each demands. The metric parser checks against these
+ *  tables, later stages look up here what a function may carry. Invariant: one row per function,
+ *  none twice. */
 import type { BinaryOp, RangeOp, VectorOp } from "./ast.ts";
 
 export interface RangeFunction {

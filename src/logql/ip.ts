@@ -1,5 +1,6 @@
-/** What `ip("...")` takes: an address, a CIDR prefix or a range `first-last`, of IPv4 or IPv6; and finding such addresses in
- *  text. Addresses are 128-bit numbers, IPv4 as IPv4-mapped IPv6. Invariant: the two families never match each other. */
+/** What `ip("...")` takes: an address, a CIDR prefix or a range `first-last`, of IPv4 or IPv6; and
+ *  finding such addresses in text. Addresses are 128-bit numbers, IPv4 as IPv4-mapped IPv6.
+ *  Invariant: the two families never match each other. */
 
 /** Addresses from first to last, both included. */
 export interface IpRange {
@@ -30,8 +31,9 @@ export function ipInRange(text: string, range: IpRange): boolean {
   return address !== null && address >= range.first && address <= range.last;
 }
 
-/** Whether some address in `bytes[start..end)` lies in the range. An address is a longest run of address characters, so that
- *  1.2.3.4 is not found in 11.2.3.45; a run may end with punctuation. */
+/** Whether some address in `bytes[start..end)` lies in the range. An address is a longest run of
+ *  address characters, so that 1.2.3.4 is not found in 11.2.3.45; a run may end with punctuation.
+ */
 export function bytesHaveIp(
   bytes: Uint8Array,
   start: number,
@@ -52,7 +54,8 @@ export function bytesHaveIp(
   return false;
 }
 
-/** Text that every line with an address in the range contains, "" if there is none: only IPv4 is always written one way. */
+/** Text that every line with an address in the range contains, "" if there is none: only IPv4 is
+ *  always written one way. */
 export function ipTextPrefix(range: IpRange): string {
   if (!isIpv4(range.first)) return "";
   const first = ipv4Octets(range.first);

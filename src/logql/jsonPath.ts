@@ -1,4 +1,5 @@
-/** Reads the expressions of `| json name="a.b[0][\"c d\"]"`. Invariant: a path has at least one step. */
+/** Reads the expressions of `| json name="a.b[0][\"c d\"]"`. Invariant: a path has at least one
+ *  step. */
 
 /** A key of an object, or an index into an array. */
 export type JsonPathStep = string | number;

@@ -1,5 +1,6 @@
-/** Parses label filters: `status >= 500 and (method="GET" or path=~"/api.*")`. Invariant: operators bind as in Loki, where
- *  `and` binds tighter than `or`, and what follows a comma or mere juxtaposition is one operand to its end. */
+/** Parses label filters: `status >= 500 and (method="GET" or path=~"/api.*")`. Invariant: operators
+ *  bind as in Loki, where `and` binds tighter than `or`, and what follows a comma or mere
+ *  juxtaposition is one operand to its end. */
 import type { CompareOp, Predicate } from "./ast.ts";
 import { parseIpRange } from "./ip.ts";
 import type { Token } from "./lexer.ts";

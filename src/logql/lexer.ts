@@ -1,5 +1,6 @@
-/** Splits a query into tokens. Words stay words here: which are keywords is for the parsers, by place, so that labels may be
- *  called `rate` or `by`. Invariant: tokens tile the query but for blanks and comments, and the last one is `end`. */
+/** Splits a query into tokens. Words stay words here: which are keywords is for the parsers, by
+ *  place, so that labels may be called `rate` or `by`. Invariant: tokens tile the query but for
+ *  blanks and comments, and the last one is `end`. */
 import { ParseError } from "./error.ts";
 import { parseBytes, parseDuration, parsePrometheusDuration } from "./units.ts";
 
@@ -205,7 +206,8 @@ const simpleEscapes: Readonly<Record<string, string>> = {
   v: "\v",
 };
 
-/** Reads one escape; of byte escapes as many as follow each other, since together they spell UTF-8. */
+/** Reads one escape; of byte escapes as many as follow each other, since together they spell UTF-8.
+ */
 function escapeRun(query: string, start: number): { value: string; end: number } {
   const bytes: number[] = [];
   let position = start;

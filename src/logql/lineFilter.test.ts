@@ -1,3 +1,5 @@
+/** Line filters against what they mean line by line: tables for each operator, and random blocks, broken
+ *  UTF-8 included, against strings and re2js. */
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import t from "tap";
@@ -203,7 +205,8 @@ const filter: fc.Arbitrary<LineFilterDescription> = fc.oneof(
   ).map(([op, values]) => text(op, ...values)),
 );
 
-/** One line, one filter, strings all the way; Go decodes invalid UTF-8 as TextDecoder does not: byte by byte. */
+/** One line, one filter, strings all the way; Go decodes invalid UTF-8 as TextDecoder does not:
+ *  byte by byte. */
 function passes(description: LineFilterDescription, bytes: Uint8Array): boolean {
   const matched = description.operands.some(({ value }) => {
     if (description.op.endsWith("~")) {

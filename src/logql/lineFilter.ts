@@ -1,6 +1,7 @@
-/** Line filters over blocks of rows: which literals are searched in the whole block at once, which rows are then asked of RE2,
- *  in which order. lineScanner.ts searches, rowTest.ts knows the operands. Invariant: a row survives exactly if its line passes
- *  every filter, whatever the order and whichever shortcuts were taken. */
+/** Line filters over blocks of rows: which literals are searched in the whole block at once, which
+ *  rows are then asked of RE2, in which order. lineScanner.ts searches, rowTest.ts knows the
+ *  operands. Invariant: a row survives exactly if its line passes every filter, whatever the order
+ *  and whichever shortcuts were taken. */
 import type { BlockFilter, LineBlock } from "../streams/lineBlock.ts";
 import type { Needle } from "../streams/regexLiterals.ts";
 import type { LineFilter, LineFilterOp } from "./ast.ts";
@@ -28,8 +29,9 @@ export function describeLineFilter(filter: LineFilter): LineFilterDescription {
   };
 }
 
-/** Filters to apply one after another; none if every line passes. Throws RegexInvalid for what the parser would have refused.
- *  They share one scanner: use them in one thread, and not one within another. */
+/** Filters to apply one after another; none if every line passes. Throws RegexInvalid for what the
+ *  parser would have refused. They share one scanner: use them in one thread, and not one within
+ *  another. */
 export function compileLineFilters(
   descriptions: ReadonlyArray<LineFilterDescription>,
 ): ReadonlyArray<BlockFilter> {
@@ -127,7 +129,8 @@ function literalStep(
   return checkedStep(groups, [], false);
 }
 
-/** Needles decide for rows that contain them; the others are asked of the checks whose literals they have. */
+/** Needles decide for rows that contain them; the others are asked of the checks whose literals
+ *  they have. */
 function checkedStep(
   groups: ReadonlyArray<PreparedNeedles>,
   checks: ReadonlyArray<Check>,
@@ -173,7 +176,8 @@ function testRows(block: LineBlock, check: Check, undecided: Uint8Array): number
   return matched;
 }
 
-/** Keeps in the mask the rows that matched (those no longer undecided), or with `negative` those that did not. */
+/** Keeps in the mask the rows that matched (those no longer undecided), or with `negative` those
+ *  that did not. */
 function settle(mask: Uint8Array, undecided: Uint8Array, negative: boolean): number {
   let left = 0;
   for (let index = 0; index < mask.length; index++) {

@@ -1,5 +1,6 @@
-/** Searches literal texts in all lines of a block at once. lineFilter.ts decides what to search and what follows from it.
- *  Invariant: a text is found in a row only if it lies within that row's line. */
+/** Searches literal texts in all lines of a block at once. lineFilter.ts decides what to search and
+ *  what follows from it. Invariant: a text is found in a row only if it lies within that row's
+ *  line. */
 import type { Needle } from "../streams/regexLiterals.ts";
 import type { LineBlock } from "../streams/lineBlock.ts";
 
@@ -18,7 +19,8 @@ export function prepareExact(needles: ReadonlyArray<Needle>): ReadonlyArray<Prep
   })).filter((group) => group.texts.length > 0);
 }
 
-/** Needles that are found wherever one of the given ones is, and perhaps elsewhere: one search instead of two. */
+/** Needles that are found wherever one of the given ones is, and perhaps elsewhere: one search
+ *  instead of two. */
 export function prepareClause(needles: ReadonlyArray<Needle>): PreparedNeedles {
   const fold = needles.some((needle) => needle.fold);
   const text = (needle: Needle) =>

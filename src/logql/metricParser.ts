@@ -1,5 +1,6 @@
-/** Parses expressions: aggregations, functions and binary operators around log ranges (rangeParser.ts) and log queries.
- *  Operators are parsed by binding power (Pratt). Invariant: every function's demands in functions.ts hold in the tree. */
+/** Parses expressions: aggregations, functions and binary operators around log ranges
+ *  (rangeParser.ts) and log queries. Operators are parsed by binding power (Pratt). Invariant:
+ *  every function's demands in functions.ts hold in the tree. */
 import { compileValueRegex } from "../streams/regex.ts";
 import type {
   BinaryExpr,

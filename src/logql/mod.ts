@@ -1,5 +1,5 @@
-/** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's filters. Scan threads import
- *  lineFilter.ts directly and so load no parser. */
+/** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's
+ *  filters. Scan threads import lineFilter.ts directly and so load no parser. */
 export type * from "./ast.ts";
 export { isLogQuery } from "./ast.ts";
 export { ParseError } from "./error.ts";

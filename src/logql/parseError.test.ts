@@ -1,3 +1,4 @@
+/** Malformed queries with the exact position and pieces of the message that a user sees. */
 import { Result } from "effect";
 import t from "tap";
 import { parse, parseLogQuery, parseMatchers, parseMetricQuery } from "./parser.ts";

@@ -1,3 +1,4 @@
+/** What well-formed queries mean: precedence, stages, literals, ranges, and where each node stood. */
 import { Result } from "effect";
 import t from "tap";
 import { withoutSpans } from "../testing/logqlTrees.ts";

@@ -1,5 +1,6 @@
-/** The front door of the parser: whole queries and bare selectors, with the limit on their size. The grammar is in the
- *  *Parser.ts files beside it. Invariant: what comes back is a tree that can be executed, or an error with a position. */
+/** The front door of the parser: whole queries and bare selectors, with the limit on their size.
+ *  The grammar is in the *Parser.ts files beside it. Invariant: what comes back is a tree that can
+ *  be executed, or an error with a position. */
 import { Result } from "effect";
 import type { Matcher } from "../streams/matcher.ts";
 import type { Expr, LogQuery, MetricExpr } from "./ast.ts";
@@ -50,7 +51,8 @@ export function parseMetricQuery(query: string): Result.Result<MetricExpr, Parse
   );
 }
 
-/** Parses a selector without a pipeline, for the series, labels and volume endpoints. `{}` and the empty text mean all. */
+/** Parses a selector without a pipeline, for the series, labels and volume endpoints. `{}` and the
+ *  empty text mean all. */
 export function parseMatchers(text: string): Result.Result<ReadonlyArray<Matcher>, ParseError> {
   return attempt(text, (stream) => {
     if (stream.peek().kind === "end") return [];

@@ -1,5 +1,5 @@
-/** Reads the patterns of the `pattern` parser and of the line filters `|>` and `!>`: literal text and captures `<name>`, `<_>`.
- *  Invariant: no two parts of the same kind are neighbours. */
+/** Reads the patterns of the `pattern` parser and of the line filters `|>` and `!>`: literal text
+ *  and captures `<name>`, `<_>`. Invariant: no two parts of the same kind are neighbours. */
 
 export type PatternPart =
   | { readonly kind: "literal"; readonly text: string }

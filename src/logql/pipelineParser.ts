@@ -1,5 +1,6 @@
-/** Parses what follows a selector: line filters, parsers, label filters and formats. labelFilterParser.ts owns predicates.
- *  Invariant: what parses can be compiled: regexes, patterns, paths and addresses were read once. */
+/** Parses what follows a selector: line filters, parsers, label filters and formats.
+ *  labelFilterParser.ts owns predicates. Invariant: what parses can be compiled: regexes, patterns,
+ *  paths and addresses were read once. */
 import { captureNames, compileLineRegex } from "../streams/regex.ts";
 import type {
   Extraction,
@@ -19,8 +20,8 @@ import { patternFilterProblem, patternParserProblem } from "./patternSyntax.ts";
 import { isMatchOp, parseMatcherRest, regexError } from "./selectorParser.ts";
 import type { StringToken, TokenStream } from "./tokenStream.ts";
 
-/** Stages that stand alone, so that a line filter such as `!= "x"` may follow at once. A label of such a name is compared
- *  with `!=` only in parentheses. */
+/** Stages that stand alone, so that a line filter such as `!= "x"` may follow at once. A label of
+ *  such a name is compared with `!=` only in parentheses. */
 export const bareStages: ReadonlySet<string> = new Set(["json", "logfmt", "unpack", "decolorize"]);
 
 /** Whether a stage comes next. */
@@ -250,7 +251,8 @@ function parseLabelNames(stream: TokenStream): ReadonlyArray<LabelName | LabelMa
   const labels: (LabelName | LabelMatcher)[] = [];
   do {
     const name = stream.expectName("a label name");
-    // A negative operator without a string after it, or one before a line filter, cannot be told apart: it is a matcher.
+    // A negative operator without a string after it, or one before a line filter, cannot be told
+    // apart: it is a matcher.
     const matcher = stream.peek().kind === "operator" && isMatchOp(stream.peek().text);
     labels.push(
       matcher

@@ -1,5 +1,6 @@
-/** Splits a log query into what an index, a scan and the later stages each do. lineFilter.ts compiles the scan's part.
- *  Invariant: running the parts one after another gives what running the stages as written gives. */
+/** Splits a log query into what an index, a scan and the later stages each do. lineFilter.ts
+ *  compiles the scan's part. Invariant: running the parts one after another gives what running the
+ *  stages as written gives. */
 import { makeMatcher, type Matcher } from "../streams/matcher.ts";
 import type { LogQuery, Selector, Stage } from "./ast.ts";
 import { describeLineFilter, type LineFilterDescription } from "./lineFilter.ts";
@@ -13,8 +14,8 @@ export interface PipelinePlan {
   readonly stages: ReadonlyArray<Stage>;
 }
 
-/** Splits a query into what selects streams, what filters stored lines, and the rest. A filter moves in front of stages that
- *  change neither the line nor which lines are left. */
+/** Splits a query into what selects streams, what filters stored lines, and the rest. A filter
+ *  moves in front of stages that change neither the line nor which lines are left. */
 export function compilePipeline(query: LogQuery): PipelinePlan {
   const filters: LineFilterDescription[] = [];
   const stages: Stage[] = [];

@@ -1,3 +1,4 @@
+/** Printing: parse(print(tree)) is the tree, for any tree; and how queries look. */
 import { Result } from "effect";
 import fc from "fast-check";
 import t from "tap";

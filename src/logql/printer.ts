@@ -1,5 +1,6 @@
-/** Writes a syntax tree as LogQL, on one line or laid out for reading. Invariant: parsing what was printed gives the same tree
- *  (but for spans), so parentheses and quotes are put where the parser needs them and nowhere else. */
+/** Writes a syntax tree as LogQL, on one line or laid out for reading. Invariant: parsing what was
+ *  printed gives the same tree (but for spans), so parentheses and quotes are put where the parser
+ *  needs them and nowhere else. */
 import { quote } from "../streams/labels.ts";
 import type {
   BinaryExpr,
@@ -25,7 +26,8 @@ export function print(expr: Expr): string {
   return layOut(expr, Infinity, "");
 }
 
-/** Several lines where one would be longer than 80 characters: a line per stage, arguments indented by two. */
+/** Several lines where one would be longer than 80 characters: a line per stage, arguments indented
+ *  by two. */
 export function prettyPrint(expr: Expr): string {
   return layOut(expr, 80, "");
 }

@@ -1,5 +1,5 @@
-/** Parses what a range aggregation works on: a log query with a window, `{...} | unwrap x [5m] offset 1h`, in every order that
- *  Loki takes. Invariant: exactly one selector and one window. */
+/** Parses what a range aggregation works on: a log query with a window, `{...} | unwrap x [5m]
+ *  offset 1h`, in every order that Loki takes. Invariant: exactly one selector and one window. */
 import type { LabelFilter, LogRange, Selector, Span, Stage, Unwrap } from "./ast.ts";
 import { atStage, parseStage } from "./pipelineParser.ts";
 import { parseSelector } from "./selectorParser.ts";

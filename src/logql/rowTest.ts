@@ -1,6 +1,7 @@
-/** What one operand of a line filter asks of a line, in two halves: texts that a block scan can search, and a test of single
- *  rows for what texts leave open. lineFilter.ts puts operands together. Invariant: a line that matches contains a needle of
- *  every clause; "contains" and "everything" need no test. */
+/** What one operand of a line filter asks of a line, in two halves: texts that a block scan can
+ *  search, and a test of single rows for what texts leave open. lineFilter.ts puts operands
+ *  together. Invariant: a line that matches contains a needle of every clause; "contains" and
+ *  "everything" need no test. */
 import { compileLineRegex } from "../streams/regex.ts";
 import { type LiteralPlan, literalPlan, type Needle } from "../streams/regexLiterals.ts";
 import { bytesHaveIp, ipTextPrefix, parseIpRange } from "./ip.ts";
@@ -30,7 +31,8 @@ export function planRegex(pattern: string): OperandPlan {
   return { literals, test: (bytes, start, end) => regex.matches(bytes, start, end) };
 }
 
-/** `|= ip("range")`. Throws a RangeError for text that is no range; the parser lets none through. */
+/** `|= ip("range")`. Throws a RangeError for text that is no range; the parser lets none through.
+ */
 export function planIp(text: string): OperandPlan {
   const range = parseIpRange(text);
   if (range === null) throw new RangeError(`invalid IP pattern ${JSON.stringify(text)}`);
@@ -42,8 +44,9 @@ export function planIp(text: string): OperandPlan {
   };
 }
 
-/** `|> "pattern"`: `<_>` stands for one byte or more, all else for itself, from the first byte of the line to the last. Throws
- *  a RangeError for a malformed pattern; the parser lets none through. */
+/** `|> "pattern"`: `<_>` stands for one byte or more, all else for itself, from the first byte of
+ *  the line to the last. Throws a RangeError for a malformed pattern; the parser lets none through.
+ */
 export function planPattern(pattern: string): OperandPlan {
   const parts = parsePattern(pattern);
   if (typeof parts === "string") throw new RangeError(`invalid pattern: ${parts}`);

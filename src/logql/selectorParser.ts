@@ -1,12 +1,13 @@
-/** Parses stream selectors, `{app="web", env!="dev"}`, and single matchers. streams/matcher.ts owns what a matcher accepts.
- *  Invariant: a matcher that parses can be made. */
+/** Parses stream selectors, `{app="web", env!="dev"}`, and single matchers. streams/matcher.ts owns
+ *  what a matcher accepts. Invariant: a matcher that parses can be made. */
 import { makeMatcher } from "../streams/matcher.ts";
 import { RegexInvalid } from "../streams/regex.ts";
 import type { LabelMatcher, MatchOp, Selector } from "./ast.ts";
 import type { ParseError } from "./error.ts";
 import type { StringToken, TokenStream } from "./tokenStream.ts";
 
-/** Parses `{...}`. Unless `allowAll`, one matcher at least must refuse the empty value, so that no query reads everything. */
+/** Parses `{...}`. Unless `allowAll`, one matcher at least must refuse the empty value, so that no
+ *  query reads everything. */
 export function parseSelector(stream: TokenStream, allowAll: boolean): Selector {
   const start = stream.expect("{", 'a stream selector such as {app="web"}').start;
   const matchers: LabelMatcher[] = [];

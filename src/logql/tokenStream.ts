@@ -1,5 +1,6 @@
-/** The cursor that all parsers of this folder share: looking ahead, taking, refusing, and the limits on nesting that keep
- *  recursion over a tree off the end of the stack. Invariant: `fail` blames the next token. */
+/** The cursor that all parsers of this folder share: looking ahead, taking, refusing, and the
+ *  limits on nesting that keep recursion over a tree off the end of the stack. Invariant: `fail`
+ *  blames the next token. */
 import type { Span } from "./ast.ts";
 import { ParseError } from "./error.ts";
 import { describeToken, type Token, tokenize } from "./lexer.ts";

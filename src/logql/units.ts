@@ -1,7 +1,9 @@
-/** Durations and sizes as LogQL writes them: reading literals and printing them back. Invariant: reading what was printed gives
- *  the same value. A duration is bigint nanoseconds, a size a number of bytes. */
+/** Durations and sizes as LogQL writes them: reading literals and printing them back. Invariant:
+ *  reading what was printed gives the same value. A duration is bigint nanoseconds, a size a number
+ *  of bytes. */
 
-/** What Prometheus writes, `1h30m`: whole numbers, units in falling order, each once. Null for anything else. */
+/** What Prometheus writes, `1h30m`: whole numbers, units in falling order, each once. Null for
+ *  anything else. */
 export function parsePrometheusDuration(text: string): bigint | null {
   if (text === "0") return 0n;
   const match = prometheusForm.exec(text);
@@ -14,7 +16,8 @@ export function parsePrometheusDuration(text: string): bigint | null {
   return total <= durationMax ? total : null;
 }
 
-/** What Go writes, `1.5h` or `1m0.5s`: fractions, any order, units from h to ns. Null for anything else. */
+/** What Go writes, `1.5h` or `1m0.5s`: fractions, any order, units from h to ns. Null for anything
+ *  else. */
 export function parseGoDuration(text: string): bigint | null {
   if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return null;
   let total = 0n;
@@ -31,7 +34,8 @@ export function parseDuration(text: string): bigint | null {
   return parsePrometheusDuration(text) ?? parseGoDuration(text);
 }
 
-/** The Prometheus form where the duration has one, else Go's units down to ns. Negative ones get a sign. */
+/** The Prometheus form where the duration has one, else Go's units down to ns. Negative ones get a
+ *  sign. */
 export function formatDuration(durationNs: bigint): string {
   if (durationNs < 0n) return `-${formatDuration(-durationNs)}`;
   if (durationNs === 0n) return "0s";
@@ -45,7 +49,8 @@ export function formatDuration(durationNs: bigint): string {
   return text;
 }
 
-/** Bytes of `20KB` (1000s), `4MiB` (1024s) or `12B`; null if it is not a size. Fractions are cut to whole bytes. */
+/** Bytes of `20KB` (1000s), `4MiB` (1024s) or `12B`; null if it is not a size. Fractions are cut to
+ *  whole bytes. */
 export function parseBytes(text: string): number | null {
   const match = /^(\d+\.?\d*|\.\d+)([kmgtp]?i?b?)$/i.exec(text);
   if (match === null) return null;

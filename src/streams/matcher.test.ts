@@ -1,3 +1,4 @@
+/** Which values and label sets matchers accept, and that their literal sets say the same. */
 import fc from "fast-check";
 import t from "tap";
 import { parseLabels } from "./labels.ts";

@@ -1,5 +1,6 @@
-/** A label matcher, `name op "value"`: which label values it accepts, and which values an index can look up instead of trying
- *  all. logql/ parses it, labels.ts owns label sets. Invariant: where `setMatches` is given, it decides alone. */
+/** A label matcher, `name op "value"`: which label values it accepts, and which values an index can
+ *  look up instead of trying all. logql/ parses it, labels.ts owns label sets. Invariant: where
+ *  `setMatches` is given, it decides alone. */
 import type { Labels } from "./labels.ts";
 import { compileValueRegex } from "./regex.ts";
 import { exactStrings } from "./regexLiterals.ts";
@@ -18,8 +19,9 @@ export interface Matcher extends MatcherDescription {
   readonly negated: boolean;
   /** Whether a stream without the label passes: a missing label reads as "". */
   readonly matchesEmpty: boolean;
-  /** The finite set of values that the value names, sorted: the one of `=` and `!=`, the alternatives of a regex such as
-   *  `a|b|c`. A value passes if it is among them, or with `negated` if it is not. Null for any other regex. */
+  /** The finite set of values that the value names, sorted: the one of `=` and `!=`, the
+   *  alternatives of a regex such as `a|b|c`. A value passes if it is among them, or with `negated`
+   *  if it is not. Null for any other regex. */
   readonly setMatches: ReadonlyArray<string> | null;
   matches(value: string): boolean;
 }
@@ -64,8 +66,9 @@ function regexTest(pattern: string): (value: string) => boolean {
   return (value) => regex.matches(value);
 }
 
-/** Patterns without any operator but `|` need no program, so a dashboard's thousand selected values have no size limit. All
- *  others are compiled even if their values are few, because only RE2 knows whether they are valid. */
+/** Patterns without any operator but `|` need no program, so a dashboard's thousand selected values
+ *  have no size limit. All others are compiled even if their values are few, because only RE2 knows
+ *  whether they are valid. */
 function literalAlternatives(pattern: string): ReadonlyArray<string> | null {
   if (/^[^\\.+*?()[\]{}^$]*$/.test(pattern)) return [...new Set(pattern.split("|"))].sort();
   compileValueRegex(pattern);

@@ -1,13 +1,16 @@
-/** Compiles regular expressions; the only file that knows re2js. Matching is RE2's: linear in the text, whatever the pattern.
- *  Time per byte still grows with the program, and the DFA's cache with its states, so both are bounded here. Invariant: a
- *  pattern that compiles can hold up a worker for no longer than its limits allow. */
+/** Compiles regular expressions; the only file that knows re2js. Matching is RE2's: linear in the
+ *  text, whatever the pattern. Time per byte still grows with the program, and the DFA's cache with
+ *  its states, so both are bounded here. Invariant: a pattern that compiles can hold up a worker
+ *  for no longer than its limits allow. */
 import { RE2JS, RE2JSException } from "re2js";
 import { byteSearch } from "./regexBytes.ts";
 import { parseRegex, programSize } from "./regexSyntax.ts";
 
-/** Longest pattern, in UTF-8 bytes. Alternatives of plain text in a label matcher need no program and may be longer. */
+/** Longest pattern, in UTF-8 bytes. Alternatives of plain text in a label matcher need no program
+ *  and may be longer. */
 export const patternBytesMax = 16 * 1024;
-/** Most instructions of a compiled program; a counted repetition is unrolled, so `\w{500}` takes about 1000. */
+/** Most instructions of a compiled program; a counted repetition is unrolled, so `\w{500}` takes
+ *  about 1000. */
 export const programSizeMax = 8192;
 
 /** A pattern that is malformed or too costly; `reason` says which and what to do. */
@@ -29,9 +32,11 @@ export interface ValueRegex {
   matches(value: string): boolean;
 }
 
-/** A compiled regular expression of lines: unanchored, `.` stops at newline, invalid UTF-8 reads as U+FFFD. */
+/** A compiled regular expression of lines: unanchored, `.` stops at newline, invalid UTF-8 reads as
+ *  U+FFFD. */
 export interface LineRegex {
-  /** Whether `bytes[start..end)` has a match. Only those bytes are looked at: `^` holds at start, `$` at end. */
+  /** Whether `bytes[start..end)` has a match. Only those bytes are looked at: `^` holds at start,
+   *  `$` at end. */
   matches(bytes: Uint8Array, start: number, end: number): boolean;
 }
 

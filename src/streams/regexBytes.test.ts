@@ -1,3 +1,4 @@
+/** The byte table against re2js on decoded text, at broken UTF-8, when full; and the limits of regexes. */
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import t from "tap";

@@ -1,9 +1,11 @@
-/** Runs a compiled RE2 program over UTF-8 bytes by table: one lookup a byte, where re2js decodes a character and looks up its
- *  class. The states are those of re2js's lazy DFA; this file only adds what lies between the bytes of one character.
- *  Invariant: the answer is re2js's own, invalid UTF-8 included (each byte that starts no character reads as U+FFFD). */
+/** Runs a compiled RE2 program over UTF-8 bytes by table: one lookup a byte, where re2js decodes a
+ *  character and looks up its class. The states are those of re2js's lazy DFA; this file only adds
+ *  what lies between the bytes of one character. Invariant: the answer is re2js's own, invalid
+ *  UTF-8 included (each byte that starts no character reads as U+FFFD). */
 import type { RE2JS } from "re2js";
 
-/** What is used of re2js's DFA. It is not its public interface, so the version is pinned and a test compares the answers. */
+/** What is used of re2js's DFA. It is not its public interface, so the version is pinned and a test
+ *  compares the answers. */
 interface StateMachine {
   readonly failed: boolean;
   readonly numClasses: number;
@@ -27,13 +29,14 @@ interface ByteState {
   endsInMatch: boolean | null;
 }
 
-/** Values of the table that are no state. A state's value is where its row starts, 256 times its id. */
+/** Values of the table that are no state. A state's value is where its row starts, 256 times its
+ *  id. */
 const unknown = 0;
 const matched = 1;
 const firstState = 1;
 
-/** 4 MB of table. Then it starts anew, and after some times re2js takes over: a pattern that makes so many states does not
- *  profit from a table. */
+/** 4 MB of table. Then it starts anew, and after some times re2js takes over: a pattern that makes
+ *  so many states does not profit from a table. */
 const statesMax = 4096;
 const restartsMax = 16;
 
@@ -57,8 +60,9 @@ export function byteSearch(
 let lastRow = 0;
 let lastFound = 0;
 
-/** Follows the table from a row until a value that is no state, and returns where; `end` if there is none. Leaves the row it
- *  got to in lastRow and the value in lastFound. A function of its own, because the engines then compile it tightly. */
+/** Follows the table from a row until a value that is no state, and returns where; `end` if there
+ *  is none. Leaves the row it got to in lastRow and the value in lastFound. A function of its own,
+ *  because the engines then compile it tightly. */
 function walk(
   next: Int32Array,
   row: number,
@@ -107,7 +111,8 @@ class ByteTable {
     return this.atEnd(row >> 8);
   }
 
-  /** Computes a transition: the row of the table to go on with, matched, or unknown if the limits are reached. */
+  /** Computes a transition: the row of the table to go on with, matched, or unknown if the limits
+   *  are reached. */
   private fill(id: number, byte: number): number {
     const { state, pending } = this.states[id]!;
     const bytes = [...pending, byte];
@@ -191,7 +196,8 @@ interface Character {
 
 const invalid: Character = { codePoint: replacementCharacter, width: 1 };
 
-/** The character at `bytes[at]`, or null if more bytes are needed to tell. After Unicode's table of well-formed sequences. */
+/** The character at `bytes[at]`, or null if more bytes are needed to tell. After Unicode's table of
+ *  well-formed sequences. */
 function decode(bytes: ReadonlyArray<number>, at: number): Character | null {
   const lead = bytes[at]!;
   if (lead < 0x80) return { codePoint: lead, width: 1 };

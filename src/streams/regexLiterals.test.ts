@@ -1,3 +1,4 @@
+/** Literals of regexes: tables, and soundness against what re2js matches. */
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import t from "tap";

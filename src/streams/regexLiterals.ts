@@ -1,9 +1,11 @@
-/** Which literal texts a regex needs: what an index looks up for a label matcher, and what a line scan searches before it runs
- *  RE2 at all. The idea is the prefilter of RE2 and of Google Code Search. Invariant (soundness): whatever the regex matches
- *  contains, for every clause, at least one of its needles; "contains" and `exactStrings` are exact both ways. */
+/** Which literal texts a regex needs: what an index looks up for a label matcher, and what a line
+ *  scan searches before it runs RE2 at all. The idea is the prefilter of RE2 and of Google Code
+ *  Search. Invariant (soundness): whatever the regex matches contains, for every clause, at least
+ *  one of its needles; "contains" and `exactStrings` are exact both ways. */
 import { parseRegex, type RegexNode } from "./regexSyntax.ts";
 
-/** A text to search; with `fold` the text is in lower case and ASCII letters match in either case. */
+/** A text to search; with `fold` the text is in lower case and ASCII letters match in either case.
+ */
 export interface Needle {
   readonly text: string;
   readonly fold: boolean;
@@ -12,13 +14,15 @@ export interface Needle {
 export type LiteralPlan =
   /** Every line matches. */
   | { readonly kind: "everything" }
-  /** A line matches if it contains a needle; lines that contain a doubtful one have to be asked of RE2. */
+  /** A line matches if it contains a needle; lines that contain a doubtful one have to be asked of
+   *  RE2. */
   | {
     readonly kind: "contains";
     readonly needles: ReadonlyArray<Needle>;
     readonly doubtful: ReadonlyArray<Needle>;
   }
-  /** A line that matches contains at least one needle of each clause; no clause means that nothing is known. */
+  /** A line that matches contains at least one needle of each clause; no clause means that nothing
+   *  is known. */
   | { readonly kind: "required"; readonly clauses: ReadonlyArray<ReadonlyArray<Needle>> };
 
 /** What an unanchored search for the (valid) pattern needs. */
@@ -35,7 +39,8 @@ export function literalPlan(pattern: string): LiteralPlan {
   return { kind: "contains", needles, doubtful: foldExceptions(needles) };
 }
 
-/** The strings that a fully anchored pattern matches, sorted, if it is nothing but alternatives of literal text; else null. */
+/** The strings that a fully anchored pattern matches, sorted, if it is nothing but alternatives of
+ *  literal text; else null. */
 export function exactStrings(pattern: string): ReadonlyArray<string> | null {
   const tree = parseRegex(pattern);
   if (tree === null) return null;
@@ -56,7 +61,8 @@ const textLengthMax = 256;
 const clausesMax = 3;
 
 interface Found {
-  /** The texts one of which every match contains in this place (with nothing between neighbours), null if unknown. */
+  /** The texts one of which every match contains in this place (with nothing between neighbours),
+   *  null if unknown. */
   readonly exact: ReadonlyArray<Needle> | null;
   /** The node matches those texts wherever they stand, and nothing else. */
   readonly precise: boolean;
@@ -67,7 +73,8 @@ const emptyText: Needle = { text: "", fold: false };
 const unknown: Found = { exact: null, precise: false, clauses: [] };
 const replacementCharacter = 0xfffd;
 
-/** What is left when parts are dropped that may match nothing at either end: an unanchored search finds the rest as often. */
+/** What is left when parts are dropped that may match nothing at either end: an unanchored search
+ *  finds the rest as often. */
 function core(node: RegexNode): RegexNode {
   if (node.op === "alternate") return { op: "alternate", subs: node.subs.map(core) };
   if (node.op === "repeat" && node.min === 0) return { op: "empty" };
@@ -103,7 +110,8 @@ function analyze(node: RegexNode, limits: Limits): Found {
   }
 }
 
-/** Null where bytes do not tell: invalid UTF-8 reads as U+FFFD, and case folding is known for ASCII only. */
+/** Null where bytes do not tell: invalid UTF-8 reads as U+FFFD, and case folding is known for ASCII
+ *  only. */
 function literalItem(codePoint: number, fold: boolean): Needle | null {
   if (codePoint === replacementCharacter || codePoint > 0x10ffff) return null;
   if (codePoint >= 0xd800 && codePoint <= 0xdfff) return null;
@@ -189,7 +197,8 @@ function analyzeRepeat(sub: RegexNode, min: number, max: number, limits: Limits)
   return { exact: null, precise: false, clauses };
 }
 
-/** Every text of the one followed by every text of the other; null if that is too much or mixes cases. */
+/** Every text of the one followed by every text of the other; null if that is too much or mixes
+ *  cases. */
 function join(
   left: ReadonlyArray<Needle>,
   right: ReadonlyArray<Needle>,
@@ -258,7 +267,8 @@ function asciiLower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** Under (?i), RE2 lets U+017F match s and U+212A match k: the only non-ASCII characters that fold to ASCII. */
+/** Under (?i), RE2 lets U+017F match s and U+212A match k: the only non-ASCII characters that fold
+ *  to ASCII. */
 function foldExceptions(items: ReadonlyArray<Needle>): ReadonlyArray<Needle> {
   const exceptions: Needle[] = [];
   if (items.some((item) => item.fold && item.text.includes("s"))) {

@@ -1,6 +1,7 @@
-/** Reads RE2 syntax into a small tree, enough to tell which literals a match must contain (regexLiterals.ts) and how large a
- *  program would get (regex.ts). re2js owns matching and error messages. Invariant: the tree describes every string the
- *  pattern can match; where this reader is unsure it says `any`, which stands for whatever. */
+/** Reads RE2 syntax into a small tree, enough to tell which literals a match must contain
+ *  (regexLiterals.ts) and how large a program would get (regex.ts). re2js owns matching and error
+ *  messages. Invariant: the tree describes every string the pattern can match; where this reader is
+ *  unsure it says `any`, which stands for whatever. */
 
 export type RegexNode =
   | { readonly op: "empty" }
@@ -14,7 +15,8 @@ export type RegexNode =
   /** max is Infinity for an open end. */
   | { readonly op: "repeat"; readonly sub: RegexNode; readonly min: number; readonly max: number };
 
-/** Parses an RE2 pattern, or returns null where it is malformed, nested too deeply or written in a way unknown here. */
+/** Parses an RE2 pattern, or returns null where it is malformed, nested too deeply or written in a
+ *  way unknown here. */
 export function parseRegex(pattern: string): RegexNode | null {
   const reader = new Reader(pattern);
   try {
@@ -26,7 +28,8 @@ export function parseRegex(pattern: string): RegexNode | null {
   }
 }
 
-/** Upper estimate of the instructions a program for the pattern takes; repetitions are unrolled as RE2 unrolls them. */
+/** Upper estimate of the instructions a program for the pattern takes; repetitions are unrolled as
+ *  RE2 unrolls them. */
 export function programSize(node: RegexNode): number {
   switch (node.op) {
     case "empty":

@@ -1,10 +1,11 @@
-/** Arbitrary LogQL syntax trees: everything the parser can build, and nothing it cannot. Spans are dummies; compare trees with
- *  `withoutSpans`. */
+/** Arbitrary LogQL syntax trees: everything the parser can build, and nothing it cannot. Spans are
+ *  dummies; compare trees with `withoutSpans`. */
 import fc from "fast-check";
 import type * as Ast from "../logql/ast.ts";
 import { rangeFunctions, vectorFunctions } from "../logql/functions.ts";
 
-/** The tree with every span removed; bigints become text so that it can be compared and printed as JSON. */
+/** The tree with every span removed; bigints become text so that it can be compared and printed as
+ *  JSON. */
 export function withoutSpans(tree: unknown): unknown {
   return JSON.parse(
     JSON.stringify(tree, (key, value) => {

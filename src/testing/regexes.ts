@@ -1,5 +1,6 @@
-/** Regular expressions and lines that have something to do with each other, and Go's reading of broken UTF-8: the reference
- *  against which literal extraction, the byte table and line filters are tested. */
+/** Regular expressions and lines that have something to do with each other, and Go's reading of
+ *  broken UTF-8: the reference against which literal extraction, the byte table and line filters
+ *  are tested. */
 import fc from "fast-check";
 
 /** Text, or bytes that are no text. */
@@ -88,7 +89,8 @@ export const pattern: fc.Arbitrary<string> = fc.tuple(fc.constantFrom("", "(?i)"
   [flags, body],
 ) => flags + body);
 
-/** Decodes as Go's range over a string does: each byte that starts no valid sequence is one U+FFFD. */
+/** Decodes as Go's range over a string does: each byte that starts no valid sequence is one U+FFFD.
+ */
 export function goString(bytes: Uint8Array): string {
   let result = "";
   for (let at = 0; at < bytes.length;) {
