@@ -14,6 +14,7 @@ export {
   pushTotals,
 } from "./push";
 export { levelOfText, lineLevel } from "./level";
+export { countOnes, scanFrameBytes, scanText } from "./scan";
 
 /** First byte of linear memory that no kernel's static data uses. */
 export function heapBase(): usize {

@@ -503,12 +503,12 @@ function storeSet(): u32 {
   const hash = <u32> xxh64(metaEnd, <i32> bytes);
   let index = hash & slotMask;
   while (true) {
-    const slot = changetype<Slot>(slots + (<usize>index << 3));
+    const slot = changetype<Slot>(slots + (<usize> index << 3));
     if (slot.id == 0) {
       slot.hash = hash;
       slot.id = ++setCount;
       metaEnd = at;
-      store<u32>(setEnds + (<usize>(setCount - 1) << 2), <u32>(metaEnd - meta));
+      store<u32>(setEnds + (<usize> (setCount - 1) << 2), <u32> (metaEnd - meta));
       return setCount;
     }
     if (slot.hash == hash && isSet(slot.id, metaEnd, bytes)) return slot.id;

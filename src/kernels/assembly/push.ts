@@ -346,7 +346,7 @@ function saturatedTimestamp(): i32 {
 }
 
 function reject(frame: BuildFrame, stream: usize, entry: u32, reason: u32): void {
-  const index = <usize>(frame.rejectCount++);
+  const index = <usize> (frame.rejectCount++);
   store<u32>(frame.rejectStreams + (index << 2), stream);
   store<u32>(frame.rejectEntries + (index << 2), entry);
   store<u8>(frame.rejectReasons + index, <u8> reason);
@@ -356,7 +356,7 @@ function reject(frame: BuildFrame, stream: usize, entry: u32, reason: u32): void
 }
 
 function addRow(frame: BuildFrame, streamLevel: i32): void {
-  const row = <usize>(frame.rowCount++);
+  const row = <usize> (frame.rowCount++);
   if (frame.lineBytesMax != 0 && lineBytes > frame.lineBytesMax) {
     lineBytes = truncatedLength(frame.lineBytesMax);
     frame.truncatedCount++;
