@@ -234,7 +234,7 @@ t.test("filters agree with matching strings one by one", (t) => {
         }
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 800 },
   );
   t.end();
 });

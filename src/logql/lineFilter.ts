@@ -68,7 +68,7 @@ const dropAll: Step = {
 function combine(steps: ReadonlyArray<Step>): BlockFilter {
   return {
     apply: (block, mask) => {
-      scanner.load(block);
+      scanner.take(block);
       let left = 0;
       for (const step of steps) {
         left = step.apply(block, mask);
@@ -88,12 +88,8 @@ function compileStep({ op, operands }: LineFilterDescription): Step | null {
   const checks: Check[] = [];
   for (const { literals, test } of plans) {
     if (literals.kind === "contains") needles.push(...literals.needles);
-    const clauses = literals.kind === "required"
-      ? literals.clauses
-      : literals.kind === "contains" && literals.doubtful.length > 0
-      ? [literals.doubtful]
-      : null;
-    if (clauses === null) continue;
+    if (literals.kind !== "required") continue;
+    const clauses = literals.clauses;
     checks.push({ clauses: clauses.map(prepareClause), test, candidates: new Uint8Array(0) });
   }
   const groups = prepareExact(needles);

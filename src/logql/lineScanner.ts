@@ -1,6 +1,7 @@
-/** Searches literal texts in all lines of a block at once. lineFilter.ts decides what to search and
- *  what follows from it. Invariant: a text is found in a row only if it lies within that row's
- *  line. */
+/** Searches literal texts in all lines of a block at once. kernels/scan.ts owns the search,
+ *  lineFilter.ts decides what to search and what follows from it. Invariant: the texts of one search
+ *  fold all or none. */
+import { BlockScanner } from "../kernels/scan.ts";
 import type { Needle } from "../streams/regexLiterals.ts";
 import type { LineBlock } from "../streams/lineBlock.ts";
 
@@ -36,54 +37,33 @@ function encode(text: string): Uint8Array {
 
 /** One block at a time; one scanner per thread serves all filters. */
 export class LineScanner {
-  private block: LineBlock | null = null;
+  #scanner: BlockScanner | null = null;
+  #block: LineBlock | null = null;
+  #isLoaded = false;
 
-  /** Takes a block for the searches that follow. */
-  load(block: LineBlock): void {
-    this.block = block;
+  /** Takes a block for the searches that follow. It is copied at the first of them. */
+  take(block: LineBlock): void {
+    this.#block = block;
+    this.#isLoaded = false;
   }
 
   /** Clears the mask of rows that contain none of the texts; returns how many rows are left. */
-  keepContaining(needles: PreparedNeedles, mask: Uint8Array): number {
-    return this.scan(needles, mask, 1);
+  keepContaining({ texts, fold }: PreparedNeedles, mask: Uint8Array): number {
+    return this.#loaded().keepContaining(texts, { fold, mask });
   }
 
   /** Clears the mask of rows that contain one of the texts; returns how many rows are left. */
-  dropContaining(needles: PreparedNeedles, mask: Uint8Array): number {
-    return this.scan(needles, mask, 0);
+  dropContaining({ texts, fold }: PreparedNeedles, mask: Uint8Array): number {
+    return this.#loaded().dropContaining(texts, { fold, mask });
   }
 
-  private scan(needles: PreparedNeedles, mask: Uint8Array, kept: number): number {
-    const { lines, lineEnds, rowStart, rowEnd } = this.block!;
-    let left = 0;
-    for (let row = rowStart; row < rowEnd; row++) {
-      if (mask[row - rowStart] === 0) continue;
-      const start = row === 0 ? 0 : lineEnds[row - 1]!;
-      const found = needles.texts.some((text) =>
-        contains(lines, start, lineEnds[row]!, text, needles.fold)
-      );
-      mask[row - rowStart] = found === (kept === 1) ? 1 : 0;
-      left += mask[row - rowStart]!;
+  #loaded(): BlockScanner {
+    const scanner = this.#scanner ??= new BlockScanner();
+    if (!this.#isLoaded) {
+      const { lines, lineEnds, rowStart, rowEnd } = this.#block!;
+      scanner.load(lines, lineEnds, rowStart, rowEnd);
+      this.#isLoaded = true;
     }
-    return left;
+    return scanner;
   }
-}
-
-function contains(
-  lines: Uint8Array,
-  start: number,
-  end: number,
-  text: Uint8Array,
-  fold: boolean,
-): boolean {
-  for (let at = start; at + text.length <= end; at++) {
-    let length = 0;
-    while (length < text.length && same(lines[at + length]!, text[length]!, fold)) length++;
-    if (length === text.length) return true;
-  }
-  return false;
-}
-
-function same(byte: number, wanted: number, fold: boolean): boolean {
-  return byte === wanted || fold && byte >= 0x41 && byte <= 0x5a && byte + 32 === wanted;
 }

@@ -20,7 +20,7 @@ export interface OperandPlan {
 export function planText(text: string): OperandPlan {
   const literals: LiteralPlan = text === ""
     ? { kind: "everything" }
-    : { kind: "contains", needles: [{ text, fold: false }], doubtful: [] };
+    : { kind: "contains", needles: [{ text, fold: false }] };
   return { literals, test: () => false };
 }
 

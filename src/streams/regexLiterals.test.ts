@@ -15,9 +15,7 @@ t.test("literalPlan finds what a match must contain", (t) => {
     const found = plan.kind === "everything"
       ? "everything"
       : plan.kind === "contains"
-      ? `contains ${show(plan.needles)}${
-        plan.doubtful.length > 0 ? ` ? ${show(plan.doubtful)}` : ""
-      }`
+      ? `contains ${show(plan.needles)}`
       : `required ${plan.clauses.map(show).join(" & ")}`;
     t.equal(found.trimEnd(), expected, regex);
   };
@@ -50,13 +48,13 @@ t.test("literalPlan finds what a match must contain", (t) => {
   f("(ab){3}", "contains ababab");
   f("(ab){3,}x", "required ababab");
   f("(?i)timeout", "contains /timeout/");
-  f("(?i)status", "contains /status/ ? \u017f");
-  f("(?i)task", "contains /task/ ? \u017f \u212a");
+  f("(?i)status", "contains /status/");
+  f("(?i)task", "contains /task/");
   f("(?i)a5", "contains /a5/");
   f("(?i)5", "contains 5");
   f("(?i)foo.*bar", "required /foo/ & /bar/");
-  f("(?i)task.*", "contains /task/ ? \u017f \u212a");
-  f("(?i)task.+x", "required /task/ \u017f \u212a");
+  f("(?i)task.*", "contains /task/");
+  f("(?i)task.+x", "required /task/");
   f("(?i:foo)|bar", "contains /foo/ bar");
   f("(?i)é", "required");
   f("\\x{fffd}", "required");
@@ -87,12 +85,13 @@ t.test("exactStrings lists what an anchored pattern matches", (t) => {
 t.test("what a regex matches contains its literals", (t) => {
   const utf8 = new TextEncoder();
   const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
-  const contains = (bytes: Uint8Array, needle: Needle) =>
-    needle.fold
-      ? text(bytes).replace(/[A-Z]/g, (c) => c.toLowerCase()).includes(
-        text(utf8.encode(needle.text)),
-      )
-      : text(bytes).includes(text(utf8.encode(needle.text)));
+  const fold = (text: string) =>
+    text.replace(/[A-Z]/g, (c) => c.toLowerCase()).replaceAll("\xc5\xbf", "s")
+      .replaceAll("\xe2\x84\xaa", "k");
+  const contains = (bytes: Uint8Array, needle: Needle) => {
+    const wanted = text(utf8.encode(needle.text));
+    return needle.fold ? fold(text(bytes)).includes(wanted) : text(bytes).includes(wanted);
+  };
   fc.assert(
     fc.property(pattern, fc.array(line, { minLength: 4, maxLength: 8 }), (regex, lines) => {
       const compiled = RE2JS.compile(regex);
@@ -105,13 +104,11 @@ t.test("what a regex matches contains its literals", (t) => {
           ? matches
           : plan.kind === "required"
           ? !matches || plan.clauses.every(has)
-          : has(plan.needles)
-          ? matches
-          : !matches || has(plan.doubtful);
+          : has(plan.needles) === matches;
         if (!sound) throw new Error(`${regex} on ${JSON.stringify(goString(bytes))}`);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   );
   t.end();
 });

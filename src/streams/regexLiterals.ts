@@ -4,8 +4,8 @@
  *  one of its needles; "contains" and `exactStrings` are exact both ways. */
 import { parseRegex, type RegexNode } from "./regexSyntax.ts";
 
-/** A text to search; with `fold` the text is in lower case and ASCII letters match in either case.
- */
+/** A text to search; with `fold` the text is in lower case and letters match as in RE2's (?i): ASCII in
+ *  either case, and U+017F for s and U+212A for k. */
 export interface Needle {
   readonly text: string;
   readonly fold: boolean;
@@ -14,13 +14,8 @@ export interface Needle {
 export type LiteralPlan =
   /** Every line matches. */
   | { readonly kind: "everything" }
-  /** A line matches if it contains a needle; lines that contain a doubtful one have to be asked of
-   *  RE2. */
-  | {
-    readonly kind: "contains";
-    readonly needles: ReadonlyArray<Needle>;
-    readonly doubtful: ReadonlyArray<Needle>;
-  }
+  /** A line matches exactly if it contains a needle. */
+  | { readonly kind: "contains"; readonly needles: ReadonlyArray<Needle> }
   /** A line that matches contains at least one needle of each clause; no clause means that nothing
    *  is known. */
   | { readonly kind: "required"; readonly clauses: ReadonlyArray<ReadonlyArray<Needle>> };
@@ -36,7 +31,7 @@ export function literalPlan(pattern: string): LiteralPlan {
   }
   const needles = withoutSupersets(found.exact);
   if (!found.precise) return { kind: "required", clauses: chooseClauses([needles]) };
-  return { kind: "contains", needles, doubtful: foldExceptions(needles) };
+  return { kind: "contains", needles };
 }
 
 /** The strings that a fully anchored pattern matches, sorted, if it is nothing but alternatives of
@@ -224,7 +219,7 @@ function joinPair(head: Needle, tail: Needle): Needle | null {
   if (head.fold !== tail.fold) {
     const exact = head.fold ? tail.text : head.text;
     // Folding is harmless only for text that has no case.
-    if (/[A-Za-z]/.test(exact)) return null;
+    if (/[A-Za-z\u017f\u212a]/.test(exact)) return null;
   }
   return { text: head.text + tail.text, fold: head.fold || tail.fold };
 }
@@ -233,7 +228,7 @@ function addClause(clauses: ReadonlyArray<Needle>[], items: ReadonlyArray<Needle
   if (items.every((item) => item.text !== "")) clauses.push(items);
 }
 
-/** The clauses worth searching, the most telling first, made safe for Unicode case folding. */
+/** The clauses worth searching, the most telling first. */
 function chooseClauses(
   clauses: ReadonlyArray<ReadonlyArray<Needle>>,
 ): ReadonlyArray<ReadonlyArray<Needle>> {
@@ -243,10 +238,7 @@ function chooseClauses(
     shortest(b) - shortest(a) || a.length - b.length
   );
   const telling = reduced.filter((clause) => shortest(clause) > 1);
-  return (telling.length > 0 ? telling : reduced.slice(0, 1)).slice(0, clausesMax).map((clause) => [
-    ...clause,
-    ...foldExceptions(clause),
-  ]);
+  return (telling.length > 0 ? telling : reduced.slice(0, 1)).slice(0, clausesMax);
 }
 
 /** Whoever contains "foobar" contains "foo". */
@@ -265,17 +257,4 @@ function withoutSupersets(items: ReadonlyArray<Needle>): ReadonlyArray<Needle> {
 
 function asciiLower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
-}
-
-/** Under (?i), RE2 lets U+017F match s and U+212A match k: the only non-ASCII characters that fold
- *  to ASCII. */
-function foldExceptions(items: ReadonlyArray<Needle>): ReadonlyArray<Needle> {
-  const exceptions: Needle[] = [];
-  if (items.some((item) => item.fold && item.text.includes("s"))) {
-    exceptions.push({ text: "\u017f", fold: false });
-  }
-  if (items.some((item) => item.fold && item.text.includes("k"))) {
-    exceptions.push({ text: "\u212a", fold: false });
-  }
-  return exceptions;
 }
