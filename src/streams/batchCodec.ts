@@ -2,6 +2,7 @@
  *  layout (see its header comment, and docs/formats.md). Invariant: decodeBatch returns what encodeBatch got, or throws
  *  FormatError. */
 import { crc32c } from "../kernels/hash.ts";
+import { copyBytes } from "../platform/copyBytes.ts";
 import { zstdCompress, zstdCompressAsync, zstdDecompress } from "../platform/zstd.ts";
 import {
   type Batch,
@@ -68,7 +69,8 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (view.getUint32(56, true) !== crc32c(bytes.subarray(headerBytes))) fail(56, "body checksum");
   const bodyStart = headerBytes + tenantBytes;
   const buffer = new SharedArrayBuffer(bodyBytes);
-  new Uint8Array(buffer).set(decodeBody(bytes.subarray(bodyStart), codec, bodyBytes, bodyStart));
+  const body = decodeBody(bytes.subarray(bodyStart), codec, bodyBytes, bodyStart);
+  copyBytes(body, 0, bodyBytes, new Uint8Array(buffer), 0);
   const batch = batchFromMessage({
     tenant: decodeTenant(bytes.subarray(headerBytes, bodyStart)),
     ...counts,
@@ -101,7 +103,7 @@ function assemble(batch: Batch, codec: BatchCodec, stored: Uint8Array): Uint8Arr
   const bytes = new Uint8Array(headerBytes + tenant.length + stored.length);
   const view = new DataView(bytes.buffer);
   bytes.set(tenant, headerBytes);
-  bytes.set(stored, headerBytes + tenant.length);
+  copyBytes(stored, 0, stored.length, bytes, headerBytes + tenant.length);
   view.setUint32(0, magic, true);
   bytes[4] = version;
   bytes[5] = codec === "zstd" ? 1 : 0;

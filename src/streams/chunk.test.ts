@@ -7,6 +7,7 @@ import {
   modelRowArbitrary,
   rowsOfColumns,
 } from "../testing/modelRows.ts";
+import { randomFrom } from "../testing/random.ts";
 import { type Batch, buildBatch } from "./batch.ts";
 import { type Chunk, openChunk } from "./chunk.ts";
 import { buildChunks, type ChunkOptions, type ChunkSource } from "./chunkWriter.ts";
@@ -202,6 +203,65 @@ t.test("buildChunks cuts chunks at the size asked for", async (t) => {
   t.strictSame(built.map((chunk) => chunk.rowCount), [500, 500, 500, 500]);
   t.strictSame(built.map((chunk) => openChunk(chunk.bytes).blocks.length), [10, 10, 10, 10]);
 });
+
+t.test("buildChunks sorts many rows of interleaved sources, and finds their duplicates", async (t) => {
+  const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
+  const random = randomFrom(seed);
+  const text = (time: number, id: number) => `${time}:${id} ${"padding ".repeat(id % 40)}`;
+  // Few ids per time, so that equal rows are common; times mostly ascend.
+  const groups = Array.from(
+    { length: 5 },
+    (_, group) =>
+      Array.from({ length: 4000 }, (_, index): ModelRow => {
+        const time = random.oneIn(10) ? random.below(4000) : index;
+        const line = Buffer.from(text(time, group < 2 ? time % 7 : random.below(300)));
+        return { timestamp: BigInt(time), line: [...line], metadata: [] };
+      }),
+  );
+  const arrived = groups.flat();
+  const wanted = modelLines(arrived);
+  const options = { rawBytesMax: 300_000, blockBytes: 20_000, level: -5 };
+  const built = buildChunks(sourcesOf(groups), options);
+  t.ok(built.length > 5);
+  const found = built.flatMap(({ bytes }) => chunkRows(openChunk(bytes)));
+  t.equal(found.length, wanted.length);
+  const differing = found.findIndex((row, index) =>
+    Buffer.from(row.line).toString() !== wanted[index]
+  );
+  t.equal(differing, -1, `TEST_SEED=${seed}`);
+});
+
+t.test("buildChunks takes more rows than it stages at a time", async (t) => {
+  const rowCount = 2 * 1024 * 1024 + 5;
+  const columns = {
+    timestamps: new BigInt64Array(rowCount),
+    lineEnds: new Uint32Array(rowCount),
+    lines: new Uint8Array(0),
+    metaIds: new Uint32Array(rowCount),
+    setEnds: new Uint32Array(0),
+    meta: new Uint8Array(0),
+  };
+  const words = new Uint32Array(columns.timestamps.buffer);
+  for (let row = 0; row < rowCount; row++) words[2 * row] = row;
+  const batch = buildBatch("x", [{ labels: "{}", rowStart: 0, rowEnd: rowCount }], columns);
+  const built = buildChunks([{ batch, rowStart: 0, rowEnd: rowCount }]);
+  t.equal(built.reduce((sum, chunk) => sum + chunk.rowCount, 0), rowCount);
+  let next = 0n;
+  for (const chunk of built) {
+    t.equal(chunk.minTime, next);
+    next = chunk.maxTime + 1n;
+    openChunk(chunk.bytes).verify();
+  }
+  t.equal(next, BigInt(rowCount));
+});
+
+/** Lines of rows without metadata as the model orders them. */
+function modelLines(arrived: ReadonlyArray<ModelRow>): string[] {
+  const seen = new Set<string>();
+  return arrived.toSorted((a, b) => Number(a.timestamp - b.timestamp))
+    .map((row) => Buffer.from(row.line).toString())
+    .filter((line) => !seen.has(line) && seen.add(line));
+}
 
 /** Keeps lines that hold a byte. */
 function hasByte(byte: number): BlockFilter {

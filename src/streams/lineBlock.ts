@@ -40,25 +40,27 @@ export function batchBlock(batch: Batch, rowStart: number, rowEnd: number): Line
  *  because reading a bigint allocates. */
 export function maskTimeRange(block: LineBlock, range: TimeRange, mask: Uint8Array): number {
   const { timestamps, rowStart, rowEnd } = block;
+  // A range may reach beyond what a timestamp can be; the last time of it is a timestamp, its end may not be one.
+  const first = range.start > timeLeast ? range.start : timeLeast;
+  const last = range.end <= timeGreatest ? range.end - 1n : timeGreatest;
+  if (first > last) {
+    mask.fill(0);
+    return 0;
+  }
   const words = new Int32Array(timestamps.buffer, timestamps.byteOffset, 2 * timestamps.length);
-  const startHigh = Number(clampTime(range.start) >> 32n);
-  const startLow = Number(clampTime(range.start) & 0xffffffffn);
-  const endHigh = Number(clampTime(range.end) >> 32n);
-  const endLow = Number(clampTime(range.end) & 0xffffffffn);
+  const [firstHigh, firstLow] = [Number(first >> 32n), Number(first & 0xffffffffn)];
+  const [lastHigh, lastLow] = [Number(last >> 32n), Number(last & 0xffffffffn)];
   let left = 0;
   for (let row = rowStart; row < rowEnd; row++) {
     const high = words[2 * row + 1]!;
     const low = words[2 * row]! >>> 0;
-    const inside = (high > startHigh || (high === startHigh && low >= startLow)) &&
-      (high < endHigh || (high === endHigh && low < endLow));
+    const inside = (high > firstHigh || (high === firstHigh && low >= firstLow)) &&
+      (high < lastHigh || (high === lastHigh && low <= lastLow));
     if (!inside) mask[row - rowStart] = 0;
     left += mask[row - rowStart]!;
   }
   return left;
 }
 
-/** The nearest i64: a range may reach beyond what a timestamp can be. */
-function clampTime(time: bigint): bigint {
-  if (time < -(2n ** 63n)) return -(2n ** 63n);
-  return time < 2n ** 63n ? time : 2n ** 63n - 1n;
-}
+const timeLeast = -(2n ** 63n);
+const timeGreatest = 2n ** 63n - 1n;
