@@ -57,6 +57,9 @@ interface Check {
 
 const scanner = new LineScanner();
 
+/** Below this share of the rows, testing them costs less than another search through the block. */
+const fewRowsShare = 1 / 32;
+
 const dropAll: Step = {
   cost: 0,
   apply: (_block, mask) => {
@@ -159,7 +162,9 @@ function testRows(block: LineBlock, check: Check, undecided: Uint8Array): number
   const candidates = check.candidates.subarray(0, undecided.length);
   candidates.set(undecided);
   for (const clause of check.clauses) {
-    if (scanner.keepContaining(clause, candidates) === 0) return 0;
+    const left = scanner.keepContaining(clause, candidates);
+    if (left === 0) return 0;
+    if (left < candidates.length * fewRowsShare) break;
   }
   const { lines, lineEnds, rowStart } = block;
   let matched = 0;

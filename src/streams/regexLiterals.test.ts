@@ -42,7 +42,9 @@ t.test("literalPlan finds what a match must contain", (t) => {
   f("error$", "required error");
   f("\\berror\\b", "required error");
   f("(GET|POST) /api/v\\d+", "required GET /api/v POST /api/v");
-  f("status=5\\d\\d", "required " + [..."0123456789"].map((d) => `status=5${d}`).join(" "));
+  f("status=5\\d\\d", "required status=5");
+  f("(one|two|three|four|five) x", "contains one x two x four x five x three x");
+  f("[a-c]x[a-c]y", "required ax bx cx & ay by cy");
   f("a.*b|c.*de", "required a de");
   f("(foo.*){2,}", "required foo");
   f("(ab){3}", "contains ababab");

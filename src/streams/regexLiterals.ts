@@ -45,12 +45,13 @@ export function exactStrings(pattern: string): ReadonlyArray<string> | null {
 }
 
 interface Limits {
-  /** How many strings a set may have by alternation, and by combining sets one after another. */
+  /** How many strings a set may have by alternation, and how many it may come to have by combining sets
+   *  one after another. Each string of a line filter is one more search of the block. */
   readonly unionMax: number;
   readonly productMax: number;
 }
 
-const lineLimits: Limits = { unionMax: 64, productMax: 16 };
+const lineLimits: Limits = { unionMax: 64, productMax: 4 };
 const setLimits: Limits = { unionMax: 65_536, productMax: 1024 };
 const textLengthMax = 256;
 const clausesMax = 3;
@@ -201,7 +202,8 @@ function join(
 ): ReadonlyArray<Needle> | null {
   if (left.length === 1 && left[0]!.text === "") return right;
   if (right.length === 1 && right[0]!.text === "") return left;
-  if (left.length * right.length > limits.productMax) return null;
+  const product = left.length * right.length;
+  if (product > Math.max(limits.productMax, left.length, right.length)) return null;
   const joined: Needle[] = [];
   for (const head of left) {
     for (const tail of right) {
