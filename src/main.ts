@@ -1,6 +1,8 @@
 /** The command line. Owns which commands there are, how their failures are shown and the exit code: 0 done, 1 failed,
  *  2 the command line or the configuration is wrong. Each command's file owns its flags and its work. */
-import { NodeRuntime, NodeServices } from "@effect/platform-node";
+// Not from "@effect/platform-node", which would load all of it and cost each command half a second.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
+import * as NodeServices from "@effect/platform-node/NodeServices";
 import { Cause, Console, Effect, Exit, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
 import { completionsOf } from "./cli/completions.ts";

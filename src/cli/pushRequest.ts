@@ -113,7 +113,7 @@ export async function* pushRequests(
     let start = 0;
     for (;;) {
       const end = bytes.indexOf(lineFeed, start);
-      const isCut = end < 0 && bytes.byteLength - start > options.lineBytesMax;
+      const isCut = (end < 0 ? bytes.byteLength : end) - start > options.lineBytesMax;
       if (end < 0 && !isCut) break;
       const lineEnd = isCut ? start + options.lineBytesMax : end;
       const hasReturn = !isCut && lineEnd > start && bytes[lineEnd - 1] === carriageReturn;
@@ -149,10 +149,10 @@ export class NanosecondClock {
   tick(): void {
     const now = this.#milliseconds();
     const seconds = Math.floor(now / 1000);
-    const nanoseconds = (now - seconds * 1000) * 1_000_000;
+    const nanoseconds = Math.floor((now - seconds * 1000) * 1_000_000);
     if (seconds > this.seconds || (seconds === this.seconds && nanoseconds > this.nanoseconds)) {
       this.seconds = seconds;
-      this.nanoseconds = Math.floor(nanoseconds);
+      this.nanoseconds = nanoseconds;
     } else if (++this.nanoseconds === 1_000_000_000) {
       this.nanoseconds = 0;
       this.seconds++;
