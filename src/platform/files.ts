@@ -1,0 +1,182 @@
+/** Files and directories for code that must know when its bytes are safe. Owns the calls to the runtime; the formats that are
+ *  written with it, and what to do after a failure, belong to the callers (src/storage/embedded). Everything runs on the
+ *  runtime's thread pool. `Disk` is an interface so that tests can take the disk's place (src/testing/simulatedDisk.ts). */
+import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/** An open file. Positions and lengths are in bytes; calls on one file must not overlap, except reads. */
+export interface DiskFile {
+  readonly path: string;
+  /** Writes all of `parts` one after the other from `position` on, or throws; then any part of them may have been written. */
+  readonly write: (parts: ReadonlyArray<Uint8Array>, position: number) => Promise<void>;
+  /** Up to `length` bytes from `position`; fewer only at the end of the file. */
+  readonly read: (position: number, length: number) => Promise<Uint8Array>;
+  /** Makes the file's content durable (fdatasync). After a failure, bytes written since the last success may be lost even if
+   *  a later call succeeds. */
+  readonly syncData: () => Promise<void>;
+  readonly truncate: (length: number) => Promise<void>;
+  readonly size: () => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
+/** A disk as the storage sees it. Every call throws the runtime's error, whose `code` is the errno's name. */
+export interface Disk {
+  /** Opens an existing file. */
+  readonly open: (path: string, mode: "read" | "write") => Promise<DiskFile>;
+  /** Creates a file, emptying one that exists; it is durable after syncData and syncDirectory of its parent. */
+  readonly create: (path: string) => Promise<DiskFile>;
+  /** Names in a directory, sorted; empty if there is no such directory. */
+  readonly list: (path: string) => Promise<ReadonlyArray<string>>;
+  /** Creates a directory with its parents, durably. */
+  readonly makeDirectory: (path: string) => Promise<void>;
+  /** Makes created, renamed and removed names in a directory durable. */
+  readonly syncDirectory: (path: string) => Promise<void>;
+  /** Replaces `to` if it exists. */
+  readonly rename: (from: string, to: string) => Promise<void>;
+  /** Removing what is not there succeeds. */
+  readonly remove: (path: string) => Promise<void>;
+}
+
+export const joinPath = join;
+export const baseName = basename;
+export const parentPath = dirname;
+
+/** The disk of the machine. */
+export const nodeDisk: Disk = {
+  open: async (path, mode) =>
+    new NodeFile(path, await openDescriptor(path, mode === "read" ? "r" : "r+")),
+  create: async (path) => new NodeFile(path, await openDescriptor(path, "w+")),
+  list: async (path) => {
+    try {
+      return (await fs.promises.readdir(path)).sort();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  },
+  makeDirectory: async (path) => {
+    const first = await fs.promises.mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    // Each new name lives in its parent, so all parents from the leaf up to the first that existed are synced.
+    const top = dirname(first);
+    for (let parent = dirname(path); parent.length >= top.length; parent = dirname(parent)) {
+      await nodeDisk.syncDirectory(parent);
+      if (parent === top || parent === dirname(parent)) break;
+    }
+  },
+  syncDirectory: async (path) => {
+    const descriptor = await openDescriptor(path, "r");
+    try {
+      await settled((done) => fs.fsync(descriptor, done));
+    } finally {
+      await settled((done) => fs.close(descriptor, done));
+    }
+  },
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (path) => fs.promises.rm(path, { force: true }),
+};
+
+/** True if the error says that the disk, or the user's share of it, is full. */
+export function isNoSpace(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** The errno's name of a runtime's file error, "" if it has none. */
+export function errorCode(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}
+
+/** What the system said, for error messages. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The kernel takes no more buffers than this in one vectored write (IOV_MAX). */
+const partsMax = 1024;
+
+class NodeFile implements DiskFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  async write(parts: ReadonlyArray<Uint8Array>, position: number): Promise<void> {
+    let index = 0;
+    let at = position;
+    let skip = 0;
+    while (index < parts.length) {
+      const pieces = parts.slice(index, index + partsMax);
+      if (skip > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(skip);
+      let written = await this.#writeSome(pieces, at);
+      at += written;
+      for (const piece of pieces) {
+        if (written < piece.byteLength) break;
+        written -= piece.byteLength;
+        index++;
+        skip = 0;
+      }
+      skip += written;
+    }
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const buffer = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = await settled<number>((done) =>
+        fs.read(this.#descriptor, buffer, filled, length - filled, position + filled, done)
+      );
+      if (count === 0) break;
+      filled += count;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  syncData(): Promise<void> {
+    return settled((done) => fs.fdatasync(this.#descriptor, done));
+  }
+
+  truncate(length: number): Promise<void> {
+    return settled((done) => fs.ftruncate(this.#descriptor, length, done));
+  }
+
+  async size(): Promise<number> {
+    return (await settled<fs.Stats>((done) => fs.fstat(this.#descriptor, done))).size;
+  }
+
+  close(): Promise<void> {
+    return settled((done) => fs.close(this.#descriptor, done));
+  }
+
+  /** One write call; zero bytes would loop forever, so that is an error. */
+  async #writeSome(pieces: ReadonlyArray<Uint8Array>, position: number): Promise<number> {
+    const first = pieces[0] as Uint8Array;
+    const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+    if (bytes === 0) return 0;
+    const written = pieces.length === 1
+      ? await settled<number>((done) =>
+        fs.write(this.#descriptor, first, 0, first.byteLength, position, done)
+      )
+      : await settled<number>((done) => fs.writev(this.#descriptor, pieces, position, done));
+    if (written === 0) throw new Error(`Cannot write to "${this.path}": the system wrote 0 bytes`);
+    return written;
+  }
+}
+
+function openDescriptor(path: string, flags: string): Promise<number> {
+  return settled((done) => fs.open(path, flags, done));
+}
+
+/** A promise for one of the runtime's callback functions: they cost less than its promise versions. */
+function settled<Result = void>(
+  start: (done: (error: Error | null, result?: Result) => void) => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => error ? reject(error) : resolve(result as Result));
+  });
+}

@@ -1,0 +1,54 @@
+/** The storage ports in memory: the smallest things that keep the ports' promises. Other folders' tests use them where files would
+ *  only be slow; the contract suites run on them too, so they show what a port says without any disk.
+ *  The stores outlive their layers, so that a test can open one again. */
+import { Effect, Layer } from "effect";
+import { WriteLog, WriteLogError } from "../storage/WriteLog.ts";
+
+/** A write log whose records live as long as the layer value. */
+export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<WriteLog> {
+  const partitions = new Map<number, { first: number; next: number; records: Uint8Array[] }>();
+  const partitionOf = (partition: number) => {
+    const found = partitions.get(partition) ?? { first: 1, next: 1, records: [] };
+    partitions.set(partition, found);
+    return found;
+  };
+  return Layer.sync(WriteLog, () =>
+    WriteLog.of({
+      append: (partition, bytes) =>
+        Effect.suspend(() => {
+          if (bytes.byteLength > recordBytesMax) {
+            const message = `a record of ${bytes.byteLength} bytes exceeds ${recordBytesMax}`;
+            return Effect.fail(new WriteLogError({ reason: "TooLarge", partition, message }));
+          }
+          const log = partitionOf(partition);
+          log.records.push(bytes.slice());
+          return Effect.succeed(log.next++);
+        }),
+      read: (partition, offset, bytesMax) =>
+        Effect.sync(() => {
+          const log = partitionOf(partition);
+          const from = Math.max(offset, log.first);
+          const found = [];
+          let size = 0;
+          for (let at = from; at < log.next && (at === from || size < bytesMax); at++) {
+            const bytes = log.records[at - log.first] as Uint8Array;
+            found.push({ offset: at, bytes });
+            size += bytes.byteLength;
+          }
+          return found;
+        }),
+      release: (partition, offset) =>
+        Effect.sync(() => {
+          const log = partitionOf(partition);
+          if (offset <= log.first) return;
+          log.records.splice(0, offset - log.first);
+          log.first = offset;
+          log.next = Math.max(log.next, offset);
+        }),
+      bounds: (partition) =>
+        Effect.sync(() => {
+          const { first, next } = partitionOf(partition);
+          return { first, next };
+        }),
+    }));
+}
