@@ -23,6 +23,7 @@ import {
   levelOfText,
   lineLevel,
 } from "./level";
+import { copyBytes } from "./copy";
 import { xxh64 } from "./hash";
 
 /** Codes from here on are texts of `levelTexts`: pairs of address and length. */
@@ -383,14 +384,14 @@ function writeValue(target: usize, at: usize, length: u32): usize {
     if (load<u8>(at) < 0x80) {
       const start = at;
       at = asciiEnd(at, end);
-      memory.copy(target, start, at - start);
+      copyBytes(target, start, at - start);
       target += at - start;
       continue;
     }
     const bytes = codePointBytes(at, end);
     if (bytes < 0) store<u8>(target++, 0x20);
     else {
-      memory.copy(target, at, bytes);
+      store<u32>(target, load<u32>(at));
       target += <usize> bytes;
     }
     at += <usize> abs(bytes);
@@ -492,7 +493,7 @@ function storeSet(): u32 {
   for (let index: u32 = 0; index < pairCount; index++) {
     const pair = pairAt(index);
     const nameBytes = pair.nameBytes;
-    memory.copy(at + 6, pair.name, nameBytes);
+    copyBytes(at + 6, pair.name, nameBytes);
     const value = at + 6 + <usize> nameBytes;
     const valueEnd = writeValue(value, pair.value, pair.valueBytes);
     store<u16>(at, <u16> nameBytes);

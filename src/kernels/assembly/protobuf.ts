@@ -63,6 +63,27 @@ function readLongVarint(end: usize): u64 {
   return 0;
 }
 
+/** The bits that end the varint at the start of `word`, or 0 if it has more than 8 bytes. */
+
+export function varintStop(word: u64): u64 {
+  return ~word & 0x8080808080808080;
+}
+
+/** Length of a varint, given its stop. */
+
+export function varintBytes(stop: u64): usize {
+  return <usize> (ctz(stop) >>> 3) + 1;
+}
+
+/** Value of the varint at the start of `word`, given its stop: all 7-bit groups closed up at once. */
+
+export function varintValue(word: u64, stop: u64): u64 {
+  let bits = word & (stop ^ (stop - 1)) & 0x7f7f7f7f7f7f7f7f;
+  bits = (bits & 0x007f007f007f007f) | ((bits & 0x7f007f007f007f00) >>> 1);
+  bits = (bits & 0x00003fff00003fff) | ((bits & 0x3fff00003fff0000) >>> 2);
+  return (bits & 0x000000000fffffff) | ((bits & 0x0fffffff00000000) >>> 4);
+}
+
 /** Reads a tag and returns its field number, 0 after a failure. */
 export function readField(end: usize): u32 {
   tagAt = cursor;

@@ -14,6 +14,9 @@ import {
   readField,
   readVarintField,
   skipField,
+  varintBytes,
+  varintStop,
+  varintValue,
 } from "./protobuf";
 import {
   addPair,
@@ -26,6 +29,7 @@ import {
   rowSet,
   setCount,
 } from "./metadata";
+import { copyBytes } from "./copy";
 import { LEVEL_NONE, lineLevel } from "./level";
 
 /** A row of the stream table. */
@@ -200,6 +204,7 @@ function parseEntry(end: usize, keepPairs: bool): void {
   pairBytes = 0;
   longestName = 0;
   entryPairs = 0;
+  parseUsualFields(end);
   while (cursor < end && failCode == FAIL_NONE) {
     const field = readField(end);
     if (field == 2) {
@@ -211,6 +216,44 @@ function parseEntry(end: usize, keepPairs: bool): void {
     else if (field == 3) parsePair(readBytesField(end), keepPairs);
     else if (failCode == FAIL_NONE) skipField(end);
   }
+}
+
+/** Passes over a timestamp and a line in the form that every client writes them, in few branches: timestamp first, seconds
+ *  before nanos, no other field in between. Leaves the cursor where it was if the form is another. */
+function parseUsualFields(end: usize): void {
+  let at = cursor;
+  if (end - at < 2 || load<u8>(at) != 0x0a) return;
+  const timeEnd = at + 2 + <usize> load<u8>(at, 1);
+  if (load<u8>(at, 1) >= 0x80 || timeEnd >= end || load<u8>(timeEnd) != 0x12) return;
+  at += 2;
+  let usualSeconds: i64 = 0;
+  let usualNanos: i32 = 0;
+  if (at < timeEnd && load<u8>(at) == 0x08) {
+    const word = load<u64>(at, 1);
+    const stop = varintStop(word);
+    if (stop == 0) return;
+    usualSeconds = varintValue(word, stop);
+    at += 1 + varintBytes(stop);
+  }
+  if (at < timeEnd && load<u8>(at) == 0x10) {
+    const word = load<u64>(at, 1);
+    const stop = varintStop(word);
+    if (stop == 0) return;
+    usualNanos = <i32> varintValue(word, stop);
+    at += 1 + varintBytes(stop);
+  }
+  if (at != timeEnd) return;
+  const word = load<u64>(at, 1);
+  const stop = varintStop(word);
+  if (stop == 0) return;
+  at += 1 + varintBytes(stop);
+  const length = varintValue(word, stop);
+  if (at > end || length > <u64> (end - at)) return;
+  seconds = usualSeconds;
+  nanos = usualNanos;
+  line = at;
+  lineBytes = <usize> length;
+  moveTo(at + lineBytes);
 }
 
 function parseTimestamp(end: usize): void {
@@ -362,7 +405,7 @@ function addRow(frame: BuildFrame, streamLevel: i32): void {
     frame.truncatedCount++;
   }
   store<i64>(frame.timestamps + (row << 3), timestamp);
-  memory.copy(frame.lines + frame.lineBytes, line, lineBytes);
+  copyBytes(frame.lines + frame.lineBytes, line, lineBytes);
   frame.lineBytes += lineBytes;
   store<u32>(frame.lineEnds + (row << 2), frame.lineBytes);
   let set: u32 = 0;
