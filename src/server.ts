@@ -1,8 +1,86 @@
-/** The server: every role of the target in one process. */
-import { Effect } from "effect";
+/** The server: every role in one process, on embedded storage, behind one HTTP port. Picks the layers and launches them. Layers end
+ *  in reverse order: stop listening and answer what runs, flush, stop the actors, close storage, give up the data directory. */
+import { Effect, Layer, Logger, References } from "effect";
+import { HttpRouter } from "effect/http";
+import { Distributor } from "./actors/distributor/Distributor.ts";
+import { Ingester } from "./actors/ingester/Ingester.ts";
+import { Querier } from "./actors/querier/Querier.ts";
+import { ActorSystem } from "./actors/runtime/mod.ts";
+import { Tailer } from "./actors/tailer/Tailer.ts";
+import { Workers } from "./actors/Workers.ts";
+import { opsRoutes } from "./api/opsRoutes.ts";
+import { methodRoutes } from "./api/methods.ts";
+import { pageRoutes } from "./api/page.ts";
+import { pushRoutes } from "./api/pushRoutes.ts";
+import { queryRoutes } from "./api/queryRoutes.ts";
+import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
+import { httpServerLayer } from "./platform/httpServer.ts";
+import { dataPaths } from "./platform/paths.ts";
+import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
 
-/** Runs until interrupted. */
-export function serve(_settings: Settings): Effect.Effect<void> {
-  return Effect.never;
+/** Scan jobs that may wait for a thread, of all queries together. */
+const scanQueueMax = 4096;
+
+/** Runs the server until it is interrupted. Fails if it cannot start, or if an actor fails for good. */
+export const serve = (settings: Settings) =>
+  Effect.gen(function* () {
+    const system = yield* ActorSystem;
+    const { http_listen_address: host, http_listen_port: port } = settings.server;
+    yield* Effect.logInfo(
+      `listening on http://${host}:${port}, data in ${settings.common.path_prefix}`,
+    );
+    yield* system.failure;
+  }).pipe(
+    Effect.provide(httpLayer(settings).pipe(Layer.provideMerge(rolesLayer(settings)))),
+    Effect.provide(loggingLayer(settings)),
+  );
+
+/** The roles on one machine, in dataflow order. */
+function rolesLayer(settings: Settings) {
+  const paths = dataPaths(settings.common.path_prefix);
+  const storage = embeddedStorageLayer(settings);
+  const threads = Workers.layer({
+    threadCount: settings.querier.workers,
+    queueMax: scanQueueMax,
+    workerData: { objectDirectory: paths.objects },
+  });
+  const actors = ActorSystem.layer({ drainMs: settings.server.graceful_shutdown_timeout });
+  return Layer.mergeAll(Distributor.layer(settings), Querier.layer(settings)).pipe(
+    Layer.provideMerge(Tailer.layer),
+    Layer.provideMerge(Ingester.layer(settings)),
+    Layer.provideMerge(Layer.mergeAll(actors, threads)),
+    Layer.provideMerge(storage),
+  );
+}
+
+function httpLayer(settings: Settings) {
+  const { server } = settings;
+  const routes = Layer.mergeAll(
+    pushRoutes(settings),
+    queryRoutes(settings),
+    tailRoute(settings),
+    opsRoutes(settings),
+    pageRoutes(settings),
+    methodRoutes,
+  );
+  return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(httpServerLayer({
+      host: server.http_listen_address,
+      port: server.http_listen_port,
+      readTimeoutMs: server.http_server_read_timeout,
+      idleTimeoutMs: server.http_server_idle_timeout,
+      shutdownTimeoutMs: server.graceful_shutdown_timeout,
+    })),
+  );
+}
+
+function loggingLayer({ server }: Settings) {
+  const logger = server.log_format === "json" ? Logger.formatJson : Logger.formatLogFmt;
+  const level =
+    ({ debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const)[server.log_level];
+  return Layer.mergeAll(
+    Logger.layer([Logger.withConsoleError(logger)]),
+    Layer.succeed(References.MinimumLogLevel, level),
+  );
 }

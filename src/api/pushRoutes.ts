@@ -11,7 +11,7 @@ import {
 } from "../platform/compression.ts";
 import { JsonPushInvalid, transcodeJsonPush } from "./pushJson.ts";
 import { readBody, RequestRefused, tenantOf } from "./request.ts";
-import { respondError } from "./respond.ts";
+import { respondError, respondFailure } from "./respond.ts";
 
 /** Body bytes that requests hold at this moment. */
 class InFlight {
@@ -140,16 +140,9 @@ function respondPushFailure(error: unknown): HttpServerResponse.HttpServerRespon
       error.status === 429 || error.status === 503 ? { "retry-after": "1" } : {},
     );
   }
-  if (error instanceof RequestRefused) {
-    // The rest of such a body is not wanted: the connection cannot be used again.
-    const close: Record<string, string> = error.status === 408 || error.status === 413
-      ? { connection: "close" }
-      : {};
-    return respondError(error.status, error.message, close);
-  }
   if (error instanceof DecompressFailed) {
     return respondError(error.tooLarge ? 413 : 400, error.message);
   }
   if (error instanceof JsonPushInvalid) return respondError(400, error.message);
-  return respondError(500, error instanceof Error ? error.message : String(error));
+  return respondFailure(error);
 }

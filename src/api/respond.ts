@@ -4,6 +4,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { gzip } from "../platform/compression.ts";
 import { QueryFailed } from "../actors/querier/Querier.ts";
 import { BadRequest } from "./params.ts";
+import { RequestRefused } from "./request.ts";
 
 /** A response that carries `json`, which is already text. Compressed when that is worth it and the client accepts it. */
 export const respondJson = Effect.fnUntraced(function* (json: string) {
@@ -34,9 +35,14 @@ export function respondError(
   });
 }
 
-/** The response for any failure of a read request. */
+/** The response for any failure of a request that has no words of its own for it. */
 export function respondFailure(error: unknown): HttpServerResponse.HttpServerResponse {
   if (error instanceof BadRequest) return respondError(400, error.message);
+  if (error instanceof RequestRefused) {
+    // The rest of such a body is not wanted: the connection cannot be used again.
+    const unread = error.status === 408 || error.status === 413;
+    return respondError(error.status, error.message, unread ? { connection: "close" } : {});
+  }
   if (error instanceof QueryFailed) {
     switch (error.reason) {
       case "Timeout":

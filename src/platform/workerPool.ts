@@ -28,6 +28,9 @@ export class WorkerPoolBusy extends Error {
   override readonly name = "WorkerPoolBusy";
 }
 
+const respawnMsMin = 100;
+const respawnMsMax = 30_000;
+
 interface Job {
   readonly id: number;
   readonly kind: string;
@@ -43,6 +46,8 @@ interface Thread {
   worker: Worker;
   /** False between a thread's death and its replacement. */
   alive: boolean;
+  /** Wait before the next replacement; grows while threads die without having done a job. */
+  respawnMs: number;
   job: Job | undefined;
   /** Element 0 holds the id of the job that must stop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
@@ -120,6 +125,7 @@ export class WorkerPool {
     const thread: Thread = {
       worker: this.#startWorker(cancel),
       alive: true,
+      respawnMs: respawnMsMin,
       job: undefined,
       cancel,
     };
@@ -144,19 +150,21 @@ export class WorkerPool {
       thread.job = undefined;
       if (job !== undefined) settle(job, () => job.reject(error));
       this.#options.onThreadDeath(error);
-      // A thread that cannot even start would be replaced in a tight loop without this pause.
+      const respawnMs = thread.respawnMs;
+      thread.respawnMs = Math.min(respawnMs * 2, respawnMsMax);
       setTimeout(() => {
         if (this.#closed) return;
         thread.worker = this.#startWorker(thread.cancel);
         thread.alive = true;
         this.#listen(thread);
         this.#dispatch();
-      }, 100);
+      }, respawnMs);
     };
     worker.on("message", (reply: ReplyMessage) => {
       const job = thread.job;
       if (job === undefined || job.id !== reply.id) return;
       thread.job = undefined;
+      thread.respawnMs = respawnMsMin;
       if ("error" in reply) settle(job, () => job.reject(jobError(reply.error)));
       else settle(job, () => job.resolve(reply.result));
       this.#dispatch();

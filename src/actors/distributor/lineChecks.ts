@@ -6,6 +6,14 @@ import { type Rejections, type RejectReason, texts } from "./rejection.ts";
 
 const msNs = 1_000_000n;
 
+const timeLeast = -(2n ** 63n);
+const timeMost = 2n ** 63n - 1n;
+
+/** The nearest time that 64 bits hold: a grace period of centuries means no limit. */
+function clamped(time: bigint): bigint {
+  return time < timeLeast ? timeLeast : time > timeMost ? timeMost : time;
+}
+
 /** What the kernel checks, at a moment. */
 export function pushLimits(
   limits: Limits,
@@ -17,11 +25,11 @@ export function pushLimits(
     lineBytesMax: limits.max_line_size,
     truncateLines: limits.max_line_size_truncate,
     timeMin: limits.reject_old_samples
-      ? now - BigInt(limits.reject_old_samples_max_age) * msNs
-      : -(2n ** 63n),
+      ? clamped(now - BigInt(limits.reject_old_samples_max_age) * msNs)
+      : timeLeast,
     timeMax: limits.creation_grace_period > 0
-      ? now + BigInt(limits.creation_grace_period) * msNs
-      : 2n ** 63n - 1n,
+      ? clamped(now + BigInt(limits.creation_grace_period) * msNs)
+      : timeMost,
     metaBytesMax: limits.max_structured_metadata_size,
     metaPairsMax: limits.max_structured_metadata_entries_count,
     detectLevels: limits.discover_log_levels,

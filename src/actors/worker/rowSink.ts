@@ -1,0 +1,113 @@
+/** Collects matching rows as columns. Owns growth and the byte limit; a timestamp is kept as two 32-bit halves, because sorting
+ *  boxed bigints costs a hundred times what comparing two numbers does. */
+
+/** Thrown when rows would exceed the job's byte limit. */
+export class ResponseTooLarge extends Error {
+  override readonly name = "ResponseTooLarge";
+  constructor(bytesMax: number) {
+    super(`the matching lines exceed ${bytesMax} bytes`);
+  }
+}
+
+const rowsInitial = 256;
+const bytesInitial = 64 * 1024;
+
+export class RowSink {
+  rowCount = 0;
+  lineBytes = 0;
+  metaBytes = 0;
+  /** Two words a row: low, high (little-endian, so the same memory reads as i64). */
+  times = new Int32Array(rowsInitial * 2);
+  lineEnds = new Uint32Array(rowsInitial);
+  metaEnds = new Uint32Array(rowsInitial);
+  lines = new Uint8Array(bytesInitial);
+  meta = new Uint8Array(1024);
+  readonly #bytesMax: number;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Appends one row; `times` is the source's timestamp column viewed as 32-bit words. */
+  push(
+    times: Int32Array,
+    row: number,
+    lines: Uint8Array,
+    lineStart: number,
+    lineEnd: number,
+    meta: Uint8Array,
+    metaStart: number,
+    metaEnd: number,
+  ): void {
+    const at = this.rowCount;
+    if (at === this.lineEnds.length) this.#growRows();
+    const lineBytes = this.lineBytes + lineEnd - lineStart;
+    const metaBytes = this.metaBytes + metaEnd - metaStart;
+    if (lineBytes + metaBytes > this.#bytesMax) throw new ResponseTooLarge(this.#bytesMax);
+    if (lineBytes > this.lines.length) this.lines = grown(this.lines, lineBytes);
+    if (metaBytes > this.meta.length) this.meta = grown(this.meta, metaBytes);
+    this.lines.set(lines.subarray(lineStart, lineEnd), this.lineBytes);
+    if (metaEnd > metaStart) this.meta.set(meta.subarray(metaStart, metaEnd), this.metaBytes);
+    this.times[at * 2] = times[row * 2]!;
+    this.times[at * 2 + 1] = times[row * 2 + 1]!;
+    this.lineEnds[at] = this.lineBytes = lineBytes;
+    this.metaEnds[at] = this.metaBytes = metaBytes;
+    this.rowCount = at + 1;
+  }
+
+  /** Copies row `row` of another sink. */
+  pushFrom(other: RowSink, row: number): void {
+    this.push(
+      other.times,
+      row,
+      other.lines,
+      row === 0 ? 0 : other.lineEnds[row - 1]!,
+      other.lineEnds[row]!,
+      other.meta,
+      row === 0 ? 0 : other.metaEnds[row - 1]!,
+      other.metaEnds[row]!,
+    );
+  }
+
+  /** Order of two rows by timestamp: negative, zero or positive. */
+  compare(a: number, b: number): number {
+    const times = this.times;
+    const high = times[a * 2 + 1]! - times[b * 2 + 1]!;
+    return high !== 0 ? high : (times[a * 2]! >>> 0) - (times[b * 2]! >>> 0);
+  }
+
+  /** Whether two rows hold the same line and metadata. */
+  sameContent(a: number, b: number): boolean {
+    return sameBytes(this.lines, this.lineEnds, a, b) && sameBytes(this.meta, this.metaEnds, a, b);
+  }
+
+  #growRows(): void {
+    const count = this.lineEnds.length * 2;
+    const times = new Int32Array(count * 2);
+    times.set(this.times);
+    this.times = times;
+    const lineEnds = new Uint32Array(count);
+    lineEnds.set(this.lineEnds);
+    this.lineEnds = lineEnds;
+    const metaEnds = new Uint32Array(count);
+    metaEnds.set(this.metaEnds);
+    this.metaEnds = metaEnds;
+  }
+}
+
+function grown(bytes: Uint8Array<ArrayBuffer>, least: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(bytes.length * 2, least));
+  larger.set(bytes);
+  return larger;
+}
+
+function sameBytes(bytes: Uint8Array, ends: Uint32Array, a: number, b: number): boolean {
+  const startA = a === 0 ? 0 : ends[a - 1]!;
+  const startB = b === 0 ? 0 : ends[b - 1]!;
+  const length = ends[a]! - startA;
+  if (length !== ends[b]! - startB) return false;
+  for (let index = 0; index < length; index++) {
+    if (bytes[startA + index] !== bytes[startB + index]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,229 @@
+/** Greps units in a scan thread: reads chunks and head slices, applies the line filters block by block, and returns the matching
+ *  rows as columns. Owns order and de-duplication within a unit; across units the querier merges.
+ *  Invariant: a unit's rows are the same whatever of it was flushed. */
+import type { JobContext } from "../../platform/workerHost.ts";
+import type { ObjectReader } from "../../storage/embedded/DirectoryObjectStore.ts";
+import { compileLineFilters } from "../../logql/lineFilter.ts";
+import { type Batch, batchFromMessage } from "../../streams/batch.ts";
+import { openChunk } from "../../streams/chunk.ts";
+import {
+  batchBlock,
+  type BlockFilter,
+  type LineBlock,
+  maskTimeRange,
+} from "../../streams/lineBlock.ts";
+import type { ScanJob, ScanResult, ScanSource, ScanUnit } from "../protocol/scan.ts";
+import { RowSink } from "./rowSink.ts";
+
+/** Thrown in a scan that nobody waits for any more. */
+export class ScanCancelled extends Error {
+  override readonly name = "ScanCancelled";
+}
+
+/** Runs one job. Throws ResponseTooLarge, ScanCancelled, FormatError (a corrupt chunk) or what the object store said. */
+export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): ScanResult {
+  const run: ScanRun = {
+    job,
+    reader,
+    context,
+    filters: compileLineFilters(job.filters),
+    batches: job.batches.map(batchFromMessage),
+    stats: { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 },
+  };
+  const out = new RowSink(job.bytesMax);
+  const unitRowEnds = new Uint32Array(job.units.length);
+  for (let index = 0; index < job.units.length; index++) {
+    if (context.cancelled()) throw new ScanCancelled("the query was cancelled");
+    scanUnit(run, job.units[index]!, out);
+    unitRowEnds[index] = out.rowCount;
+  }
+  return resultOf(run, out, unitRowEnds);
+}
+
+interface ScanRun {
+  readonly job: ScanJob;
+  readonly reader: ObjectReader;
+  readonly context: JobContext;
+  readonly filters: ReadonlyArray<BlockFilter>;
+  readonly batches: ReadonlyArray<Batch>;
+  readonly stats: {
+    bytesScanned: number;
+    rowsScanned: number;
+    bytesRead: number;
+    chunksRead: number;
+  };
+}
+
+function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
+  const only = unit.sources[0];
+  if (unit.sources.length === 1 && only !== undefined && "chunk" in only) {
+    scanChunk(run, only, out);
+    return;
+  }
+  const found = new RowSink(run.job.bytesMax);
+  const forward: number[] = [];
+  for (const source of unit.sources) {
+    const from = found.rowCount;
+    if ("chunk" in source) {
+      scanChunk(run, source, found);
+      // A chunk is read in the query's direction; arrival order is needed below.
+      const backward = run.job.direction === "backward";
+      for (let row = from; row < found.rowCount; row++) {
+        forward.push(backward ? found.rowCount - 1 - (row - from) : row);
+      }
+    } else {
+      scanSlice(run, source, found);
+      for (let row = from; row < found.rowCount; row++) forward.push(row);
+    }
+  }
+  emitSorted(run.job, found, Uint32Array.from(forward), out);
+}
+
+/** Reads a chunk in the job's direction until it gave rowsMax rows. */
+function scanChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, out: RowSink): void {
+  const { key, offset, length } = (source as Extract<ScanSource, { chunk: unknown }>).chunk;
+  const { job, stats } = run;
+  const bytes = run.reader.getRange(key, offset, length);
+  stats.bytesRead += length;
+  stats.chunksRead++;
+  let wanted = job.rowsMax;
+  const visit = (block: LineBlock, mask: Uint8Array, matched: number): boolean => {
+    if (run.context.cancelled()) throw new ScanCancelled("the query was cancelled");
+    if (matched > 0) wanted -= takeRows(job, block, mask, wanted, out);
+    return wanted > 0;
+  };
+  const selected = openChunk(bytes).select(
+    { range: job.range, filters: run.filters, order: job.direction },
+    visit,
+  );
+  stats.bytesScanned += selected.bytesScanned;
+  stats.rowsScanned += selected.rowsScanned;
+}
+
+/** Takes every matching row of a slice in arrival order: its rows may be in any order of time. */
+function scanSlice(run: ScanRun, source: ScanSource, out: RowSink): void {
+  const { batch: batchIndex, rowStart, rowEnd } = source as Extract<ScanSource, { batch: number }>;
+  const batch = run.batches[batchIndex]!;
+  const block = batchBlock(batch, rowStart, rowEnd);
+  const mask = new Uint8Array(rowEnd - rowStart).fill(1);
+  let left = maskTimeRange(block, run.job.range, mask);
+  run.stats.rowsScanned += rowEnd - rowStart;
+  run.stats.bytesScanned += batch.lineEnds[rowEnd - 1]! -
+    (rowStart === 0 ? 0 : batch.lineEnds[rowStart - 1]!);
+  for (const filter of run.filters) {
+    if (left === 0) return;
+    left = filter.apply(block, mask);
+  }
+  if (left > 0) takeRows({ direction: "forward" }, block, mask, left, out);
+}
+
+/** Copies up to `wanted` masked rows in the given direction; returns how many. */
+function takeRows(
+  job: Pick<ScanJob, "direction">,
+  block: LineBlock,
+  mask: Uint8Array,
+  wanted: number,
+  out: RowSink,
+): number {
+  const rowCount = block.rowEnd - block.rowStart;
+  const words = wordsOf(block.timestamps);
+  const { lines, lineEnds, metaIds, sets } = block;
+  const backward = job.direction === "backward";
+  let taken = 0;
+  for (let index = 0; index < rowCount && taken < wanted; index++) {
+    const at = backward ? rowCount - 1 - index : index;
+    if (mask[at] === 0) continue;
+    const row = block.rowStart + at;
+    const set = metaIds[row]!;
+    out.push(
+      words,
+      row,
+      lines,
+      row === 0 ? 0 : lineEnds[row - 1]!,
+      lineEnds[row]!,
+      sets.meta,
+      set <= 1 ? 0 : sets.setEnds[set - 2]!,
+      set === 0 ? 0 : sets.setEnds[set - 1]!,
+    );
+    taken++;
+  }
+  return taken;
+}
+
+/** Sorts rows by time (arrival order within one time), drops exact duplicates, and emits the first rowsMax in direction. */
+function emitSorted(job: ScanJob, found: RowSink, order: Uint32Array, out: RowSink): void {
+  // The sort is stable (ECMAScript 2019), so rows of one timestamp keep their arrival order.
+  order.sort((a, b) => found.compare(a, b));
+  const kept: number[] = [];
+  for (let start = 0; start < order.length;) {
+    let end = start + 1;
+    while (end < order.length && found.compare(order[start]!, order[end]!) === 0) end++;
+    keepDistinct(found, order.subarray(start, end), kept);
+    start = end;
+  }
+  const count = Math.min(job.rowsMax, kept.length);
+  for (let index = 0; index < count; index++) {
+    out.pushFrom(found, kept[job.direction === "backward" ? kept.length - 1 - index : index]!);
+  }
+}
+
+/** Appends to `kept` the rows of one timestamp whose line and metadata did not occur before. */
+function keepDistinct(found: RowSink, rows: Uint32Array, kept: number[]): void {
+  if (rows.length === 1) {
+    kept.push(rows[0]!);
+    return;
+  }
+  const byLength = new Map<number, number[]>();
+  for (const row of rows) {
+    const key = contentKey(found, row);
+    const same = byLength.get(key);
+    if (same === undefined) byLength.set(key, [row]);
+    else if (same.some((other) => found.sameContent(row, other))) continue;
+    else same.push(row);
+    kept.push(row);
+  }
+}
+
+/** A cheap hash of a row's line and metadata: FNV-1a over at most 256 bytes of each end, and the lengths. */
+function contentKey(found: RowSink, row: number): number {
+  const start = row === 0 ? 0 : found.lineEnds[row - 1]!;
+  const end = found.lineEnds[row]!;
+  let hash = 0x811c9dc5 ^ (end - start);
+  const mix = (bytes: Uint8Array, from: number, to: number) => {
+    for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  };
+  mix(found.lines, start, Math.min(end, start + 256));
+  mix(found.lines, Math.max(start + 256, end - 256), end);
+  const metaStart = row === 0 ? 0 : found.metaEnds[row - 1]!;
+  mix(found.meta, metaStart, Math.min(found.metaEnds[row]!, metaStart + 256));
+  return hash;
+}
+
+function resultOf(
+  run: ScanRun,
+  out: RowSink,
+  unitRowEnds: Uint32Array<ArrayBuffer>,
+): ScanResult {
+  const result: ScanResult = {
+    unitRowEnds,
+    timestamps: new BigInt64Array(out.times.slice(0, out.rowCount * 2).buffer),
+    lineEnds: out.lineEnds.slice(0, out.rowCount),
+    lines: out.lines.slice(0, out.lineBytes),
+    metaEnds: out.metaEnds.slice(0, out.rowCount),
+    meta: out.meta.slice(0, out.metaBytes),
+    stats: run.stats,
+  };
+  run.context.transfer.push(
+    result.unitRowEnds.buffer,
+    result.timestamps.buffer,
+    result.lineEnds.buffer,
+    result.lines.buffer,
+    result.metaEnds.buffer,
+    result.meta.buffer,
+  );
+  return result;
+}
+
+function wordsOf(times: BigInt64Array): Int32Array {
+  return new Int32Array(times.buffer, times.byteOffset, times.length * 2);
+}

@@ -1,0 +1,26 @@
+/** Entry of every worker thread: builds chunks and greps. Imports no Effect, so that a thread starts fast and stays small. */
+import { serveJobs, threadData } from "../../platform/workerHost.ts";
+import {
+  type ObjectReader,
+  openObjectReader,
+} from "../../storage/embedded/DirectoryObjectStore.ts";
+import type { BuildJob } from "../protocol/build.ts";
+import type { ScanJob } from "../protocol/scan.ts";
+import { build } from "./buildJob.ts";
+import { scan } from "./scanJob.ts";
+
+/** What the pool gives every thread. */
+export interface WorkerData {
+  /** Where segments lie. */
+  readonly objectDirectory: string;
+}
+
+let reader: ObjectReader | undefined;
+
+serveJobs({
+  build: (job: BuildJob, context) => build(job, context),
+  scan: (job: ScanJob, context) => {
+    reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
+    return scan(job, reader, context);
+  },
+});

@@ -1,0 +1,29 @@
+/** Answers 405 where a path exists and the method does not: without it the page's catch-all would say 404. */
+import { Effect } from "effect";
+import { HttpRouter } from "effect/http";
+import { respondError } from "./respond.ts";
+
+const paths: ReadonlyArray<readonly [path: HttpRouter.PathInput, allow: string]> = [
+  ["/loki/api/v1/push", "POST"],
+  ["/api/prom/push", "POST"],
+  ["/loki/api/v1/query_range", "GET, POST"],
+  ["/loki/api/v1/labels", "GET, POST"],
+  ["/loki/api/v1/label", "GET, POST"],
+  ["/loki/api/v1/label/:name/values", "GET, POST"],
+  ["/loki/api/v1/series", "GET, POST"],
+  ["/loki/api/v1/tail", "GET"],
+  ["/loki/api/v1/status/buildinfo", "GET"],
+  ["/ready", "GET"],
+  ["/metrics", "GET"],
+  ["/flush", "GET, POST"],
+];
+
+export const methodRoutes = HttpRouter.use(Effect.fnUntraced(function* (router) {
+  for (const [path, allow] of paths) {
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"] as const) {
+      if (allow.split(", ").includes(method)) continue;
+      const message = `405 method not allowed: this path takes ${allow}`;
+      yield* router.add(method, path, respondError(405, message, { allow }));
+    }
+  }
+}));
