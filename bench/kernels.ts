@@ -1,5 +1,6 @@
-/** Speed of the kernels on this runtime: GB of input per wall and per CPU second, best of several rounds. Run it with both
- *  node and deno; it needs a few seconds and 100 MB. Inputs come from the benchmark corpus, so they look like logs. */
+/** Speed of the kernels on this runtime: GB of input per wall and per CPU second, best of several
+ *  rounds. Run it with both node and deno; it needs a few seconds and 100 MB. Inputs come from the
+ *  benchmark corpus, so they look like logs. */
 import process from "node:process";
 import snappy from "snappy";
 import { crc32c, fingerprint } from "../src/kernels/hash.ts";

@@ -1,6 +1,6 @@
-/** Compiles src/kernels/assembly to build/kernels.wasm with AssemblyScript, when a source is newer than the module.
- *  Owns the compiler options; prepare.mjs calls it before the server or the tests start.
- *  Usage: node scripts/build-kernels.mjs [--force]. Runs on Node 20 and later. */
+/** Compiles src/kernels/assembly to build/kernels.wasm with AssemblyScript, when a source is newer
+ *  than the module. Owns the compiler options; prepare.mjs calls it before the server or the tests
+ *  start. Usage: node scripts/build-kernels.mjs [--force]. Runs on Node 20 and later. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sourceFolder = join("src", "kernels", "assembly");
 const modulePath = join("build", "kernels.wasm");
 
-/** Raw memory discipline: no garbage collector, no imports. JavaScript grows the exported memory, up to 1 GB. Warning 201 is
- *  about addresses of 64 bits, which these kernels will never have. */
+/** Raw memory discipline: no garbage collector, no imports. JavaScript grows the exported memory,
+ *  up to 1 GB. Warning 201 is about addresses of 64 bits, which these kernels will never have. */
 const compilerOptions = [
   "-O3",
   "--runtime",
@@ -30,12 +30,14 @@ const compilerOptions = [
   "201",
 ];
 
-/** Builds if needed and returns whether it did. Throws with the compiler's messages when the sources are wrong. */
+/** Builds if needed and returns whether it did. Throws with the compiler's messages when the
+ *  sources are wrong. */
 export async function buildKernels({ force = false } = {}) {
   if (!force && isCurrent()) return false;
   const { default: asc } = await import("assemblyscript/asc");
   mkdirSync(join(root, "build"), { recursive: true });
-  // Written aside and renamed, so that a process that loads the module meanwhile sees the old one or the new one.
+  // Written aside and renamed, so that a process that loads the module meanwhile sees the old one
+  // or the new one.
   const draftPath = `${modulePath}.${process.pid}.draft`;
   const entry = join(sourceFolder, "index.ts");
   const { error, stderr } = await asc.main(
@@ -49,7 +51,8 @@ export async function buildKernels({ force = false } = {}) {
   return true;
 }
 
-/** True when the module is younger than every source and than this script, which holds the options. */
+/** True when the module is younger than every source and than this script, which holds the options.
+ */
 function isCurrent() {
   const path = join(root, modulePath);
   if (!existsSync(path)) return false;

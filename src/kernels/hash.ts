@@ -1,5 +1,6 @@
-/** Checksums and fingerprints of bytes: CRC-32C for what is stored, xxHash64 for identity and placement.
- *  Data goes through a fixed buffer in the thread's kernel instance, so hashing never disturbs another kernel's scratch. */
+/** Checksums and fingerprints of bytes: CRC-32C for what is stored, xxHash64 for identity and
+ *  placement. Data goes through a fixed buffer in the thread's kernel instance, so hashing never
+ *  disturbs another kernel's scratch. */
 import { type Kernels, kernels } from "./kernels.ts";
 
 interface HashExports {
@@ -15,8 +16,8 @@ let instance: Kernels<HashExports> | undefined;
 let buffer = 0;
 let bufferBytes = 0;
 
-/** CRC-32C (Castagnoli, as iSCSI and ext4 use it) as an unsigned integer. `seed` is the CRC of the bytes that come before,
- *  so crc32c(b, crc32c(a)) is the CRC of a followed by b. */
+/** CRC-32C (Castagnoli, as iSCSI and ext4 use it) as an unsigned integer. `seed` is the CRC of the
+ *  bytes that come before, so crc32c(b, crc32c(a)) is the CRC of a followed by b. */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
   const { exports, memory } = hashKernels();
   const length = bytes.byteLength;

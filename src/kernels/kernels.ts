@@ -1,9 +1,11 @@
-/** Loads the kernel module and owns the linear memory of its instances: a bump allocator that every call starts anew.
- *  The typed wrappers beside this file (hash, push, scan, chunkColumns) own what is laid out in it.
- *  Invariant: a view is valid until the next call on the same instance; memory that grows replaces the views. */
+/** Loads the kernel module and owns the linear memory of its instances: a bump allocator that every
+ *  call starts anew. The typed wrappers beside this file (hash, push, scan, chunkColumns) own what
+ *  is laid out in it. Invariant: a view is valid until the next call on the same instance; memory
+ *  that grows replaces the views. */
 import { readKernelModule } from "../platform/kernelModule.ts";
 
-/** What every instance exports; wrappers name the further functions they call as the type parameter of `Kernels`. */
+/** What every instance exports; wrappers name the further functions they call as the type parameter
+ *  of `Kernels`. */
 interface BaseExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   heapBase(): number;
@@ -11,7 +13,8 @@ interface BaseExports {
 
 type WasmModule = { readonly __module: never };
 
-/** The part of the WebAssembly API in use; neither TypeScript's "esnext" library nor @types/node declares it. */
+/** The part of the WebAssembly API in use; neither TypeScript's "esnext" library nor @types/node
+ *  declares it. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => WasmModule;
   readonly Instance: new (module: WasmModule) => { readonly exports: unknown };
@@ -24,13 +27,15 @@ const memoryBytesMax = 16384 * pageBytes;
 let compiledModule: WasmModule | undefined;
 let threadKernels: Kernels<unknown> | undefined;
 
-/** The instance of this thread, made at first use, for calls that keep nothing in memory once they returned. */
+/** The instance of this thread, made at first use, for calls that keep nothing in memory once they
+ *  returned. */
 export function kernels<Exports>(): Kernels<Exports> {
   threadKernels ??= new Kernels<unknown>();
   return threadKernels as Kernels<Exports>;
 }
 
-/** One instance of the kernel module with its memory. Make one of your own to keep data in it between calls. */
+/** One instance of the kernel module with its memory. Make one of your own to keep data in it
+ *  between calls. */
 export class Kernels<Exports> {
   readonly exports: Exports;
   readonly #memory: BaseExports["memory"];
@@ -49,7 +54,8 @@ export class Kernels<Exports> {
     this.#bytes = new Uint8Array(base.memory.buffer);
   }
 
-  /** Starts a call: everything reserved before is free again, or, given a `mark`, everything reserved since it was taken. */
+  /** Starts a call: everything reserved before is free again, or, given a `mark`, everything
+   *  reserved since it was taken. */
   reset(mark = this.#scratchStart): void {
     this.#scratchEnd = mark;
   }
@@ -59,8 +65,9 @@ export class Kernels<Exports> {
     return this.#scratchEnd;
   }
 
-  /** Takes `bytes` of scratch memory (not zeroed) and returns its address, a multiple of 64. At least 64 bytes beyond the
-   *  end are readable, so that kernels may load whole vectors. Throws a RangeError beyond the module's 1 GB. */
+  /** Takes `bytes` of scratch memory (not zeroed) and returns its address, a multiple of 64. At
+   *  least 64 bytes beyond the end are readable, so that kernels may load whole vectors. Throws a
+   *  RangeError beyond the module's 1 GB. */
   reserve(bytes: number): number {
     const pointer = this.#scratchEnd;
     const end = alignUp(pointer + bytes) + 64;

@@ -1,5 +1,5 @@
-/** Level codes, and the level of a line or a label. assembly/level.ts owns the rule, for which Loki's `detected_level` is the
- *  model; push.ts applies it to whole requests. */
+/** Level codes, and the level of a line or a label. assembly/level.ts owns the rule, for which
+ *  Loki's `detected_level` is the model; push.ts applies it to whole requests. */
 import { kernels } from "./kernels.ts";
 
 /** Codes of levels in `streamLevels` and in the kernels. */
@@ -13,7 +13,8 @@ export const Level = {
   critical: 6,
   fatal: 7,
   unknown: 8,
-  /** Code of the first of `PushLimits.levelTexts`; the following codes are the next ones, up to 255. */
+  /** Code of the first of `PushLimits.levelTexts`; the following codes are the next ones, up to
+   *  255. */
   texts: 16,
 } as const;
 

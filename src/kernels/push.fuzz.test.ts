@@ -1,4 +1,5 @@
-/** Damaged push requests: whatever the bytes, push.ts and its twin either both refuse them or give the same rows. */
+/** Damaged push requests: whatever the bytes, push.ts and its twin either both refuse them or give
+ *  the same rows. */
 import fc from "fast-check";
 import t from "tap";
 import { buildRows, decodePush, PushFormatError, type PushLimits } from "./push.ts";

@@ -1,4 +1,5 @@
-/** push.ts: what it promises by example, then random requests against the plain twin. push.fuzz.test.ts breaks the bytes. */
+/** push.ts: what it promises by example, then random requests against the plain twin.
+ *  push.fuzz.test.ts breaks the bytes. */
 import fc from "fast-check";
 import t from "tap";
 import { Level } from "./level.ts";
@@ -259,6 +260,19 @@ t.test("unknown fields are passed over and the last of repeated fields wins", (t
   const streams = decodePush(body);
   t.equal(decoder.decode(streams.labelsOf(0)), "last");
   t.equal(rowsOf(buildRows(Uint8Array.of(1), new Uint8Array(1), open)).rows[0]!.line, "x");
+  t.end();
+});
+
+t.test("requests far larger than others are decoded, and so are those after them", (t) => {
+  for (const length of [10, 30_000_000, 10]) {
+    const line = new Uint8Array(length).fill(0x78);
+    const entry = { seconds: 1n, nanos: 0, line, pairs: [] };
+    const streams = decodePush(encodePush([{ labels: new Uint8Array(), entries: [entry] }]));
+    t.equal(streams.lineBytes, length);
+    const rows = buildRows(Uint8Array.of(1), new Uint8Array(1), { ...open, detectLevels: true });
+    t.equal(rows.lines.length, length);
+    t.equal(rows.lines.indexOf(0x78) + rows.lines.lastIndexOf(0x78), length - 1);
+  }
   t.end();
 });
 

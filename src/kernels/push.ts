@@ -1,7 +1,9 @@
-/** Decodes a push request (logproto.PushRequest, uncompressed) into columns, in two steps: decodePush checks the bytes and lists
- *  the streams, buildRows applies limits and copies the rows of the streams that the caller takes. assembly/push.ts owns the
- *  work, this file the memory. It has an instance of its own, so other kernels may run between the two steps.
- *  Invariant: everything returned is a view into that instance and ends with the next decodePush or buildRows. */
+/** Decodes a push request (logproto.PushRequest, uncompressed) into columns, in two steps:
+ *  decodePush checks the bytes and lists the streams, buildRows applies limits and copies the rows
+ *  of the streams that the caller takes. assembly/push.ts owns the work, this file the memory. It
+ *  has an instance of its own, so other kernels may run between the two steps. Invariant:
+ *  everything returned is a view into that instance and ends with the next decodePush or buildRows.
+ */
 import { Kernels } from "./kernels.ts";
 import { Level } from "./level.ts";
 
@@ -46,8 +48,8 @@ export interface PushLimits {
   /** Add `detected_level` to every row; without effect unless metadata is allowed. */
   readonly detectLevels: boolean;
   readonly allowMetadata: boolean;
-  /** Values of `detected_level` that are no levels, for streams whose level label has other text: the code of the k-th is
-   *  Level.texts + k. At most 240. */
+  /** Values of `detected_level` that are no levels, for streams whose level label has other text:
+   *  the code of the k-th is Level.texts + k. At most 240. */
   readonly levelTexts?: ReadonlyArray<Uint8Array>;
 }
 
@@ -65,7 +67,8 @@ export interface PushRows {
   readonly metaIds: Uint32Array;
   readonly setEnds: Uint32Array;
   readonly meta: Uint8Array;
-  /** Per refused entry: its stream, its place in the stream, a code of PushReject, and the value that broke the limit. */
+  /** Per refused entry: its stream, its place in the stream, a code of PushReject, and the value
+   *  that broke the limit. */
   readonly rejectStreams: Uint32Array;
   readonly rejectEntries: Uint32Array;
   readonly rejectReasons: Uint8Array;
@@ -89,11 +92,16 @@ export class PushFormatError extends Error {
   }
 }
 
-/** Checks an uncompressed push request and lists its streams. Throws a PushFormatError if it is malformed. */
+/** Checks an uncompressed push request and lists its streams. Throws a PushFormatError if it is
+ *  malformed. */
 export function decodePush(body: Uint8Array): PushStreams {
+  decoded = undefined;
+  // Linear memory never shrinks: an instance that one huge request has grown is left to the collector.
+  if ((instance?.memory.byteLength ?? 0) > Math.max(retainedBytesMax, 16 * body.byteLength)) {
+    instance = undefined;
+  }
   const push = pushKernels();
   const { exports } = push;
-  decoded = undefined;
   push.reset();
   const pointer = push.copyIn(body);
   const streamCount = exports.pushStreams(pointer, body.byteLength);
@@ -119,8 +127,9 @@ export function decodePush(body: Uint8Array): PushStreams {
   };
 }
 
-/** Builds rows from the request decoded last. `take` has 1 for each stream to take and 0 for each to skip, `streamLevels` the
- *  code (level.ts) of the level that the stream's labels give, 0 for none. */
+/** Builds rows from the request decoded last. `take` has 1 for each stream to take and 0 for each
+ *  to skip, `streamLevels` the code (level.ts) of the level that the stream's labels give, 0 for
+ *  none. */
 export function buildRows(
   take: Uint8Array,
   streamLevels: Uint8Array,
@@ -200,6 +209,8 @@ const frameField = {
 } as const;
 const frameFieldCount = 33;
 const reasonCount = 7;
+/** Memory that is kept from request to request; the usual megabyte of lines needs about four. */
+const retainedBytesMax = 64 * 1024 * 1024;
 const levelTextsMax = 240;
 /** Two length fields and the four bytes that sanitising may add to a name. */
 const pairOverheadBytes = 10;
@@ -253,7 +264,8 @@ function totalsAt(push: Kernels<PushExports>, pointer: number) {
   };
 }
 
-/** Reserves memory for everything that the second pass may write and returns the address of the filled frame. */
+/** Reserves memory for everything that the second pass may write and returns the address of the
+ *  filled frame. */
 function layOut(
   push: Kernels<PushExports>,
   request: Decoded,

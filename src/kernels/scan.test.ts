@@ -1,4 +1,5 @@
-/** BlockScanner: what it promises by example, then random blocks and texts against the plain twin. */
+/** BlockScanner: what it promises by example, then random blocks and texts against the plain twin.
+ */
 import fc from "fast-check";
 import t from "tap";
 import * as reference from "./reference/scan.ts";

@@ -1,18 +1,22 @@
-/** Finds the rows of a block of lines that contain a text: all rows at once, as bytes. assembly/scan.ts owns the search, this
- *  file the memory, the choice of the bytes to look for, and the two letters that fold beyond ASCII.
- *  Invariant: a text is found in a row only if it lies within that row's line. */
+/** Finds the rows of a block of lines that contain a text: all rows at once, as bytes.
+ *  assembly/scan.ts owns the search, this file the memory, the choice of the bytes to look for, and
+ *  the two letters that fold beyond ASCII. Invariant: a text is found in a row only if it lies
+ *  within that row's line. */
 import { Kernels } from "./kernels.ts";
 
 /** How to search. */
 export interface ScanOptions {
-  /** Let ASCII letters of the texts match in either case; k and s also match their other forms, U+212A and U+017F, as in
-   *  RE2's (?i). Bytes that are not ASCII match themselves. Default: false. */
+  /** Let ASCII letters of the texts match in either case; k and s also match their other forms,
+   *  U+212A and U+017F, as in RE2's (?i). Bytes that are not ASCII match themselves. Default:
+   *  false. */
   readonly fold?: boolean;
-  /** One byte for each row of the range: search rows with 1, write the result here. Default: the scanner's own mask. */
+  /** One byte for each row of the range: search rows with 1, write the result here. Default: the
+   *  scanner's own mask. */
   readonly mask?: Uint8Array;
 }
 
-/** One block at a time. Keeps the block in a memory of its own: make one scanner per thread and use it for every block. */
+/** One block at a time. Keeps the block in a memory of its own: make one scanner per thread and use
+ *  it for every block. */
 export class BlockScanner {
   readonly #kernels: Kernels<ScanExports>;
   #block: LoadedBlock | undefined;
@@ -26,8 +30,8 @@ export class BlockScanner {
     }
   }
 
-  /** Takes the rows from rowStart to before rowEnd for the searches that follow, and marks all in `mask`. Row r's line is
-   *  lines[lineEnds[r - 1]..lineEnds[r]), where row 0 starts at 0. */
+  /** Takes the rows from rowStart to before rowEnd for the searches that follow, and marks all in
+   *  `mask`. Row r's line is lines[lineEnds[r - 1]..lineEnds[r]), where row 0 starts at 0. */
   load(lines: Uint8Array, lineEnds: Uint32Array, rowStart: number, rowEnd: number): void {
     if (!(rowStart >= 0 && rowStart <= rowEnd && rowEnd <= lineEnds.length)) {
       throw new RangeError(`Rows ${rowStart} to ${rowEnd} of a block of ${lineEnds.length}`);
@@ -53,7 +57,8 @@ export class BlockScanner {
     this.#block = { block, ends, start, rowCount, mask, todo, frame, mark, hasTwins: undefined };
   }
 
-  /** One byte for each row of the range: 1 if it is still in. Take it anew after each call: the view may be replaced. */
+  /** One byte for each row of the range: 1 if it is still in. Take it anew after each call: the
+   *  view may be replaced. */
   get mask(): Uint8Array<ArrayBuffer> {
     const { mask, rowCount } = this.#loaded();
     return this.#kernels.bytes(mask, rowCount);
@@ -103,7 +108,8 @@ export class BlockScanner {
     return count;
   }
 
-  /** Leaves in `todo` the masked rows that contain none of the texts; returns whether others were found. */
+  /** Leaves in `todo` the masked rows that contain none of the texts; returns whether others were
+   *  found. */
   #search(texts: ReadonlyArray<Uint8Array>, options: ScanOptions, stopAtFirst: boolean): boolean {
     const loaded = this.#loaded();
     const { todo, rowCount } = loaded;
@@ -147,8 +153,9 @@ export class BlockScanner {
     return scan.exports.scanText(loaded.frame);
   }
 
-  /** Searches the rows in `todo` for forms of the text with U+212A for k or U+017F for s. These letters are so rare in logs
-   *  that one search a block nearly always tells that there is nothing to do. */
+  /** Searches the rows in `todo` for forms of the text with U+212A for k or U+017F for s. These
+   *  letters are so rare in logs that one search a block nearly always tells that there is nothing
+   *  to do. */
   #searchTwins(loaded: LoadedBlock, text: Uint8Array): number {
     const { todo, rowCount, block, start } = loaded;
     const scan = this.#kernels;
@@ -182,8 +189,8 @@ interface ScanExports {
   countOnes(bytes: number, count: number): number;
 }
 
-/** The fields of ScanFrame in assembly/scan.ts: block, ends, blockStart, rowCount, todo; text, caseMasks, textBytes, rareFirst,
- *  rareSecond, stopAtFirst. */
+/** The fields of ScanFrame in assembly/scan.ts: block, ends, blockStart, rowCount, todo; text,
+ *  caseMasks, textBytes, rareFirst, rareSecond, stopAtFirst. */
 const frameFieldCount = 11;
 /** The kernel loads up to so many bytes beyond the block. */
 const readBeyondBytes = 96;
@@ -224,7 +231,8 @@ for (let rank = 0; rank < commonFirst.length; rank++) rarity[commonFirst.charCod
 /** U+017F and U+212A in UTF-8. */
 const twins = [Uint8Array.of(0xc5, 0xbf), Uint8Array.of(0xe2, 0x84, 0xaa)];
 
-/** Texts are prepared once, in a table that does not keep them alive. They must not change afterwards. */
+/** Texts are prepared once, in a table that does not keep them alive. They must not change
+ *  afterwards. */
 function prepare(text: Uint8Array, fold: boolean): PreparedText {
   const table = fold ? preparedFolded : preparedExact;
   const known = table.get(text);

@@ -1,4 +1,5 @@
-/** Push requests for tests: an encoder for protobuf, generators, and decoded rows as plain values. */
+/** Push requests for tests: an encoder for protobuf, generators, and decoded rows as plain values.
+ */
 import fc from "fast-check";
 import { type PushLimits, PushReject, type PushRows } from "../kernels/push.ts";
 import { latin1 } from "../kernels/reference/level.ts";

@@ -1,7 +1,8 @@
-/** CRC-32C and xxHash64 over linear memory. hash.ts outside feeds them through `hashBuffer` piece by piece, so hashing
- *  never touches the scratch memory of another kernel. */
+/** CRC-32C and xxHash64 over linear memory. hash.ts outside feeds them through `hashBuffer` piece
+ *  by piece, so hashing never touches the scratch memory of another kernel. */
 
-/** Bytes of the buffer that JavaScript copies pieces into; small enough to stay in the second-level cache. */
+/** Bytes of the buffer that JavaScript copies pieces into; small enough to stay in the second-level
+ *  cache. */
 const HASH_BUFFER_BYTES: i32 = 65536;
 const buffer = memory.data(HASH_BUFFER_BYTES, 16);
 
@@ -13,10 +14,11 @@ export function hashBufferBytes(): i32 {
   return HASH_BUFFER_BYTES;
 }
 
-// ---- CRC-32C: Castagnoli polynomial, reflected. Short inputs by slices of 16 bytes (Kounavis and Berry); long ones by
-// folding: a block of 128 bytes is replaced by another that has the same remainder one block further on, and XORed into the
-// next block. Lane i (of 32) is the word made of bytes i, 32+i, 64+i, 96+i of the block; every lane folds onto itself by the
-// same linear map of 32 bits, which becomes table lookups of 4-bit pieces, 16 at a time by a byte shuffle. (With lanes 16
+// ---- CRC-32C: Castagnoli polynomial, reflected. Short inputs by slices of 16 bytes (Kounavis and
+// Berry); long ones by folding: a block of 128 bytes is replaced by another that has the same
+// remainder one block further on, and XORed into the next block. Lane i (of 32) is the word made of
+// bytes i, 32+i, 64+i, 96+i of the block; every lane folds onto itself by the same linear map of 32
+// bits, which becomes table lookups of 4-bit pieces, 16 at a time by a byte shuffle. (With lanes 16
 // bytes apart the 32 bits of a lane are linearly dependent and no such map exists.) ----
 
 const CRC_POLYNOMIAL: u32 = 0x82f63b78;
@@ -24,7 +26,8 @@ const CRC_POLYNOMIAL: u32 = 0x82f63b78;
 const CRC_FOLD_BYTES_MIN: i32 = 384;
 /** crcTable[k][b]: the remainder of byte b followed by k zero bytes. */
 const crcTable = memory.data(16 * 256 * 4, 64);
-/** foldTable[piece][k]: for the 16 values of a 4-bit piece of the lane's word, byte k of what it folds to. */
+/** foldTable[piece][k]: for the 16 values of a 4-bit piece of the lane's word, byte k of what it
+ *  folds to. */
 const foldTable = memory.data(8 * 4 * 16, 64);
 const foldBlock = memory.data(128, 64);
 const FOLD_BYTES: i32 = 128;
@@ -54,8 +57,9 @@ function laneRemainder(bit: i32, blocks: i32): u32 {
   return crc;
 }
 
-/** Finds, for every bit of a lane's word, the word that has the same remainder one block later: Gaussian elimination over the
- *  remainders of the 32 bits, which are linearly independent for this polynomial and stride. */
+/** Finds, for every bit of a lane's word, the word that has the same remainder one block later:
+ *  Gaussian elimination over the remainders of the 32 bits, which are linearly independent for this
+ *  polynomial and stride. */
 function fillFoldTable(): void {
   const remainders = memory.data(128, 16);
   const words = memory.data(128, 16);
@@ -227,7 +231,8 @@ export function xxh64Begin(): void {
   lane4 = 0 - PRIME_1;
 }
 
-/** Takes in the whole 32-byte stripes of a piece; every piece but the last must consist of stripes. */
+/** Takes in the whole 32-byte stripes of a piece; every piece but the last must consist of stripes.
+ */
 export function xxh64Stripes(pointer: usize, length: i32): void {
   const end = pointer + <usize> (length & ~31);
   let a = lane1, b = lane2, c = lane3, d = lane4;

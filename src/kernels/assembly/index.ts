@@ -1,5 +1,6 @@
-/** The kernel module: every export of build/kernels.wasm, one line a kernel. JavaScript lays out the memory above
- *  heapBase(); kernels read and write only what they are pointed at, and keep no pointers between calls unless they say so. */
+/** The kernel module: every export of build/kernels.wasm, one line a kernel. JavaScript lays out
+ *  the memory above heapBase(); kernels read and write only what they are pointed at, and keep no
+ *  pointers between calls unless they say so. */
 export * from "./hash";
 export * from "./chunkColumns";
 export * from "./chunkRows";

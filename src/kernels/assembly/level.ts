@@ -1,17 +1,22 @@
-/** Finds the level of a log line, for Loki's `detected_level`. The rule, of which reference/level.ts is the plain form:
+/** Finds the level of a log line, for Loki's `detected_level`. The rule, of which
+ *  reference/level.ts is the plain form:
  *
- *  1. A line whose first byte other than white space is "{" and whose last is "}" is JSON: its members are visited in document
- *     order, those of an object directly inside the top one included, deeper ones and arrays skipped. The first non-empty
- *     string under one of the level keys (below, case matters) is the value. Malformed text ends the search.
- *  2. Another line with a "=" is logfmt: pairs are read until the first that is malformed (a quote in a key, no key, a quote or
- *     "=" in a bare value, an open quote). Among the non-empty values under level keys, in any case, the one whose key is
- *     listed first wins; quoted values are taken without undoing escapes.
- *  3. If that value is a level or one of its spellings, in any case, that is the level. In all other cases the line is
- *     searched for trace, debug, fatal, critical, error or err, warning or warn, info: in any case and with no letter, digit
- *     or "_" (all ASCII) next to them; the one named first here wins, wherever it stands. Otherwise the level is unknown.
+ *  1. A line whose first byte other than white space is "{" and whose last is "}" is JSON: its
+ *  members are visited in document order, those of an object directly inside the top one included,
+ *  deeper ones and arrays skipped. The first non-empty string under one of the level keys (below,
+ *  case matters) is the value. Malformed text ends the search.
+ *  2. Another line with a "=" is logfmt: pairs are read until the first that is malformed (a quote
+ *  in a key, no key, a quote or "=" in a bare value, an open quote). Among the non-empty values
+ *  under level keys, in any case, the one whose key is listed first wins; quoted values are taken
+ *  without undoing escapes.
+ *  3. If that value is a level or one of its spellings, in any case, that is the level. In all
+ *  other cases the line is searched for trace, debug, fatal, critical, error or err, warning or
+ *  warn, info: in any case and with no letter, digit or "_" (all ASCII) next to them; the one named
+ *  first here wins, wherever it stands. Otherwise the level is unknown.
  *
- *  Level keys, in order: level LEVEL Level log.level severity SEVERITY Severity SeverityText lvl LVL Lvl severity_text
- *  Severity_Text SEVERITY_TEXT. Kernels may read up to 24 bytes beyond a line, which the allocator's padding allows. */
+ *  Level keys, in order: level LEVEL Level log.level severity SEVERITY Severity SeverityText lvl
+ *  LVL Lvl severity_text Severity_Text SEVERITY_TEXT. Kernels may read up to 24 bytes beyond a
+ *  line, which the allocator's padding allows. */
 
 export const LEVEL_NONE: i32 = 0;
 export const LEVEL_TRACE: i32 = 1;
@@ -40,7 +45,8 @@ const CLOSE_BRACE: u8 = 0x7d;
 /** Bit that tells lower from upper case in ASCII letters, in every byte. */
 const CASE_BITS: u64 = 0x2020202020202020;
 
-/** Vectors of one byte. Loading them is cheaper than making them, which a constant in the code would mean. */
+/** Vectors of one byte. Loading them is cheaper than making them, which a constant in the code
+ *  would mean. */
 const splatSpace = memory.data(16, 16);
 const splatQuote = memory.data(16, 16);
 const splatEquals = memory.data(16, 16);
@@ -86,8 +92,9 @@ export function levelOfText(text: usize, length: i32): i32 {
   return LEVEL_NONE;
 }
 
-/** The rank of a key among the level keys, case mattering. As names of structured metadata have no ".", "log_level" counts as
- *  "log.level" there: `separator` is the byte that must stand between its words. */
+/** The rank of a key among the level keys, case mattering. As names of structured metadata have no
+ *  ".", "log_level" counts as "log.level" there: `separator` is the byte that must stand between
+ *  its words. */
 export function levelKeyRank(key: usize, length: i32, separator: u8): i32 {
   if (length == 5) {
     const word = load<u64>(key) & 0xffffffffff;
@@ -220,7 +227,8 @@ function stringEnd(at: usize, end: usize): usize {
   return end;
 }
 
-/** Just behind the object or array that starts at `at`, or `end`. Brackets of both kinds count alike. */
+/** Just behind the object or array that starts at `at`, or `end`. Brackets of both kinds count
+ *  alike. */
 function nestedEnd(at: usize, end: usize): usize {
   let depth = 0;
   while (at < end) {
@@ -258,8 +266,9 @@ function scalarEnd(at: usize, end: usize): usize {
 
 // ---- logfmt ----
 
-/** Sets valueStart and valueEnd; false if no level key has a value. Goes from one "=" or quote to the next, 16 bytes at a time,
- *  and back from there to the start of the key: words between pairs need not be looked at. */
+/** Sets valueStart and valueEnd; false if no level key has a value. Goes from one "=" or quote to
+ *  the next, 16 bytes at a time, and back from there to the start of the key: words between pairs
+ *  need not be looked at. */
 function findLogfmtValue(start: usize, end: usize): bool {
   let best = KEY_RANK_NONE;
   /** Just behind the last "=" or closing quote. */
@@ -297,7 +306,8 @@ function findLogfmtValue(start: usize, end: usize): bool {
       if (!quoted && rank >= best) continue;
       const textStart = quoted ? pairStart + 1 : pairStart;
       const textEnd = quoted ? stringEnd(textStart, end) : logfmtDelimiter(textStart, end);
-      // An open quote, or a quote or "=" within a bare value: the pair is malformed, and with it the rest.
+      // An open quote, or a quote or "=" within a bare value: the pair is malformed, and with it
+      // the rest.
       if (quoted ? textEnd >= end : textEnd < end && load<u8>(textEnd) > SPACE) {
         return best < KEY_RANK_NONE;
       }
@@ -331,8 +341,9 @@ function logfmtDelimiter(at: usize, end: usize): usize {
   return end;
 }
 
-// ---- words: the first three letters of all words are looked for at once, 16 places at a time. Each word has a bit; a byte
-// shuffle by the lower and one by the upper half of a byte give the words that may have it as their first, second, third. ----
+// ---- words: the first three letters of all words are looked for at once, 16 places at a time.
+// Each word has a bit; a byte shuffle by the lower and one by the upper half of a byte give the
+// words that may have it as their first, second, third. ----
 
 const wordStarts = memory.data<u8>([
   0x74,

@@ -1,14 +1,12 @@
-/** Builds the structured metadata set of a row: sanitises names and values, adds `detected_level`, sorts, drops duplicate
- *  names (the last given wins) and finds an equal set written before. The form of a set is src/streams/metadata.ts's.
+/** Builds the structured metadata set of a row: sanitises names and values, adds `detected_level`,
+ *  sorts, drops duplicate names (the last given wins) and finds an equal set written before. The
+ *  form of a set is src/streams/metadata.ts's.
  *
- *  Names: every code point other than an ASCII letter, digit or "_" becomes "_" (a byte that is not UTF-8 counts as one), an
- *  empty name becomes "_", and one that starts with a digit gets "key_" before it. Values: bytes that are not UTF-8, and
- *  U+FFFD, become a space each.
- *
- *  The level is that of an existing pair `detected_level`, or the stream's, or that of the first non-empty pair in the order of
- *  level keys (level.ts; other texts than levels are taken as they are), or comes from `severity_number` by OpenTelemetry's
- *  ranges (1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal, another number unknown, no number info), or
- *  from the line. */
+ *  The level is that of an existing pair `detected_level`, or the stream's, or that of the first
+ *  non-empty pair in the order of level keys (level.ts; other texts than levels are taken as they
+ *  are), or comes from `severity_number` by OpenTelemetry's ranges (1-4 trace, 5-8 debug, 9-12
+ *  info, 13-16 warn, 17-20 error, 21-24 fatal, another number unknown, no number info), or from the
+ *  line. */
 import {
   KEY_RANK_NONE,
   LEVEL_DEBUG,
@@ -25,6 +23,7 @@ import {
 } from "./level";
 import { copyBytes } from "./copy";
 import { xxh64 } from "./hash";
+import { isCleanName, writeName, writeValue } from "./sanitize";
 
 /** Codes from here on are texts of `levelTexts`: pairs of address and length. */
 const LEVEL_TEXTS: i32 = 16;
@@ -153,7 +152,8 @@ const severityNumber = memory.data<u8>([
 ]);
 const SEVERITY_NUMBER_BYTES: u32 = 15;
 
-/** The pairs of the row at hand. The table has room for twice the pairs and one more: the upper half is for sorting. */
+/** The pairs of the row at hand. The table has room for twice the pairs and one more: the upper
+ *  half is for sorting. */
 let pairTable: usize = 0;
 export let pairCount: u32 = 0;
 let nameCursor: usize = 0;
@@ -324,88 +324,12 @@ function severityLevel(text: usize, length: u32): i32 {
   return number <= 20 ? LEVEL_ERROR : LEVEL_FATAL;
 }
 
-// ---- names and values ----
-
-function isNameByte(byte: u8): bool {
-  const folded = byte | 0x20;
-  return (folded >= 0x61 && folded <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x5f;
-}
-
-function isDigit(byte: u8): bool {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
 function sanitizeName(pair: Pair): void {
-  let at = <usize> pair.name;
-  const end = at + <usize> pair.nameBytes;
-  const digitFirst = at < end && isDigit(load<u8>(at));
-  while (at < end && isNameByte(load<u8>(at))) at++;
-  if (at == end && pair.nameBytes > 0 && !digitFirst) return;
+  if (isCleanName(pair.name, pair.nameBytes)) return;
   const start = nameCursor;
-  if (digitFirst) {
-    store<u32>(nameCursor, 0x5f79656b); // key_
-    nameCursor += 4;
-  }
-  if (pair.nameBytes == 0) store<u8>(nameCursor++, 0x5f);
-  for (at = pair.name; at < end;) {
-    const byte = load<u8>(at);
-    store<u8>(nameCursor++, isNameByte(byte) ? byte : 0x5f);
-    at += <usize> abs(codePointBytes(at, end));
-  }
+  nameCursor = writeName(start, pair.name, pair.nameBytes);
   pair.name = start;
   pair.nameBytes = nameCursor - start;
-}
-
-/** The length of the UTF-8 sequence at `at`: 1 to 4, or -1 if the byte there starts none (as the Unicode standard's table 3-7
- *  has it), or -3 for U+FFFD, which stands for a byte that was none. */
-function codePointBytes(at: usize, end: usize): i32 {
-  const first = load<u8>(at);
-  if (first < 0x80) return 1;
-  const left = end - at;
-  if (first < 0xc2 || first > 0xf4 || left < 2) return -1;
-  const second = load<u8>(at, 1);
-  if ((second & 0xc0) != 0x80) return -1;
-  if (first < 0xe0) return 2;
-  if (left < 3 || (load<u8>(at, 2) & 0xc0) != 0x80) return -1;
-  if (first < 0xf0) {
-    if (first == 0xe0 && second < 0xa0) return -1;
-    if (first == 0xed && second > 0x9f) return -1;
-    return first == 0xef && second == 0xbf && load<u8>(at, 2) == 0xbd ? -3 : 3;
-  }
-  if (left < 4 || (load<u8>(at, 3) & 0xc0) != 0x80) return -1;
-  if (first == 0xf0 && second < 0x90) return -1;
-  return first == 0xf4 && second > 0x8f ? -1 : 4;
-}
-
-/** Writes a value to `target` and returns its end there. */
-function writeValue(target: usize, at: usize, length: u32): usize {
-  const end = at + <usize> length;
-  while (at < end) {
-    if (load<u8>(at) < 0x80) {
-      const start = at;
-      at = asciiEnd(at, end);
-      copyBytes(target, start, at - start);
-      target += at - start;
-      continue;
-    }
-    const bytes = codePointBytes(at, end);
-    if (bytes < 0) store<u8>(target++, 0x20);
-    else {
-      store<u32>(target, load<u32>(at));
-      target += <usize> bytes;
-    }
-    at += <usize> abs(bytes);
-  }
-  return target;
-}
-
-function asciiEnd(at: usize, end: usize): usize {
-  while (at < end) {
-    const hits = i8x16.bitmask(v128.load(at));
-    if (hits != 0) return min(end, at + <usize> ctz(hits));
-    at += 16;
-  }
-  return end;
 }
 
 // ---- order ----
@@ -426,7 +350,8 @@ function comparePairs(a: usize, b: usize): i32 {
   return compareNames(changetype<Pair>(a), other.name, other.nameBytes);
 }
 
-/** Sorts by name, keeping the order of equals: by insertion while that is cheap, else by merging runs of doubling length. */
+/** Sorts by name, keeping the order of equals: by insertion while that is cheap, else by merging
+ *  runs of doubling length. */
 function sortPairs(): void {
   const count = <usize> pairCount;
   let run: usize = 16;
@@ -487,7 +412,8 @@ function dropDuplicates(): void {
 
 // ---- sets ----
 
-/** Writes the pairs behind the sets so far, unless an equal set is among them, and returns the set's id, from 1. */
+/** Writes the pairs behind the sets so far, unless an equal set is among them, and returns the
+ *  set's id, from 1. */
 function storeSet(): u32 {
   let at = metaEnd;
   for (let index: u32 = 0; index < pairCount; index++) {

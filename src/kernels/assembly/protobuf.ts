@@ -1,5 +1,6 @@
 /** Reads protobuf's wire format. Owns the cursor and the first error; push.ts owns the messages.
- *  Invariant: the cursor never passes the end it was given, and after a failure every read returns at once. */
+ *  Invariant: the cursor never passes the end it was given, and after a failure every read returns
+ *  at once. */
 
 /** What was expected where the failure is; push.ts outside has the words. */
 export const FAIL_NONE: i32 = 0;
@@ -75,7 +76,8 @@ export function varintBytes(stop: u64): usize {
   return <usize> (ctz(stop) >>> 3) + 1;
 }
 
-/** Value of the varint at the start of `word`, given its stop: all 7-bit groups closed up at once. */
+/** Value of the varint at the start of `word`, given its stop: all 7-bit groups closed up at once.
+ */
 
 export function varintValue(word: u64, stop: u64): u64 {
   let bits = word & (stop ^ (stop - 1)) & 0x7f7f7f7f7f7f7f7f;
@@ -98,8 +100,8 @@ export function readField(end: usize): u32 {
   return <u32> field;
 }
 
-/** Reads the length of the field just met, which must be length-delimited, and returns where its value ends; the cursor is
- *  where it starts. Returns the cursor after a failure. */
+/** Reads the length of the field just met, which must be length-delimited, and returns where its
+ *  value ends; the cursor is where it starts. Returns the cursor after a failure. */
 export function readBytesField(end: usize): usize {
   if (wireType != WIRE_BYTES) fail(FAIL_LENGTH_DELIMITED, tagAt);
   const lengthAt = cursor;
@@ -114,7 +116,8 @@ export function readVarintField(end: usize): u64 {
   return readVarint(end);
 }
 
-/** Passes over the value of the field just met. Groups, which no message of Loki's ever had, are refused. */
+/** Passes over the value of the field just met. Groups, which no message of Loki's ever had, are
+ *  refused. */
 export function skipField(end: usize): void {
   if (wireType == WIRE_VARINT) readVarint(end);
   else if (wireType == WIRE_BYTES) moveTo(readBytesField(end));

@@ -1,8 +1,9 @@
-/** Decodes a logproto.PushRequest into columns, in two passes over the same bytes, because label strings are looked up in
- *  JavaScript in between. The first pass (pushStreams, pushDecode) checks everything that can be malformed and lists the
- *  streams; the second (pushBuild) applies the limits and copies rows. metadata.ts owns a row's metadata set, protobuf.ts the
- *  wire format, level.ts the level of a line.
- *  Invariant: outputs fit in what pushTotals() counted, so JavaScript reserves all memory before each pass. */
+/** Decodes a logproto.PushRequest into columns, in two passes over the same bytes, because label
+ *  strings are looked up in JavaScript in between. The first pass (pushStreams, pushDecode) checks
+ *  everything that can be malformed and lists the streams; the second (pushBuild) applies the
+ *  limits and copies rows. metadata.ts owns a row's metadata set, protobuf.ts the wire format,
+ *  level.ts the level of a line. Invariant: outputs fit in what pushTotals() counted, so JavaScript
+ *  reserves all memory before each pass. */
 import {
   cursor,
   FAIL_NONE,
@@ -54,7 +55,8 @@ class Totals {
   lineBytes: u32;
 }
 
-/** What the second pass is given and gives: counts and addresses, all u32. JavaScript knows the order of the fields. */
+/** What the second pass is given and gives: counts and addresses, all u32. JavaScript knows the
+ *  order of the fields. */
 @unmanaged
 class BuildFrame {
   streamCount: u32;
@@ -195,7 +197,8 @@ function countEntry(): void {
   sums.pairBytesMax = max(sums.pairBytesMax, <u32> pairBytes);
 }
 
-/** Reads the entry from the cursor to `end` into the variables above, its pairs into metadata.ts if `keepPairs`. */
+/** Reads the entry from the cursor to `end` into the variables above, its pairs into metadata.ts if
+ *  `keepPairs`. */
 function parseEntry(end: usize, keepPairs: bool): void {
   line = end;
   lineBytes = 0;
@@ -218,8 +221,9 @@ function parseEntry(end: usize, keepPairs: bool): void {
   }
 }
 
-/** Passes over a timestamp and a line in the form that every client writes them, in few branches: timestamp first, seconds
- *  before nanos, no other field in between. Leaves the cursor where it was if the form is another. */
+/** Passes over a timestamp and a line in the form that every client writes them, in few branches:
+ *  timestamp first, seconds before nanos, no other field in between. Leaves the cursor where it was
+ *  if the form is another. */
 function parseUsualFields(end: usize): void {
   let at = cursor;
   if (end - at < 2 || load<u8>(at) != 0x0a) return;
@@ -332,7 +336,8 @@ function buildStream(frame: BuildFrame, stream: usize): void {
   }
 }
 
-/** Checks in Loki's order and sets `timestamp`, or returns why the entry is refused and sets `rejectValue`. */
+/** Checks in Loki's order and sets `timestamp`, or returns why the entry is refused and sets
+ *  `rejectValue`. */
 function checkEntry(frame: BuildFrame): u32 {
   const saturated = saturatedTimestamp();
   rejectValue = timestamp;
@@ -360,16 +365,19 @@ function checkEntry(frame: BuildFrame): u32 {
   return REJECT_NONE;
 }
 
-/** Sets `timestamp` to seconds * 1e9 + nanos, or to the nearest i64; returns -1 if it was too small, 1 if too large. */
+/** Sets `timestamp` to seconds * 1e9 + nanos, or to the nearest i64; returns -1 if it was too
+ *  small, 1 if too large. */
 function saturatedTimestamp(): i32 {
-  // Whole seconds of nanos go to the seconds first, so that the sum leaves i64 only if the time does.
+  // Whole seconds of nanos go to the seconds first, so that the sum leaves i64 only if the time
+  // does.
   let fraction = <i64> nanos % 1_000_000_000;
   let whole = <i64> nanos / 1_000_000_000;
   if (fraction < 0) {
     fraction += 1_000_000_000;
     whole--;
   }
-  // Far outside i64 nanoseconds, and close enough to the limits of i64 seconds that adding `whole` might wrap.
+  // Far outside i64 nanoseconds, and close enough to the limits of i64 seconds that adding `whole`
+  // might wrap.
   const secondsFar: i64 = 1 << 40;
   const total = min<i64>(max<i64>(seconds, -secondsFar), secondsFar) + whole;
   const secondsMax: i64 = 9_223_372_036;

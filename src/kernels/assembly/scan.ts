@@ -1,9 +1,10 @@
-/** Searches a text in all lines of a block at once and marks the rows that hold it. scan.ts outside owns the block's memory
- *  and prepares the text; a match counts only if it lies within one row.
+/** Searches a text in all lines of a block at once and marks the rows that hold it. scan.ts outside
+ *  owns the block's memory and prepares the text; a match counts only if it lies within one row.
  *
- *  The search compares two bytes of the text, the two that are rarest in logs, at 64 places at a time, and the whole text
- *  where both fit. A byte compares equal if it is that of the text once the bits in its case mask are set: 0x20 for a letter
- *  to match in either case, else 0. Loads reach up to 80 bytes beyond the block. */
+ *  The search compares two bytes of the text, the two that are rarest in logs, at 64 places at a
+ *  time, and the whole text where both fit. A byte compares equal if it is that of the text once
+ *  the bits in its case mask are set: 0x20 for a letter to match in either case, else 0. Loads
+ *  reach up to 80 bytes beyond the block. */
 
 /** Runs of rows to search are joined across up to so many bytes of rows that are not. */
 const GAP_BYTES_MAX: u32 = 256;
@@ -18,7 +19,8 @@ class ScanFrame {
   rowCount: u32;
   /** One byte for each row: 1 to search it. Rows that hold the text become 0. */
   todo: usize;
-  /** The text in lower case, if case is to be ignored, and its case masks; 16 bytes beyond both are readable. */
+  /** The text in lower case, if case is to be ignored, and its case masks; 16 bytes beyond both are
+   *  readable. */
   text: usize;
   caseMasks: usize;
   textBytes: u32;
@@ -76,7 +78,8 @@ function rowStart(frame: ScanFrame, index: u32): u32 {
   return index == 0 ? 0 : rowEnd(frame, index - 1);
 }
 
-/** The first row from `from` on that is to be searched, or that is not; rowCount if there is none. */
+/** The first row from `from` on that is to be searched, or that is not; rowCount if there is none.
+ */
 function nextRow(frame: ScanFrame, from: u32, wanted: bool): u32 {
   const count = frame.rowCount;
   for (let at = from; at < count; at += 16) {
@@ -87,7 +90,8 @@ function nextRow(frame: ScanFrame, from: u32, wanted: bool): u32 {
   return count;
 }
 
-/** Searches bytes `from` to `to` of the block, which begin with row `row`, and returns how many rows hold the text. */
+/** Searches bytes `from` to `to` of the block, which begin with row `row`, and returns how many
+ *  rows hold the text. */
 function searchRun(frame: ScanFrame, from: u32, to: u32): u32 {
   const length = frame.textBytes;
   if (to - from < length) return 0;

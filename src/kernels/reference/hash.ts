@@ -1,4 +1,5 @@
-/** CRC-32C and xxHash64 written for plainness: a bit at a time, and in bigints. The truth that tests hold hash.ts to. */
+/** CRC-32C and xxHash64 written for plainness: a bit at a time, and in bigints. The truth that
+ *  tests hold hash.ts to. */
 
 export function crc32c(bytes: Uint8Array, seed = 0): number {
   let crc = ~seed;

@@ -1,5 +1,5 @@
-/** The level of a log line by the rule that assembly/level.ts states, written for plainness: on strings of one character a
- *  byte, with regular expressions. Tests hold the kernel to it. */
+/** The level of a log line by the rule that assembly/level.ts states, written for plainness: on
+ *  strings of one character a byte, with regular expressions. Tests hold the kernel to it. */
 
 const keys = [
   "level",

@@ -1,5 +1,5 @@
-/** Decoding and limiting push requests by the rules of assembly/push.ts and assembly/metadata.ts, written for plainness: with
- *  bigints, strings and maps. Tests hold the kernels to it. */
+/** Decoding and limiting push requests by the rules of assembly/push.ts and assembly/metadata.ts,
+ *  written for plainness: with bigints, strings and maps. Tests hold the kernels to it. */
 import { latin1, levelOfText, lineLevel } from "./level.ts";
 
 export interface Entry {
@@ -52,7 +52,8 @@ export function decodePush(body: Uint8Array): Stream[] | undefined {
   }
 }
 
-/** The rows that keep within the limits, and the rest. `levels` are the streams' own, "" for none. */
+/** The rows that keep within the limits, and the rest. `levels` are the streams' own, "" for none.
+ */
 export function buildRows(
   streams: ReadonlyArray<Stream>,
   take: ReadonlyArray<boolean>,
@@ -194,7 +195,8 @@ function row(entry: Entry, streamLevel: string, limits: Limits): Omit<Row, "stre
 
 function truncate(line: Uint8Array, bytesMax: number): Uint8Array {
   if (bytesMax === 0 || line.length <= bytesMax) return line;
-  // The longest cut of up to three bytes less that does not split a sequence; if there is none, the text is not UTF-8.
+  // The longest cut of up to three bytes less that does not split a sequence; if there is none, the
+  // text is not UTF-8.
   for (let length = bytesMax; length >= Math.max(0, bytesMax - 3); length--) {
     if ((line[length]! & 0xc0) !== 0x80) return line.subarray(0, length);
   }
@@ -202,8 +204,8 @@ function truncate(line: Uint8Array, bytesMax: number): Uint8Array {
 }
 
 const levelKeys =
-  "level LEVEL Level log_level severity SEVERITY Severity SeverityText lvl LVL Lvl severity_text Severity_Text SEVERITY_TEXT"
-    .split(" ");
+  ("level LEVEL Level log_level severity SEVERITY Severity SeverityText lvl LVL Lvl " +
+    "severity_text Severity_Text SEVERITY_TEXT").split(" ");
 
 function detectedLevel(set: Map<string, string>, streamLevel: string, line: Uint8Array): string {
   const normal = (text: string) => levelOfText(text) === "" ? text : levelOfText(text);
@@ -220,7 +222,8 @@ function detectedLevel(set: Map<string, string>, streamLevel: string, line: Uint
   return ["trace", "debug", "info", "warn", "error", "fatal"][Number((number - 1n) / 4n)]!;
 }
 
-/** Code points of UTF-8, one character a byte; a byte that is not UTF-8 is a code point of its own. */
+/** Code points of UTF-8, one character a byte; a byte that is not UTF-8 is a code point of its own.
+ */
 function codePoints(bytes: Uint8Array): string[] {
   const points: string[] = [];
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,4 +1,5 @@
-/** Which rows contain a text, by a regular expression over one character a byte. Tests hold scan.ts to it. */
+/** Which rows contain a text, by a regular expression over one character a byte. Tests hold scan.ts
+ *  to it. */
 import { latin1 } from "./level.ts";
 
 /** One boolean a row: whether its line contains any of the texts. */
