@@ -1,6 +1,7 @@
-/** What the storage formats cost and save: the corpus through batches, chunks and back, on one thread without server, disk or
- *  queries. Usage: node bench/formats.ts [--scale=0.1] [--level=1] [--block=262144]. CPU seconds are user + system, of this
- *  process; on Node, where zstd runs on the calling thread, that is the work itself. */
+/** What the storage formats cost and save: the corpus through batches, chunks and back, on one
+ *  thread without server, disk or queries. Usage: node bench/formats.ts [--scale=0.1] [--level=1]
+ *  [--block=262144]. CPU seconds are user + system, of this process; on Node, where zstd runs on
+ *  the calling thread, that is the work itself. */
 import snappy from "snappy";
 import { buildRows, decodePush } from "../src/kernels/push.ts";
 import { zstdCompress, zstdDecompress } from "../src/platform/zstd.ts";
@@ -86,6 +87,11 @@ const encoded = measure(
   "encode batch (zstd 1)",
   () => batches.map((batch) => encodeBatch(batch, "zstd")),
   (built) => percent(sumOf(built.map((bytes) => bytes.length))),
+);
+measure(
+  "encode batch (none)",
+  () => batches.map((batch) => encodeBatch(batch, "none")).length,
+  () => "",
 );
 measure("decode batch", () => encoded.map(decodeBatch), () => "");
 

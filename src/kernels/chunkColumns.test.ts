@@ -1,4 +1,5 @@
-/** Packed columns: the kernel against its TypeScript twin, byte for byte, and against damaged bytes. */
+/** Packed columns: the kernel against its TypeScript twin, byte for byte, and against damaged
+ *  bytes. */
 import fc from "fast-check";
 import t from "tap";
 import {

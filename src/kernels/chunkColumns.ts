@@ -1,5 +1,6 @@
-/** Packs and unpacks the integer columns of chunks (docs/formats.md, "Packed columns"). Results of unpacking are the caller's own;
- *  chunkRows.ts calls the same kernels on rows that are in kernel memory already. */
+/** Packs and unpacks the integer columns of chunks (docs/formats.md, "Packed columns"). Results of
+ *  unpacking are the caller's own; chunkRows.ts calls the same kernels on rows that are in kernel
+ *  memory already. */
 import { type Kernels, kernels } from "./kernels.ts";
 
 export interface ColumnExports {
@@ -18,7 +19,8 @@ export interface ColumnExports {
   timeUnit(times: number, count: number): bigint;
 }
 
-/** The most bytes that packing takes: `count` integers in at most `segments` runs that are packed on their own. */
+/** The most bytes that packing takes: `count` integers in at most `segments` runs that are packed
+ *  on their own. */
 export function packedBytesMax(count: number, segments: number): number {
   // A group has 12 bytes besides its values; the bit packer may touch 8 bytes after the last.
   return 8 * count + 12 * (Math.ceil(count / 128) + segments) + 8;
@@ -51,7 +53,8 @@ export function packIntegers(values: Uint32Array): Uint8Array<ArrayBuffer> {
   return instance.bytes(out, instance.exports.packIntegers(pointer, values.length, out)).slice();
 }
 
-/** The `count` times that packTimes got, given the first and the unit; undefined if the bytes are not that. */
+/** The `count` times that packTimes got, given the first and the unit; undefined if the bytes are
+ *  not that. */
 export function unpackTimes(
   packed: Uint8Array,
   count: number,
@@ -80,7 +83,8 @@ export function unpackIntegers(
   return valid ? instance.u32(out, count).slice() : undefined;
 }
 
-/** The running sums of what packIntegers got; undefined if the bytes are not that or a sum exceeds 32 bits. */
+/** The running sums of what packIntegers got; undefined if the bytes are not that or a sum exceeds
+ *  32 bits. */
 export function unpackEnds(
   packed: Uint8Array,
   count: number,

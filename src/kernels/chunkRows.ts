@@ -1,11 +1,14 @@
-/** Brings rows of several sources into kernel memory and makes of them the columns of chunks: ordered by time, without
- *  duplicates, packed. src/streams/chunkWriter.ts owns compression and the file layout.
- *  Invariant: a stage has the thread's kernel scratch to itself; nothing else that reserves may run before it is done with. */
+/** Brings rows of several sources into kernel memory and makes of them the columns of chunks:
+ *  ordered by time, without duplicates, packed. src/streams/chunkWriter.ts owns compression and the
+ *  file layout.
+ *  Invariant: a stage has the thread's kernel scratch to itself; nothing else that reserves may run
+ *  before it is done with. */
 import { copyBytes } from "../platform/copyBytes.ts";
 import { type ColumnExports, packedBytesMax } from "./chunkColumns.ts";
 import { type Kernels, kernels } from "./kernels.ts";
 
-/** A run of rows in columns that lie outside kernel memory (see streams/batch.ts for their meaning). */
+/** A run of rows in columns that lie outside kernel memory (see streams/batch.ts for their
+ *  meaning). */
 export interface RowRange {
   readonly columns: {
     readonly timestamps: BigInt64Array;
@@ -27,7 +30,8 @@ export interface StageLimits {
   readonly blockRowsMax: number;
 }
 
-/** A chunk's columns. All byte views are kernel memory, valid until the stage makes its next chunk. */
+/** A chunk's columns. All byte views are kernel memory, valid until the stage makes its next chunk.
+ */
 export interface StagedChunk {
   readonly rowCount: number;
   readonly duplicateCount: number;
@@ -298,7 +302,8 @@ class RowStage {
     this.#chunkMeta = this.#kernels.reserve(metaBytes);
   }
 
-  /** Copies the lines of `count` sorted rows from `start` on, run by run of rows that lie together in their source. */
+  /** Copies the lines of `count` sorted rows from `start` on, run by run of rows that lie together
+   *  in their source. */
   #gatherLines(start: number, count: number): void {
     const { memory } = this.#kernels;
     const order = this.#order === 0 ? undefined : this.#kernels.u32(this.#order, this.#rowCount);
@@ -410,7 +415,8 @@ class RowStage {
   }
 }
 
-/** Which sets a range uses. newIds[id - idLeast] numbers them from 1 in their order, 0 for unused. */
+/** Which sets a range uses. newIds[id - idLeast] numbers them from 1 in their order, 0 for unused.
+ */
 interface UsedSets {
   readonly newIds: Uint32Array;
   readonly idLeast: number;

@@ -1,8 +1,10 @@
-/** Copies bytes to or from shared memory fast. V8 copies word by word where a SharedArrayBuffer takes part, but only if source
- *  and target have the same alignment, and byte by byte (1 GB/s) if not; between plain memory it copies at 20 GB/s whatever
- *  the alignment. So bytes go through a small plain buffer that shifts them: 2-5 GB/s. Measured on Node 24 and Deno 2.9. */
+/** Copies bytes to or from shared memory fast. V8 copies word by word where a SharedArrayBuffer
+ *  takes part, but only if source and target have the same alignment, and byte by byte (1 GB/s) if
+ *  not; between plain memory it copies at 20 GB/s whatever the alignment. So bytes go through a
+ *  small plain buffer that shifts them: 2-5 GB/s. Measured on Node 24 and Deno 2.9. */
 
-/** target[at..] = source[start..end), as `target.set(source.subarray(start, end), at)` does. The ranges must not overlap. */
+/** target[at..] = source[start..end), as `target.set(source.subarray(start, end), at)` does. The
+ *  ranges must not overlap. */
 export function copyBytes(
   source: Uint8Array,
   start: number,

@@ -1,4 +1,5 @@
-/** Batches against a naive model: rows as objects, moved through build, merge, encode, decode and message. */
+/** Batches against a naive model: rows as objects, moved through build, merge, encode, decode and
+ *  message. */
 import fc from "fast-check";
 import t from "tap";
 import {

@@ -1,7 +1,7 @@
-/** The batch: the unit of the write path and the record of the write log. One tenant's rows for one partition, as columns.
- *  Rows are grouped into slices; all rows of a slice belong to one stream. In memory a batch is one SharedArrayBuffer that is
- *  never changed after it was built, so that worker threads read it without a copy; on disk it is the same bytes with the
- *  body compressed.
+/** The batch: the unit of the write path and the record of the write log. One tenant's rows for one
+ *  partition, as columns. Rows are grouped into slices; all rows of a slice belong to one stream.
+ *  In memory a batch is one SharedArrayBuffer that is never changed after it was built, so that
+ *  worker threads read it without a copy; on disk it is the same bytes with the body compressed.
  *
  *  All integers little-endian; sections of the body start at multiples of 8.
  *
@@ -9,8 +9,8 @@
  *    0 u32 magic "TRB1"   4 u8 version = 1   5 u8 codec (0 none, 1 zstd)   6 u16 tenant bytes
  *    8 u32 sliceCount    12 u32 rowCount    16 u32 setCount   20 u32 bodyBytes (uncompressed)
  *   24 i64 minTime       32 i64 maxTime     40 u32 storedBytes (of the body as stored)
- *   44 u32 labelBytes    48 u32 metaBytes   52 u32 lineBytes  56 u32 CRC32C of tenant and stored body
- *   60 u32 CRC32C of header bytes 0..59
+ *   44 u32 labelBytes   48 u32 metaBytes    52 u32 lineBytes
+ *   56 u32 CRC32C of tenant and stored body     60 u32 CRC32C of header bytes 0..59
  *  then the tenant (UTF-8), then the body:
  *    timestamps  i64[rowCount]   ns since 1970
  *    lineEnds    u32[rowCount]   end of each row's line in `lines`; row 0 starts at 0
@@ -20,9 +20,11 @@
  *    setEnds     u32[setCount]   end of each metadata set in `meta`
  *    labels, meta, lines: bytes
  *
- *  A metadata set is pairs sorted by name, each: u16 name length, u32 value length, name, value (UTF-8).
- *  This file builds batches and is where others import them from; batchBody.ts owns the views, batchCodec.ts header and
- *  compression. */
+ *  A metadata set is pairs sorted by name, each: u16 name length, u32 value length, name, value
+ *  (UTF-8).
+ *
+ *  This file builds batches and is where others import them from; batchBody.ts owns the
+ *  views, batchCodec.ts header and compression. */
 import { copyBytes } from "../platform/copyBytes.ts";
 import {
   type Batch,
@@ -52,8 +54,8 @@ export interface RowSlice {
   readonly rowEnd: number;
 }
 
-/** Copies the named rows out of `rows` into a new batch, with the metadata sets they use and no others. Throws a RangeError
- *  if the body would exceed batchBodyBytesMax. */
+/** Copies the named rows out of `rows` into a new batch, with the metadata sets they use and no
+ *  others. Throws a RangeError if the body would exceed batchBodyBytesMax. */
 export function buildBatch(
   tenant: string,
   slices: ReadonlyArray<RowSlice>,
@@ -102,7 +104,8 @@ export function buildBatch(
   return withBounds(batch);
 }
 
-/** One batch with the slices of all, in order. All must be of one tenant. Throws a RangeError as buildBatch does. */
+/** One batch with the slices of all, in order. All must be of one tenant. Throws a RangeError as
+ *  buildBatch does. */
 export function mergeBatches(batches: ReadonlyArray<Batch>): Batch {
   const first = batches[0];
   if (first === undefined) throw new RangeError("Cannot merge no batches");
@@ -184,7 +187,8 @@ export function describeBatch(batch: Batch): BatchSummary {
 
 const encoder = new TextEncoder();
 
-/** Numbers the sets that the slices use, from 1 in order of first use; newIds[k] is 0 for a set that none uses. */
+/** Numbers the sets that the slices use, from 1 in order of first use; newIds[k] is 0 for a set
+ *  that none uses. */
 function selectSets(slices: ReadonlyArray<RowSlice>, rows: RowColumns) {
   const newIds = new Uint32Array(rows.setEnds.length + 1);
   let setCount = 0;
@@ -203,7 +207,8 @@ function selectSets(slices: ReadonlyArray<RowSlice>, rows: RowColumns) {
 
 /** Copies the numbered sets to their new places. */
 function copySets(newIds: Uint32Array, rows: RowColumns, target: Batch): void {
-  // Sets are numbered by first use, not by place in `rows`, so their lengths must be known before their ends are.
+  // Sets are numbered by first use, not by place in `rows`, so their lengths must be known before
+  // their ends are.
   const lengths = target.setEnds;
   for (let id = 1; id < newIds.length; id++) {
     if (newIds[id] === 0) continue;
@@ -222,7 +227,8 @@ function copySets(newIds: Uint32Array, rows: RowColumns, target: Batch): void {
   }
 }
 
-/** Copies timestamps and lines of a run of rows to `target`, whose rows before `row` are complete. */
+/** Copies timestamps and lines of a run of rows to `target`, whose rows before `row` are complete.
+ */
 function copyRows(
   source: RowColumns,
   rowStart: number,

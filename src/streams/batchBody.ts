@@ -1,8 +1,10 @@
-/** The body of a batch: byte offsets of its sections and the typed views over it. batch.ts documents the layout and builds
- *  bodies; batchCodec.ts stores them. Invariant: the views cover the shared buffer exactly and nobody writes once it is built. */
+/** The body of a batch: byte offsets of its sections and the typed views over it. batch.ts
+ *  documents the layout and builds bodies; batchCodec.ts stores them. Invariant: the views cover
+ *  the shared buffer exactly and nobody writes once it is built. */
 
-/** Columns of rows, as the push decoder leaves them in kernel memory. Row r's line is lines[lineEnds[r - 1]..lineEnds[r])
- *  (from 0 for row 0); its metadata set is 0 for none or k for set k - 1. */
+/** Columns of rows, as the push decoder leaves them in kernel memory. Row r's line is
+ *  lines[lineEnds[r - 1]..lineEnds[r]) (from 0 for row 0); its metadata set is 0 for none or k for
+ *  set k - 1. */
 export interface RowColumns {
   readonly timestamps: BigInt64Array;
   readonly lineEnds: Uint32Array;
@@ -12,7 +14,8 @@ export interface RowColumns {
   readonly meta: Uint8Array;
 }
 
-/** What makes a batch out of its body; structured clone passes it between threads, and the body is shared, not copied. */
+/** What makes a batch out of its body; structured clone passes it between threads, and the body is
+ *  shared, not copied. */
 export interface BatchMessage {
   readonly tenant: string;
   readonly sliceCount: number;
@@ -38,11 +41,12 @@ export interface Batch extends BatchMessage, RowColumns {
   sliceRowStart(slice: number): number;
 }
 
-/** The largest body, uncompressed. Writers refuse more, and readers allocate no more on a header's word. */
+/** The largest body, uncompressed. Writers refuse more, and readers allocate no more on a header's
+ *  word. */
 export const batchBodyBytesMax = 256 * 1024 * 1024;
 
-/** Makes the views of a body again, in the thread that got the message. Throws a RangeError if the counts do not fit the
- *  buffer; the content is trusted. */
+/** Makes the views of a body again, in the thread that got the message. Throws a RangeError if the
+ *  counts do not fit the buffer; the content is trusted. */
 export function batchFromMessage(message: BatchMessage): Batch {
   const { end } = bodyLayout(message);
   if (end !== message.buffer.byteLength) {
@@ -76,8 +80,8 @@ export function batchBodyBytes(counts: BatchCounts): number {
   return bodyLayout(counts).end;
 }
 
-/** The least and greatest of timestamps[rowStart..rowEnd), ns; both 0 for no rows. Compares 32-bit halves, because reading a
- *  bigint allocates. */
+/** The least and greatest of timestamps[rowStart..rowEnd), ns; both 0 for no rows. Compares 32-bit
+ *  halves, because reading a bigint allocates. */
 export function timeBounds(
   timestamps: BigInt64Array,
   rowStart: number,

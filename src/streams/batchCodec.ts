@@ -1,6 +1,6 @@
-/** Batches as bytes: the record of the write log. Owns header, checksums and compression; batch.ts owns the body and its byte
- *  layout (see its header comment, and docs/formats.md). Invariant: decodeBatch returns what encodeBatch got, or throws
- *  FormatError. */
+/** Batches as bytes: the record of the write log. Owns header, checksums and compression; batch.ts
+ *  owns the body and its byte layout (see its header comment, and docs/formats.md). Invariant:
+ *  decodeBatch returns what encodeBatch got, or throws FormatError. */
 import { crc32c } from "../kernels/hash.ts";
 import { copyBytes } from "../platform/copyBytes.ts";
 import { zstdCompress, zstdCompressAsync, zstdDecompress } from "../platform/zstd.ts";
@@ -28,8 +28,8 @@ export async function encodeBatchAsync(batch: Batch): Promise<Uint8Array<ArrayBu
   return assemble(batch, "zstd", stored);
 }
 
-/** Reads one batch, which must fill `bytes` exactly. Checks everything: lengths, checksums, order and range of all columns.
- *  Throws FormatError. */
+/** Reads one batch, which must fill `bytes` exactly. Checks everything: lengths, checksums, order
+ *  and range of all columns. Throws FormatError. */
 export function decodeBatch(bytes: Uint8Array): Batch {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.byteLength < headerBytes) {
@@ -150,7 +150,8 @@ function decodeTenant(bytes: Uint8Array): string {
   }
 }
 
-/** Offsets in errors of a column name the start of the body: within a compressed body there is no better place. */
+/** Offsets in errors of a column name the start of the body: within a compressed body there is no
+ *  better place. */
 function checkColumns(batch: Batch, bodyStart: number): void {
   const { rowCount, labelBytes, metaBytes, lineBytes } = batch;
   checkEnds("batch", bodyStart, "lineEnds", batch.lineEnds, lineBytes);

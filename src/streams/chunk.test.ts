@@ -1,4 +1,5 @@
-/** Chunks against a naive model: what buildChunks and select must answer is said with sorted arrays of objects. */
+/** Chunks against a naive model: what buildChunks and select must answer is said with sorted arrays
+ *  of objects. */
 import fc from "fast-check";
 import t from "tap";
 import {
@@ -90,7 +91,8 @@ t.test("buildChunks keeps every distinct row once, sorted, stable", async () => 
         duplicates += chunk.duplicateCount;
       }
       const arrived = groups.flat();
-      // A long run of one time may be cut, and then equal rows may lie in two chunks: read them as a reader would.
+      // A long run of one time may be cut, and then equal rows may lie in two chunks: read them as
+      // a reader would.
       return key(modelRows(rows)) === key(modelRows(arrived)) &&
         duplicates === arrived.length - rows.length &&
         (built.length > 1 || rows.length === modelRows(arrived).length);
@@ -204,7 +206,7 @@ t.test("buildChunks cuts chunks at the size asked for", async (t) => {
   t.strictSame(built.map((chunk) => openChunk(chunk.bytes).blocks.length), [10, 10, 10, 10]);
 });
 
-t.test("buildChunks sorts many rows of interleaved sources, and finds their duplicates", async (t) => {
+t.test("buildChunks sorts many rows of interleaved sources, and finds duplicates", async (t) => {
   const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
   const random = randomFrom(seed);
   const text = (time: number, id: number) => `${time}:${id} ${"padding ".repeat(id % 40)}`;

@@ -1,6 +1,8 @@
-/** Reads chunks (chunkFormat.ts has the bytes). Readers ask for rows by time and filter, never for raw blocks, so that later
- *  versions may store lines in another way. Everything is decoded as late as it can be and checked as it is decoded.
- *  Invariant: an answer is right, or FormatError was thrown; what is never touched is not checked (verify touches all). */
+/** Reads chunks (chunkFormat.ts has the bytes). Readers ask for rows by time and filter, never for
+ *  raw blocks, so that later versions may store lines in another way. Everything is decoded as late
+ *  as it can be and checked as it is decoded.
+ *  Invariant: an answer is right, or FormatError was thrown; what is never touched is not checked
+ *  (verify touches all). */
 import { unpackEnds, unpackIntegers, unpackTimes } from "../kernels/chunkColumns.ts";
 import { zstdDecompress } from "../platform/zstd.ts";
 import { type BlockEntry, type ChunkLayout, readChunkLayout } from "./chunkLayout.ts";
@@ -14,12 +16,14 @@ export interface ChunkSelection {
   readonly range: TimeRange;
   /** Applied one after the other while rows are left; cheap and selective ones first. */
   readonly filters: ReadonlyArray<BlockFilter>;
-  /** Order of the blocks. Rows within a block always ascend: a visitor that wants them backward walks them backward. */
+  /** Order of the blocks. Rows within a block always ascend: a visitor that wants them backward
+   *  walks them backward. */
   readonly order: "backward" | "forward";
 }
 
-/** Gets a block with rows in the range, its mask (one byte per row of rowStart..rowEnd, 1 = matched) and how many matched, which
- *  may be none. False stops. Block and mask are the visitor's only until it returns. */
+/** Gets a block with rows in the range, its mask (one byte per row of rowStart..rowEnd, 1 =
+ *  matched) and how many matched, which may be none. False stops. Block and mask are the visitor's
+ *  only until it returns. */
 export type BlockVisitor = (block: LineBlock, mask: Uint8Array, matched: number) => boolean;
 
 export interface SelectionStats {
@@ -43,7 +47,8 @@ export interface BlockSummary {
   readonly storedBytes: number;
 }
 
-/** Opens a chunk, which must fill `bytes` exactly, and checks header and directories. Throws FormatError. Keeps `bytes`. */
+/** Opens a chunk, which must fill `bytes` exactly, and checks header and directories. Throws
+ *  FormatError. Keeps `bytes`. */
 export function openChunk(bytes: Uint8Array): Chunk {
   return new Chunk(bytes, readChunkLayout(bytes));
 }
@@ -68,8 +73,9 @@ export class Chunk {
     this.#columns = new ChunkColumns(bytes, layout);
   }
 
-  /** Visits the blocks that have rows in the range. Lines are decompressed only if a filter or the visitor looks at them, and
-   *  the other columns likewise. Throws FormatError, and whatever filters and visitor throw. */
+  /** Visits the blocks that have rows in the range. Lines are decompressed only if a filter or the
+   *  visitor looks at them, and the other columns likewise. Throws FormatError, and whatever
+   *  filters and visitor throw. */
   select(selection: ChunkSelection, visit: BlockVisitor): SelectionStats {
     const { range, filters, order } = selection;
     const { blocks } = this.#layout;
@@ -105,7 +111,8 @@ export class Chunk {
   }
 }
 
-/** Decodes columns of a chunk, block by block. Each section's checksum is taken when it is first used. */
+/** Decodes columns of a chunk, block by block. Each section's checksum is taken when it is first
+ *  used. */
 class ChunkColumns {
   readonly #bytes: Uint8Array;
   readonly #layout: ChunkLayout;
@@ -215,7 +222,8 @@ function decompress(stored: Uint8Array, rawBytes: number, byteOffset: number): U
   }
 }
 
-/** A block whose columns are decoded when first read. Row numbers count from the block's first row. */
+/** A block whose columns are decoded when first read. Row numbers count from the block's first row.
+ */
 class ChunkBlock implements LineBlock {
   rowStart = 0;
   rowEnd: number;

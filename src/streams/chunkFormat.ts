@@ -1,5 +1,6 @@
-/** The chunk: one stream's rows as columns, immutable. This file owns the numbers that chunkWriter.ts writes and chunk.ts reads;
- *  docs/formats.md explains them. All integers little-endian; sections follow one another without gaps.
+/** The chunk: one stream's rows as columns, immutable. This file owns the numbers that
+ *  chunkWriter.ts writes and chunk.ts reads; docs/formats.md explains them. All integers
+ *  little-endian; sections follow one another without gaps.
  *
  *  Header, 64 bytes:
  *    0 u32 magic "TRC1"   4 u8 version = 1   5 u8 sectionCount   6 u16 0
@@ -7,10 +8,11 @@
  *   24 i64 minTime       32 i64 maxTime     40 u64 timeUnit
  *   48 u32 lineBytes (uncompressed)         52 u32 totalBytes
  *   56 u32 CRC32C of the section directory  60 u32 CRC32C of header bytes 0..59
- *  Section directory, 16 bytes each: u16 kind, u16 flags (1 = readers must know the kind), u32 offset, u32 length, u32 CRC32C
- *  (0 for the lines, whose blocks have their own)
- *  Block directory (section 1), 48 bytes each: i64 minTime, i64 maxTime, u32 rowEnd, u32 lineBytes, u32 storedBytes,
- *    u32 CRC32C of the stored lines, u32 timesBytes, u32 lengthsBytes, u32 metaIdsBytes, u32 codec (0 none, 1 zstd) */
+ *  Section directory, 16 bytes each: u16 kind, u16 flags (1 = readers must know the kind),
+ *    u32 offset, u32 length, u32 CRC32C (0 for the lines, whose blocks have their own)
+ *  Block directory (section 1), 48 bytes each: i64 minTime, i64 maxTime, u32 rowEnd, u32 lineBytes,
+ *    u32 storedBytes, u32 CRC32C of the stored lines, u32 timesBytes, u32 lengthsBytes,
+ *    u32 metaIdsBytes, u32 codec (0 none, 1 zstd) */
 
 export const chunkMagic = 0x31435254; // "TRC1" as a little-endian u32
 export const chunkVersion = 1;
@@ -32,6 +34,7 @@ export const sectionKinds = {
 
 /** Rows of a block. Writers keep to it; readers allocate for no more. */
 export const blockRowsMax = 65536;
-/** Uncompressed bytes of a block's lines, or of all metadata sets of a chunk, that a reader allocates at most. A block of one
- *  line may be as long as a line can be, which a batch's limit bounds. */
+/** Uncompressed bytes of a block's lines, or of all metadata sets of a chunk, that a reader
+ *  allocates at most. A block of one line may be as long as a line can be, which a batch's limit
+ *  bounds. */
 export const rawBytesLimit = 256 * 1024 * 1024;

@@ -1,5 +1,7 @@
-/** Reads and checks a chunk's header and directories (chunkFormat.ts has the bytes); chunk.ts decodes what they point to.
- *  Invariant: every offset and length in a ChunkLayout lies within the chunk, and sections and blocks tile it without gaps. */
+/** Reads and checks a chunk's header and directories (chunkFormat.ts has the bytes); chunk.ts
+ *  decodes what they point to.
+ *  Invariant: every offset and length in a ChunkLayout lies within the chunk, and sections and
+ *  blocks tile it without gaps. */
 import { crc32c } from "../kernels/hash.ts";
 import {
   blockEntryBytes,

@@ -1,6 +1,7 @@
-/** Packs rows of one stream into chunks. Owns compression and byte layout (chunkFormat.ts has the numbers); chunkRows.ts, the
- *  kernel wrapper, brings rows into order. Invariant: rows ascend by time, rows of one time keep their order of arrival, and
- *  no two rows of a chunk are equal in time, line and metadata. */
+/** Packs rows of one stream into chunks. Owns compression and byte layout (chunkFormat.ts has the
+ *  numbers); chunkRows.ts, the kernel wrapper, brings rows into order. Invariant: rows ascend by
+ *  time, rows of one time keep their order of arrival, and no two rows of a chunk are equal in
+ *  time, line and metadata. */
 import { type RowRange, stageChunks, type StagedChunk } from "../kernels/chunkRows.ts";
 import { crc32c } from "../kernels/hash.ts";
 import { zstdCompress } from "../platform/zstd.ts";
@@ -26,7 +27,8 @@ export interface ChunkSource {
 export interface ChunkOptions {
   /** A chunk ends after this many bytes of lines and metadata, before compression. */
   readonly rawBytesMax: number;
-  /** Line bytes that are compressed together: more compress better, fewer are quicker to read one line from. */
+  /** Line bytes that are compressed together: more compress better, fewer are quicker to read one
+   *  line from. */
   readonly blockBytes: number;
   /** zstd's level. */
   readonly level: number;
@@ -52,8 +54,9 @@ export interface BuiltChunk {
   readonly duplicateCount: number;
 }
 
-/** Builds the chunks of one stream out of its rows, given in order of arrival; none for no rows. Chunks ascend by time, except
- *  that rows beyond a few million start anew, and then chunks may overlap in time, as those of two segments may. */
+/** Builds the chunks of one stream out of its rows, given in order of arrival; none for no rows.
+ *  Chunks ascend by time, except that rows beyond a few million start anew, and then chunks may
+ *  overlap in time, as those of two segments may. */
 export function buildChunks(
   sources: ReadonlyArray<ChunkSource>,
   options: ChunkOptions = chunkOptionsDefault,

@@ -1,4 +1,5 @@
-/** Fingerprints: pinned values (computed with another implementation), because they are part of the formats. */
+/** Fingerprints: pinned values (computed with another implementation), because they are part of the
+ *  formats. */
 import t from "tap";
 import { streamFingerprint } from "./fingerprint.ts";
 

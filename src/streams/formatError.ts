@@ -1,5 +1,6 @@
-/** What every decoder of this folder throws for bytes that are not what a writer made: a flipped bit, a cut tail, a newer
- *  version. Invariant: a decoder throws this or answers right; it never crashes and never answers wrong. */
+/** What every decoder of this folder throws for bytes that are not what a writer made: a flipped
+ *  bit, a cut tail, a newer version. Invariant: a decoder throws this or answers right; it never
+ *  crashes and never answers wrong. */
 
 export type FormatName = "batch" | "chunk" | "segment";
 
@@ -16,8 +17,8 @@ export class FormatError extends Error {
   }
 }
 
-/** Throws FormatError unless `ends` never descends and its last value is `total` (0 for none). Returns nothing; `byteOffset`
- *  is where the column starts. */
+/** Throws FormatError unless `ends` never descends and its last value is `total` (0 for none).
+ *  Returns nothing; `byteOffset` is where the column starts. */
 export function checkEnds(
   format: FormatName,
   byteOffset: number,

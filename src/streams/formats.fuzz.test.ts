@@ -1,6 +1,7 @@
-/** Damaged bytes: whatever is flipped, dropped or cut, a decoder throws FormatError or the damage is where the answer does not
- *  depend on it, and then the answer is right. Small files are damaged at every byte, larger ones at random places; the seed is
- *  printed, and FUZZ_SEED replays it. Forged files, whose checksums are right, must end in FormatError or in some answer. */
+/** Damaged bytes: whatever is flipped, dropped or cut, a decoder throws FormatError or the damage
+ *  is where the answer does not depend on it, and then the answer is right. Small files are damaged
+ *  at every byte, larger ones at random places; the seed is printed, and FUZZ_SEED replays it.
+ *  Forged files, whose checksums are right, must end in FormatError or in some answer. */
 import t from "tap";
 import { crc32c } from "../kernels/hash.ts";
 import { columnsOf, type ModelRow, rowsOfColumns } from "../testing/modelRows.ts";

@@ -1,4 +1,5 @@
-/** Labels: tables of what Prometheus accepts and rejects, and the round trip over arbitrary values. */
+/** Labels: tables of what Prometheus accepts and rejects, and the round trip over arbitrary values.
+ */
 import fc from "fast-check";
 import t from "tap";
 import {

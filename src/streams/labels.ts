@@ -1,8 +1,11 @@
-/** Label sets: parsing and printing of `{a="b", c="d"}`. The printed form is a stream's identity (with its tenant), so it is
- *  canonical: sorted by name, no empty values, one way to escape. matcher.ts owns selectors, fingerprint.ts the hash.
- *  Invariant: parseLabels(formatLabels(x)) equals x, whatever version of Unicode the runtime knows. */
+/** Label sets: parsing and printing of `{a="b", c="d"}`. The printed form is a stream's identity
+ *  (with its tenant), so it is canonical: sorted by name, no empty values, one way to escape.
+ *  matcher.ts owns selectors, fingerprint.ts the hash.
+ *  Invariant: parseLabels(formatLabels(x)) equals x, whatever version of Unicode the runtime knows.
+ */
 
-/** A label set, sorted by name (names are ASCII, so UTF-16 order is byte order), each name once, no value empty. */
+/** A label set, sorted by name (names are ASCII, so UTF-16 order is byte order), each name once, no
+ *  value empty. */
 export type Labels = ReadonlyArray<readonly [name: string, value: string]>;
 
 /** A label string that cannot be read. `position` counts UTF-16 units from 0. */
@@ -26,14 +29,15 @@ export class LabelsParseError extends Error {
   }
 }
 
-/** Reads a label string as Prometheus and Loki write it: Go string escapes in `"` and `'`, raw strings in backticks, a
- *  trailing comma, any order. Labels with an empty value are dropped, as in Prometheus. Throws LabelsParseError; a name that
- *  occurs twice is an error. */
+/** Reads a label string as Prometheus and Loki write it: Go string escapes in `"` and `'`, raw
+ *  strings in backticks, a trailing comma, any order. Labels with an empty value are dropped, as in
+ *  Prometheus. Throws LabelsParseError; a name that occurs twice is an error. */
 export function parseLabels(text: string): Labels {
   return new LabelsParser(text.isWellFormed() ? text : text.toWellFormed()).parse();
 }
 
-/** The canonical form, `{a="b", c="d"}`; `{}` for no labels. Expects `labels` as parseLabels or labelsFromObject made them. */
+/** The canonical form, `{a="b", c="d"}`; `{}` for no labels. Expects `labels` as parseLabels or
+ *  labelsFromObject made them. */
 export function formatLabels(labels: Labels): string {
   let text = "{";
   for (let index = 0; index < labels.length; index++) {
@@ -44,8 +48,9 @@ export function formatLabels(labels: Labels): string {
   return text + "}";
 }
 
-/** Labels of a plain object, as JSON pushes carry them. Lone surrogates become U+FFFD as in any UTF-8 encoder, empty values
- *  are dropped. Throws LabelsParseError for a name that is not [a-zA-Z_][a-zA-Z0-9_]*. */
+/** Labels of a plain object, as JSON pushes carry them. Lone surrogates become U+FFFD as in any
+ *  UTF-8 encoder, empty values are dropped. Throws LabelsParseError for a name that is not
+ *  [a-zA-Z_][a-zA-Z0-9_]*. */
 export function labelsFromObject(values: Readonly<Record<string, string>>): Labels {
   const pairs: Array<readonly [string, string]> = [];
   for (const [name, value] of Object.entries(values)) {
@@ -57,13 +62,15 @@ export function labelsFromObject(values: Readonly<Record<string, string>>): Labe
   return pairs.sort(byName);
 }
 
-/** Whether `name` is [a-zA-Z_][a-zA-Z0-9_]*: Loki's rule for stream labels. A colon is for metric names only. */
+/** Whether `name` is [a-zA-Z_][a-zA-Z0-9_]*: Loki's rule for stream labels. A colon is for metric
+ *  names only. */
 export function isLabelName(name: string): boolean {
   return labelName.test(name);
 }
 
-/** A Go string literal in double quotes. Control characters, and the few that no screen shows, are escaped; the set is fixed
- *  here and not taken from Unicode tables, because the result identifies streams for ever. */
+/** A Go string literal in double quotes. Control characters, and the few that no screen shows, are
+ *  escaped; the set is fixed here and not taken from Unicode tables, because the result identifies
+ *  streams for ever. */
 export function quote(value: string): string {
   return plainText.test(value) ? `"${value}"` : `"${value.replace(escaped, escapeCharacter)}"`;
 }
@@ -241,7 +248,7 @@ class LabelsParser {
     }
     this.fail(
       at,
-      'an escape of Go strings (\\a \\b \\f \\n \\r \\t \\v \\\\ \\" \\xhh \\ooo \\uhhhh \\Uhhhhhhhh)',
+      'an escape of Go (\\a \\b \\f \\n \\r \\t \\v \\\\ \\" \\xhh \\ooo \\uhhhh \\Uhhhhhhhh)',
     );
   }
 
@@ -258,8 +265,8 @@ class LabelsParser {
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Collects a Go string literal. \x and octal escapes name bytes, not characters, so with one of them above 0x7f the whole is
- *  put together as bytes. */
+/** Collects a Go string literal. \x and octal escapes name bytes, not characters, so with one of
+ *  them above 0x7f the whole is put together as bytes. */
 class GoString {
   text = "";
   bytes: Array<number> | undefined;

@@ -1,6 +1,8 @@
-/** A run of rows that can be filtered: rows of a batch slice, or a decompressed block of a chunk. The meeting point of readers
- *  (chunk.ts and whoever scans batches) and filters (src/logql), which know nothing of each other's bytes.
- *  Invariant: all columns are indexed by the same row numbers; rows outside rowStart..rowEnd may exist and are not part of it. */
+/** A run of rows that can be filtered: rows of a batch slice, or a decompressed block of a chunk.
+ *  The meeting point of readers (chunk.ts and whoever scans batches) and filters (src/logql), which
+ *  know nothing of each other's bytes.
+ *  Invariant: all columns are indexed by the same row numbers; rows outside rowStart..rowEnd may
+ *  exist and are not part of it. */
 import type { Batch } from "./batch.ts";
 import type { TimeRange } from "./record.ts";
 
@@ -10,8 +12,9 @@ export interface LineBlock {
   readonly lineEnds: Uint32Array;
   readonly rowStart: number;
   readonly rowEnd: number;
-  /** ns. In a chunk's block they ascend, in a batch's slice they come in any order. Chunks decode this column, and the two
-   *  below, when first asked for: a filter that can do without them should not touch them. */
+  /** ns. In a chunk's block they ascend, in a batch's slice they come in any order. Chunks decode
+   *  this column, and the two below, when first asked for: a filter that can do without them should
+   *  not touch them. */
   readonly timestamps: BigInt64Array;
   /** 0 for no structured metadata, k for set k - 1. */
   readonly metaIds: Uint32Array;
@@ -25,8 +28,8 @@ export interface MetadataSets {
 }
 
 export interface BlockFilter {
-  /** Clears the bytes of `mask` (one per row of rowStart..rowEnd, 1 = still wanted) whose rows do not match, sets none, and
-   *  returns how many are left. Must not keep or change `block`. */
+  /** Clears the bytes of `mask` (one per row of rowStart..rowEnd, 1 = still wanted) whose rows do
+   *  not match, sets none, and returns how many are left. Must not keep or change `block`. */
   apply(block: LineBlock, mask: Uint8Array): number;
 }
 
@@ -36,11 +39,12 @@ export function batchBlock(batch: Batch, rowStart: number, rowEnd: number): Line
   return { lines, lineEnds, rowStart, rowEnd, timestamps, metaIds, sets: batch };
 }
 
-/** Clears the mask bytes of rows outside `range`, as a BlockFilter does, and returns how many are left. Compares 32-bit halves,
- *  because reading a bigint allocates. */
+/** Clears the mask bytes of rows outside `range`, as a BlockFilter does, and returns how many are
+ *  left. Compares 32-bit halves, because reading a bigint allocates. */
 export function maskTimeRange(block: LineBlock, range: TimeRange, mask: Uint8Array): number {
   const { timestamps, rowStart, rowEnd } = block;
-  // A range may reach beyond what a timestamp can be; the last time of it is a timestamp, its end may not be one.
+  // A range may reach beyond what a timestamp can be; the last time of it is a timestamp, its end
+  // may not be one.
   const first = range.start > timeLeast ? range.start : timeLeast;
   const last = range.end <= timeGreatest ? range.end - 1n : timeGreatest;
   if (first > last) {

@@ -1,11 +1,13 @@
-/** Structured metadata sets: the label pairs that a single row may carry. A set is pairs sorted by name, each: u16 name length,
- *  u32 value length, name, value (UTF-8, little-endian). Equal sets have equal bytes, so rows compare sets by bytes alone.
- *  push decoding (src/kernels/push.ts) writes the same form. */
+/** Structured metadata sets: the label pairs that a single row may carry. A set is pairs sorted by
+ *  name, each: u16 name length, u32 value length, name, value (UTF-8, little-endian). Equal sets
+ *  have equal bytes, so rows compare sets by bytes alone. push decoding (src/kernels/push.ts)
+ *  writes the same form. */
 
 /** Metadata of one row, sorted by name. */
 export type Metadata = ReadonlyArray<readonly [name: string, value: string]>;
 
-/** The bytes of a set. Sorts by the UTF-8 bytes of the names. Throws a RangeError for a name over 65,535 bytes. */
+/** The bytes of a set. Sorts by the UTF-8 bytes of the names. Throws a RangeError for a name over
+ *  65,535 bytes. */
 export function encodeMetadata(pairs: Metadata): Uint8Array<ArrayBuffer> {
   const encoded = pairs.map(([name, value]) =>
     [encoder.encode(name), encoder.encode(value)] as const
@@ -44,7 +46,8 @@ export function decodeMetadata(meta: Uint8Array, start: number, end: number): Me
   return pairs;
 }
 
-/** The index of the first set whose pairs do not fill its bytes exactly, or -1 if all are well-formed. */
+/** The index of the first set whose pairs do not fill its bytes exactly, or -1 if all are
+ *  well-formed. */
 export function findBadSet(setEnds: Uint32Array, meta: Uint8Array): number {
   let at = 0;
   for (let set = 0; set < setEnds.length; set++) {

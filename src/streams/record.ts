@@ -1,5 +1,5 @@
-/** What the index knows of a segment. Made from a segment's footer (segment.ts) and from nothing else, so that the index can
- *  be rebuilt from segments alone. */
+/** What the index knows of a segment. Made from a segment's footer (segment.ts) and from nothing
+ *  else, so that the index can be rebuilt from segments alone. */
 
 /** A half-open range of time in nanoseconds since 1970: start <= t < end. */
 export interface TimeRange {

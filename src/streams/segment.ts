@@ -1,6 +1,7 @@
-/** Segments: what a partition flushes. One object holds the chunks of all streams for one range of log offsets, then a footer that
- *  says what is where, then a fixed trailer that says where the footer is. Two ranged reads (trailer, footer) tell all that
- *  the index knows; segments alone suffice to rebuild it. All integers little-endian.
+/** Segments: what a partition flushes. One object holds the chunks of all streams for one range of
+ *  log offsets, then a footer that says what is where, then a fixed trailer that says where the
+ *  footer is. Two ranged reads (trailer, footer) tell all that the index knows; segments alone
+ *  suffice to rebuild it. All integers little-endian.
  *
  *  Header, 48 bytes:
  *    0 u32 magic "TRS1"   4 u8 version = 1   5 u8[3] 0   8 u32 partition   12 u32 0
@@ -8,12 +9,16 @@
  *  Chunks, one after the other without gaps.
  *  Footer, zstd; before compression:
  *    the header again (48 bytes), u32 streamCount, u32 chunkCount
- *    streams, by tenant, then labels (UTF-8 bytes): u16 tenant bytes, u32 label bytes, u32 chunks, tenant, labels
- *    chunks, 40 bytes each, in stream order: u64 offset, u32 length, u32 rowCount, i64 minTime, i64 maxTime, u32 rawBytes,
+ *    streams, by tenant, then labels (UTF-8 bytes):
+ *      u16 tenant bytes, u32 label bytes, u32 chunks, tenant, labels
+ *    chunks in stream order, 40 bytes each:
+ *      u64 offset, u32 length, u32 rowCount, i64 minTime, i64 maxTime, u32 rawBytes,
  *      u32 the chunk's header checksum, which covers all of the chunk's other checksums
  *  Trailer, 40 bytes, at the end:
- *    0 u64 footerOffset   8 u32 footerBytes (stored)   12 u32 footerRawBytes   16 u32 CRC32C of the stored footer
- *   20 u32 CRC32C of the header   24 u8 version = 1   25 u8[7] 0   32 u32 CRC32C of trailer bytes 0..31   36 u32 magic "TRSE" */
+ *    0 u64 footerOffset   8 u32 footerBytes (stored)   12 u32 footerRawBytes
+ *   16 u32 CRC32C of the stored footer                 20 u32 CRC32C of the header
+ *   24 u8 version = 1    25 u8[7] 0
+ *   32 u32 CRC32C of trailer bytes 0..31               36 u32 magic "TRSE" */
 import { crc32c } from "../kernels/hash.ts";
 import { zstdCompress, zstdDecompress } from "../platform/zstd.ts";
 import { openChunk } from "./chunk.ts";
@@ -55,7 +60,8 @@ export interface SegmentTrailer {
 export interface SegmentFooter extends SegmentIdentity {
   /** Size of the whole object. */
   readonly bytes: number;
-  /** The trailer's own checksum, which covers, through other checksums, every byte of the segment. */
+  /** The trailer's own checksum, which covers, through other checksums, every byte of the segment.
+   */
   readonly checksum: number;
   readonly headerCrc: number;
   readonly streams: ReadonlyArray<StreamRecord>;
@@ -66,8 +72,9 @@ export interface SegmentFooter extends SegmentIdentity {
 export const segmentHeaderBytes = 48;
 export const segmentTrailerBytes = 40;
 
-/** Lays out a segment. The object is the concatenation of `parts`, which include the chunks' own bytes, uncopied. The key holds
- *  a checksum of the content, so that a range that is cut again after a crash, and differs, never meets the old object. */
+/** Lays out a segment. The object is the concatenation of `parts`, which include the chunks' own
+ *  bytes, uncopied. The key holds a checksum of the content, so that a range that is cut again
+ *  after a crash, and differs, never meets the old object. */
 export function buildSegment(
   input: SegmentInput,
 ): { readonly parts: Uint8Array[]; readonly record: SegmentRecord } {
@@ -140,7 +147,8 @@ export function readSegmentTrailer(trailer: Uint8Array, totalBytes: number): Seg
   return { footerOffset, footerBytes, footerRawBytes, footerCrc, headerCrc };
 }
 
-/** Reads a segment's footer with two reads, of the trailer and of the footer. Throws FormatError and what `getRange` throws. */
+/** Reads a segment's footer with two reads, of the trailer and of the footer. Throws FormatError
+ *  and what `getRange` throws. */
 export async function readSegmentFooter(
   getRange: (offset: number, length: number) => Promise<Uint8Array> | Uint8Array,
   totalBytes: number,
@@ -151,7 +159,8 @@ export async function readSegmentFooter(
   return decodeSegmentFooter(trailer, await getRange(footerOffset, footerBytes), totalBytes);
 }
 
-/** Reads trailer and stored footer, which lies where readSegmentTrailer says. Throws FormatError. */
+/** Reads trailer and stored footer, which lies where readSegmentTrailer says. Throws FormatError.
+ */
 export function decodeSegmentFooter(
   trailerBytes: Uint8Array,
   footer: Uint8Array,
@@ -196,7 +205,8 @@ export function segmentRecord(footer: SegmentFooter): SegmentRecord {
   };
 }
 
-/** Checks every byte of a segment and decodes every row. Throws FormatError, naming the place of the first fault. */
+/** Checks every byte of a segment and decodes every row. Throws FormatError, naming the place of
+ *  the first fault. */
 export function verifySegment(bytes: Uint8Array): SegmentFooter {
   const trailerBytes = bytes.subarray(Math.max(0, bytes.length - segmentTrailerBytes));
   const { footerOffset, headerCrc } = readSegmentTrailer(trailerBytes, bytes.length);
@@ -354,7 +364,8 @@ function encodeFooter(
   return bytes;
 }
 
-/** Reads an uncompressed footer behind its copy of the header. Errors name the footer's place in the segment: within it there is no better one. */
+/** Reads an uncompressed footer behind its copy of the header. Errors name the footer's place in
+ *  the segment: within it there is no better one. */
 class FooterReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;

@@ -1,4 +1,5 @@
-/** Rows as objects: the naive model that tests of batches and chunks compare columns with, and the way between the two. */
+/** Rows as objects: the naive model that tests of batches and chunks compare columns with, and the
+ *  way between the two. */
 import fc from "fast-check";
 import type { RowColumns } from "../streams/batch.ts";
 import { decodeMetadata, encodeMetadata, type Metadata } from "../streams/metadata.ts";
@@ -48,7 +49,8 @@ export function rowsOfColumns(columns: RowColumns, rowStart: number, rowEnd: num
   });
 }
 
-/** Rows of any time, any bytes and little variety, so that equal timestamps, lines and sets are common. */
+/** Rows of any time, any bytes and little variety, so that equal timestamps, lines and sets are
+ *  common. */
 export const modelRowArbitrary: fc.Arbitrary<ModelRow> = fc.record({
   timestamp: fc.oneof(
     { weight: 3, arbitrary: fc.bigInt({ min: -2n, max: 3n }) },

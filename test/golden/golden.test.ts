@@ -1,4 +1,5 @@
-/** Golden files: every released version of a format decodes to the rows it was made of, for ever. */
+/** Golden files: every released version of a format decodes to the rows it was made of, for ever.
+ */
 import { readFileSync } from "node:fs";
 import t, { type Test } from "tap";
 import { decodeBatch, encodeBatch } from "../../src/streams/batch.ts";

@@ -1,4 +1,5 @@
-/** How the golden files were built out of goldenRows.ts: options and identities. Never change it, like the rows. */
+/** How the golden files were built out of goldenRows.ts: options and identities. Never change it,
+ *  like the rows. */
 import { columnsOf } from "../../src/testing/modelRows.ts";
 import { type Batch, buildBatch } from "../../src/streams/batch.ts";
 import type { GoldenStream } from "./goldenRows.ts";

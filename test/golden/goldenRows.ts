@@ -1,5 +1,5 @@
-/** The rows that the golden files hold, computed anew each time: what a released format must still decode to. Never change this
- *  file; a new format version gets new files beside the old ones. */
+/** The rows that the golden files hold, computed anew each time: what a released format must still
+ *  decode to. Never change this file; a new format version gets new files beside the old ones. */
 import type { ModelRow } from "../../src/testing/modelRows.ts";
 
 export interface GoldenStream {
@@ -8,8 +8,8 @@ export interface GoldenStream {
   readonly rows: ReadonlyArray<ModelRow>;
 }
 
-/** Streams that reach every part of the formats: regular, irregular and extreme times; equal rows; empty, binary and
- *  incompressible lines; rows with and without metadata. */
+/** Streams that reach every part of the formats: regular, irregular and extreme times; equal rows;
+ *  empty, binary and incompressible lines; rows with and without metadata. */
 export function goldenStreams(): GoldenStream[] {
   const second = 1_000_000_000n;
   const start = 1_700_000_000n * second;
@@ -18,12 +18,10 @@ export function goldenStreams(): GoldenStream[] {
     line: text(
       `level=info msg="request done" path=/api/v1/orders/${index % 17} duration=${index % 97}ms`,
     ),
-    metadata: index % 2 === 0
-      ? [["detected_level", "info"]]
-      : [["detected_level", "info"], [
-        "trace_id",
-        `${(index * 7919).toString(16).padStart(8, "0")}`,
-      ]],
+    metadata: index % 2 === 0 ? [["detected_level", "info"]] : [["detected_level", "info"], [
+      "trace_id",
+      `${(index * 7919).toString(16).padStart(8, "0")}`,
+    ]],
   }));
   const irregular = range(300, (index): ModelRow => ({
     // Steps in milliseconds with an outlier now and then, and three rows of each time.

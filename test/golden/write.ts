@@ -1,5 +1,5 @@
-/** Writes the golden files of the current format versions: node test/golden/write.ts. Run once per released version; files that
- *  exist are left alone, because what they pin must not move. */
+/** Writes the golden files of the current format versions: node test/golden/write.ts. Run once per
+ *  released version; files that exist are left alone, because what they pin must not move. */
 import { existsSync, writeFileSync } from "node:fs";
 import { encodeBatch } from "../../src/streams/batch.ts";
 import { buildChunks } from "../../src/streams/chunkWriter.ts";

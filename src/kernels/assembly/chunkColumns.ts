@@ -1,6 +1,7 @@
-/** Packs the integer columns of chunks and unpacks them. docs/formats.md ("Packed columns") has the bytes; ../chunkColumns.ts lays
- *  out the memory; chunkRows.ts brings rows into order first. Everything that reads stored bytes checks its bounds and returns 0 for bytes
- *  that no packer wrote; nothing reads more than 8 bytes past what it was given. */
+/** Packs the integer columns of chunks and unpacks them. docs/formats.md ("Packed columns") has the
+ *  bytes; ../chunkColumns.ts lays out the memory; chunkRows.ts brings rows into order first.
+ *  Everything that reads stored bytes checks its bounds and returns 0 for bytes that no packer
+ *  wrote; nothing reads more than 8 bytes past what it was given. */
 // ---- Groups of up to 128 integers: base, width, packed low bits, exceptions. ----
 
 const GROUP_ROWS: i32 = 128;
@@ -26,7 +27,8 @@ function storeVarint(out: usize, value: u64): usize {
   return out;
 }
 
-/** The least bytes that a group of these values takes after its two-byte head; ties go to the larger width. */
+/** The least bytes that a group of these values takes after its two-byte head; ties go to the
+ *  larger width. */
 function bestWidth(values: usize, count: i32): i32 {
   let least: u64 = load<u64>(values);
   let greatest = least;
@@ -65,7 +67,8 @@ function bestWidth(values: usize, count: i32): i32 {
   return baseBytes + bestBytes;
 }
 
-/** Writes one group and returns the address after it. `previous` is the value before the group, 0 at the start. */
+/** Writes one group and returns the address after it. `previous` is the value before the group, 0
+ *  at the start. */
 function packGroup(values: usize, count: i32, previous: u64, out: usize): usize {
   for (let index = 0; index < count; index++) {
     const value = load<u64>(values + (<usize> index << 3));
@@ -224,7 +227,8 @@ function beginUnpack(pointer: usize, length: i32): void {
 
 // ---- Columns. ----
 
-/** Packs ascending times as multiples of `unit` from one to the next; the first counts as 0. Returns the bytes written. */
+/** Packs ascending times as multiples of `unit` from one to the next; the first counts as 0.
+ *  Returns the bytes written. */
 export function packTimes(times: usize, count: i32, unit: u64, out: usize): i32 {
   const start = out;
   let previousTime = load<u64>(times);
@@ -244,7 +248,8 @@ export function packTimes(times: usize, count: i32, unit: u64, out: usize): i32 
   return <i32> (out - start);
 }
 
-/** Undoes packTimes; `first` is the first time. Returns 1, or 0 if the bytes are not `count` ascending times. */
+/** Undoes packTimes; `first` is the first time. Returns 1, or 0 if the bytes are not `count`
+ *  ascending times. */
 export function unpackTimes(
   packed: usize,
   length: i32,
@@ -308,7 +313,8 @@ export function unpackIntegers(packed: usize, length: i32, count: i32, values: u
   return cursor == cursorEnd ? 1 : 0;
 }
 
-/** As unpackIntegers, but stores the running sums: lengths become ends. Returns 0 also if a sum exceeds 32 bits. */
+/** As unpackIntegers, but stores the running sums: lengths become ends. Returns 0 also if a sum
+ *  exceeds 32 bits. */
 export function unpackEnds(packed: usize, length: i32, count: i32, ends: usize): i32 {
   beginUnpack(packed, length);
   let previous: u64 = 0;
@@ -330,7 +336,8 @@ export function unpackEnds(packed: usize, length: i32, count: i32, ends: usize):
   return cursor == cursorEnd ? 1 : 0;
 }
 
-/** The greatest common divisor of all steps between ascending times; 1 if there is none. Most logs count in ms or us. */
+/** The greatest common divisor of all steps between ascending times; 1 if there is none. Most logs
+ *  count in ms or us. */
 export function timeUnit(times: usize, count: i32): u64 {
   let unit: u64 = 0;
   for (let row = 1; row < count; row++) {

@@ -1,11 +1,13 @@
-/** Prepares rows for a chunk: order by time, equal metadata sets, duplicates, where to cut. ../chunkRows.ts lays out the memory;
- *  chunkColumns.ts packs what comes out. Row numbers and set ids are 32-bit; set id 0 means no metadata. */
+/** Prepares rows for a chunk: order by time, equal metadata sets, duplicates, where to cut.
+ *  ../chunkRows.ts lays out the memory; chunkColumns.ts packs what comes out. Row numbers and set
+ *  ids are 32-bit; set id 0 means no metadata. */
 import { xxh64 } from "./hash";
 
 // ---- Order: a natural merge sort, since rows come as a few sorted runs. ----
 
-/** Fills `order` with the row numbers sorted by time, rows of one time in their given order, and returns 1; returns 0 and
- *  fills nothing if the times ascend already. `scratch` and `runs` have room for `count` and count + 1 integers. */
+/** Fills `order` with the row numbers sorted by time, rows of one time in their given order, and
+ *  returns 1; returns 0 and fills nothing if the times ascend already. `scratch` and `runs` have
+ *  room for `count` and count + 1 integers. */
 export function sortRows(times: usize, count: i32, order: usize, scratch: usize, runs: usize): i32 {
   let runCount = 0;
   for (let row = 0; row < count; row++) {
@@ -91,8 +93,8 @@ function sameBytes(a: usize, b: usize, length: i32): bool {
   return true;
 }
 
-/** canonical[id] for every set id 1..count: the least id of an equal set, 0 for an empty set; canonical[0] = 0. `table` has
- *  `slots` 32-bit slots, a power of two above `count`. */
+/** canonical[id] for every set id 1..count: the least id of an equal set, 0 for an empty set;
+ *  canonical[0] = 0. `table` has `slots` 32-bit slots, a power of two above `count`. */
 export function internSets(
   ends: usize,
   meta: usize,
@@ -144,8 +146,9 @@ export function keptBytes(): i32 {
   return selectedBytes;
 }
 
-/** Renumbers the ids of `count` rows from 1 in order of first use, and writes the lengths and bytes of the sets they use.
- *  `map` has setCount + 1 slots. Returns the number of sets; keptBytes() is their size. */
+/** Renumbers the ids of `count` rows from 1 in order of first use, and writes the lengths and bytes
+ *  of the sets they use. `map` has setCount + 1 slots. Returns the number of sets; keptBytes() is
+ *  their size. */
 export function selectSets(
   ids: usize,
   count: i32,
@@ -179,9 +182,10 @@ export function selectSets(
 
 // ---- Chunks. ----
 
-/** The end of the chunk that starts at row `start`: the first row at which lines, first uses of metadata sets and 8 bytes a row
- *  come to `bytesMax`, moved on to the next change of time unless twice as much comes before it. `marks` has a slot for
- *  every set id, none of which holds `stamp` yet. */
+/** The end of the chunk that starts at row `start`: the first row at which lines, first uses of
+ *  metadata sets and 8 bytes a row come to `bytesMax`, moved on to the next change of time unless
+ *  twice as much comes before it. `marks` has a slot for every set id, none of which holds `stamp`
+ *  yet. */
 export function chunkEnd(
   times: usize,
   lengths: usize,
@@ -212,9 +216,10 @@ export function chunkEnd(
 /** Equal times up to this many rows are compared each with each; more go through a hash table. */
 const PAIRWISE_ROWS_MAX: i32 = 8;
 
-/** Removes rows that equal an earlier one in time, metadata and line, in place. Rows are sorted by time and `lines` holds their
- *  lines without gaps. `starts` has `count` slots, `table` has `slots`, a power of two of at least twice `count`.
- *  Returns the number of rows kept; keptBytes() is the size of their lines. */
+/** Removes rows that equal an earlier one in time, metadata and line, in place. Rows are sorted by
+ *  time and `lines` holds their lines without gaps. `starts` has `count` slots, `table` has
+ *  `slots`, a power of two of at least twice `count`. Returns the number of rows kept; keptBytes()
+ *  is the size of their lines. */
 export function dropDuplicates(
   times: usize,
   lengths: usize,

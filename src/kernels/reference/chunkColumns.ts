@@ -1,5 +1,6 @@
-/** The packed columns in plain TypeScript: the oracle that tests compare the kernel with, byte for byte. Written from
- *  docs/formats.md ("Packed columns"), slow and obvious. Integers are unsigned 64-bit bigints throughout. */
+/** The packed columns in plain TypeScript: the oracle that tests compare the kernel with, byte for
+ *  byte. Written from docs/formats.md ("Packed columns"), slow and obvious. Integers are unsigned
+ *  64-bit bigints throughout. */
 
 const groupRows = 128;
 const mask64 = (1n << 64n) - 1n;
