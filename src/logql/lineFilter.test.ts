@@ -1,5 +1,5 @@
-/** Line filters against what they mean line by line: tables for each operator, and random blocks, broken
- *  UTF-8 included, against strings and re2js. */
+/** Line filters against what they mean line by line: tables for each operator, and random blocks,
+ *  broken UTF-8 included, against strings and re2js. */
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import t from "tap";
@@ -63,6 +63,9 @@ t.test("compileLineFilters keeps the lines that pass", (t) => {
   f("!~", "err|warn", [2, 3, 5, 6]);
   f("|~", ["err", "warn"], [0, 1, 4]);
   f("!~", ["err", "w[a]rn"], [2, 3, 5, 6]);
+  f("|~", "warn|(?i:ERR)", [0, 1, 2, 4]);
+  f("!~", "warn|(?i:ERR)", [3, 5, 6]);
+  f("!~", "(?i:WARN)|err", [2, 3, 5, 6]);
   f("|~", "two.*error", []);
   f("|~", "(?s)two.*error", [4]);
   f("|~", "^a", [0, 1, 6]);
@@ -178,6 +181,20 @@ t.test("apply never wakes a row that another filter refused", (t) => {
   t.same(run([text("!=", "a")], block, wanted), [1]);
   t.same(run([text("|~", "^[ab]$")], block, wanted), [1, 2]);
   t.same(run([text("!~", "^a$")], block, wanted), [1]);
+  t.end();
+});
+
+t.test("a checkpoint may end the work while a regex runs", (t) => {
+  const block = blockOf(Array.from({ length: 100 }, () => "a1 ".repeat(1000)));
+  const mask = () => new Uint8Array(100).fill(1);
+  let calls = 0;
+  const counting = compileLineFilters([text("|~", "\\d\\d")], () => calls++);
+  for (const filter of counting) filter.apply(block, mask());
+  t.equal(calls, 9, "300 KB in steps of 32 KiB, rows whole");
+  const ending = compileLineFilters([text("|~", "\\d\\d")], () => {
+    throw new Error("cancelled");
+  });
+  t.throws(() => ending[0]!.apply(block, mask()), { message: "cancelled" });
   t.end();
 });
 

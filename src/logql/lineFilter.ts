@@ -29,13 +29,15 @@ export function describeLineFilter(filter: LineFilter): LineFilterDescription {
   };
 }
 
-/** Filters to apply one after another; none if every line passes. Throws RegexInvalid for what the
+/** Filters to apply one after another; none if every line passes. `checkpoint` is called after
+ *  every 32 KiB that a regex read, and may throw to end the work. Throws RegexInvalid for what the
  *  parser would have refused. They share one scanner: use them in one thread, and not one within
  *  another. */
 export function compileLineFilters(
   descriptions: ReadonlyArray<LineFilterDescription>,
+  checkpoint: () => void = () => {},
 ): ReadonlyArray<BlockFilter> {
-  const steps = descriptions.flatMap((description) => compileStep(description) ?? []);
+  const steps = descriptions.flatMap((description) => compileStep(description, checkpoint) ?? []);
   if (steps.length === 0) return [];
   if (steps.some((step) => step === dropAll)) return [{ apply: dropAll.apply }];
   return [combine(steps.sort((a, b) => a.cost - b.cost))];
@@ -51,12 +53,14 @@ interface Step {
 interface Check {
   readonly clauses: ReadonlyArray<PreparedNeedles>;
   readonly test: RowTest;
+  readonly checkpoint: () => void;
   /** Holds the rows to test, kept from block to block to spare allocations. */
   candidates: Uint8Array;
 }
 
 const scanner = new LineScanner();
 
+const checkpointBytes = 32 * 1024;
 /** Below this share of the rows, testing them costs less than another search through the block. */
 const fewRowsShare = 1 / 32;
 
@@ -83,7 +87,10 @@ function combine(steps: ReadonlyArray<Step>): BlockFilter {
 }
 
 /** Null if every line passes. */
-function compileStep({ op, operands }: LineFilterDescription): Step | null {
+function compileStep(
+  { op, operands }: LineFilterDescription,
+  checkpoint: () => void,
+): Step | null {
   const negative = op.startsWith("!");
   const plans = operands.map(({ type, value }) => planOperand(op, type, value));
   if (plans.some((plan) => plan.literals.kind === "everything")) return negative ? dropAll : null;
@@ -93,7 +100,12 @@ function compileStep({ op, operands }: LineFilterDescription): Step | null {
     if (literals.kind === "contains") needles.push(...literals.needles);
     if (literals.kind !== "required") continue;
     const clauses = literals.clauses;
-    checks.push({ clauses: clauses.map(prepareClause), test, candidates: new Uint8Array(0) });
+    checks.push({
+      clauses: clauses.map(prepareClause),
+      test,
+      checkpoint,
+      candidates: new Uint8Array(0),
+    });
   }
   const groups = prepareExact(needles);
   if (checks.length === 0) return literalStep(groups, negative, needles.length);
@@ -168,9 +180,17 @@ function testRows(block: LineBlock, check: Check, undecided: Uint8Array): number
   }
   const { lines, lineEnds, rowStart } = block;
   let matched = 0;
+  let unchecked = 0;
   for (let index = candidates.indexOf(1); index >= 0; index = candidates.indexOf(1, index + 1)) {
     const row = rowStart + index;
-    if (!check.test(lines, row === 0 ? 0 : lineEnds[row - 1]!, lineEnds[row]!)) continue;
+    const start = row === 0 ? 0 : lineEnds[row - 1]!;
+    const end = lineEnds[row]!;
+    unchecked += end - start;
+    if (unchecked > checkpointBytes) {
+      check.checkpoint();
+      unchecked = 0;
+    }
+    if (!check.test(lines, start, end)) continue;
     undecided[index] = 0;
     matched++;
   }

@@ -1,6 +1,6 @@
 /** Searches literal texts in all lines of a block at once. kernels/scan.ts owns the search,
- *  lineFilter.ts decides what to search and what follows from it. Invariant: the texts of one search
- *  fold all or none. */
+ *  lineFilter.ts decides what to search and what follows from it. Invariant: the texts of one
+ *  search fold all or none. */
 import { BlockScanner } from "../kernels/scan.ts";
 import type { Needle } from "../streams/regexLiterals.ts";
 import type { LineBlock } from "../streams/lineBlock.ts";

@@ -202,7 +202,7 @@ f(`{a="b"} | ${"(".repeat(5000)}`, "1:140", "nested deeper than 128 levels");
 f(`{a="b"} | ${"x=1 ".repeat(5000)}`, "1:4015", "more than 1000 operators");
 f(`rate(${"(".repeat(5000)}`, "1:134", "nested deeper than 128 levels");
 f('{a="b"} |~ "(x{500}){2}y{1000}{1000}"', "1:12", "invalid nested repetition");
-f(`{a="b"} |~ "${"(?:[a-z]x){400}".repeat(20)}"`, "1:12", "limit is 8192", "smaller");
+f(`{a="b"} |~ "${"(?:[a-z]x){400}".repeat(20)}"`, "1:12", "limit is 4096", "smaller");
 f(`{a="b"} |~ "${"x".repeat(20_000)}"`, "1:12", "limit is 16384", "several filters");
 
 t.test("parseLogQuery and parseMetricQuery refuse the other type", (t) => {

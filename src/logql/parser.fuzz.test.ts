@@ -1,4 +1,5 @@
-/** Mutated queries and arbitrary text: always a tree that prints, or an error with a position within. */
+/** Mutated queries and arbitrary text: always a tree that prints, or an error with a position
+ *  within. */
 import { Result } from "effect";
 import fc from "fast-check";
 import t from "tap";

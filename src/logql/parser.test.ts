@@ -1,4 +1,5 @@
-/** What well-formed queries mean: precedence, stages, literals, ranges, and where each node stood. */
+/** What well-formed queries mean: precedence, stages, literals, ranges, and where each node stood.
+ */
 import { Result } from "effect";
 import t from "tap";
 import { withoutSpans } from "../testing/logqlTrees.ts";
