@@ -58,6 +58,9 @@ t.test("literalPlan finds what a match must contain", (t) => {
   f("(?i)task.*", "contains /task/");
   f("(?i)task.+x", "required /task/");
   f("(?i:foo)|bar", "contains /foo/ bar");
+  f("foo(?i:bar)", "required foo & /bar/");
+  f("5(?i:bar)", "contains /5bar/");
+  f("\u017f(?i:bar)", "required /bar/");
   f("(?i)é", "required");
   f("\\x{fffd}", "required");
   f("[^a]", "required");

@@ -4,8 +4,8 @@
  *  one of its needles; "contains" and `exactStrings` are exact both ways. */
 import { parseRegex, type RegexNode } from "./regexSyntax.ts";
 
-/** A text to search; with `fold` the text is in lower case and letters match as in RE2's (?i): ASCII in
- *  either case, and U+017F for s and U+212A for k. */
+/** A text to search; with `fold` the text is in lower case and letters match as in RE2's (?i):
+ *  ASCII in either case, and U+017F for s and U+212A for k. */
 export interface Needle {
   readonly text: string;
   readonly fold: boolean;
@@ -45,8 +45,8 @@ export function exactStrings(pattern: string): ReadonlyArray<string> | null {
 }
 
 interface Limits {
-  /** How many strings a set may have by alternation, and how many it may come to have by combining sets
-   *  one after another. Each string of a line filter is one more search of the block. */
+  /** How many strings a set may have by alternation, and how many it may come to have by combining
+   *  sets one after another. Each string of a line filter is one more search of the block. */
   readonly unionMax: number;
   readonly productMax: number;
 }
