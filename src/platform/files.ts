@@ -19,6 +19,11 @@ export interface DiskFile {
   readonly close: () => Promise<void>;
 }
 
+export interface FileEntry {
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** A disk as the storage sees it. Every call throws the runtime's error, whose `code` is the errno's name. */
 export interface Disk {
   /** Opens an existing file. */
@@ -27,6 +32,8 @@ export interface Disk {
   readonly create: (path: string) => Promise<DiskFile>;
   /** Names in a directory, sorted; empty if there is no such directory. */
   readonly list: (path: string) => Promise<ReadonlyArray<string>>;
+  /** All files below a directory, by path relative to it with "/" between names; none if there is no such directory. */
+  readonly walk: (path: string) => Promise<ReadonlyArray<FileEntry>>;
   /** Creates a directory with its parents, durably. */
   readonly makeDirectory: (path: string) => Promise<void>;
   /** Makes created, renamed and removed names in a directory durable. */
@@ -53,6 +60,11 @@ export const nodeDisk: Disk = {
       if (errorCode(error) === "ENOENT") return [];
       throw error;
     }
+  },
+  walk: async (path) => {
+    const entries: FileEntry[] = [];
+    await walkInto(path, "", entries);
+    return entries.sort((a, b) => a.path < b.path ? -1 : 1);
   },
   makeDirectory: async (path) => {
     const first = await fs.promises.mkdir(path, { recursive: true });
@@ -91,6 +103,53 @@ export function errorCode(error: unknown): string {
 /** What the system said, for error messages. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Reads ranges of immutable files on the calling thread, keeping the most recently read ones open. For worker threads, whose
+ *  jobs are synchronous anyway. */
+export class RangeReader {
+  readonly #openMax: number;
+  /** Descriptors by path, least recently used first. */
+  readonly #descriptors = new Map<string, number>();
+
+  constructor(openMax: number) {
+    this.#openMax = openMax;
+  }
+
+  /** `length` bytes from `offset`, fewer at the end of the file. Throws the runtime's error. */
+  read(path: string, offset: number, length: number): Uint8Array {
+    const descriptor = this.#descriptor(path);
+    const buffer = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = fs.readSync(descriptor, buffer, filled, length - filled, offset + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.values()) fs.closeSync(descriptor);
+    this.#descriptors.clear();
+  }
+
+  #descriptor(path: string): number {
+    const open = this.#descriptors.get(path);
+    if (open !== undefined) {
+      this.#descriptors.delete(path);
+      this.#descriptors.set(path, open);
+      return open;
+    }
+    for (const [oldest, descriptor] of this.#descriptors) {
+      if (this.#descriptors.size < this.#openMax) break;
+      fs.closeSync(descriptor);
+      this.#descriptors.delete(oldest);
+    }
+    const descriptor = fs.openSync(path, "r");
+    this.#descriptors.set(path, descriptor);
+    return descriptor;
+  }
 }
 
 /** The kernel takes no more buffers than this in one vectored write (IOV_MAX). */
@@ -165,6 +224,29 @@ class NodeFile implements DiskFile {
       : await settled<number>((done) => fs.writev(this.#descriptor, pieces, position, done));
     if (written === 0) throw new Error(`Cannot write to "${this.path}": the system wrote 0 bytes`);
     return written;
+  }
+}
+
+async function walkInto(root: string, relative: string, entries: FileEntry[]): Promise<void> {
+  let found: ReadonlyArray<fs.Dirent>;
+  try {
+    found = await fs.promises.readdir(join(root, relative), { withFileTypes: true });
+  } catch (error) {
+    // A directory may be removed meanwhile.
+    if (errorCode(error) === "ENOENT") return;
+    throw error;
+  }
+  for (const entry of found) {
+    const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
+    if (entry.isDirectory()) {
+      await walkInto(root, path, entries);
+      continue;
+    }
+    const stats = await fs.promises.stat(join(root, path)).catch((error) => {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (stats !== undefined) entries.push({ path, bytes: stats.size });
   }
 }
 

@@ -1,5 +1,5 @@
 /** The object store: immutable named byte strings, which is what segments are. Keys are slash-separated path segments of
- *  [A-Za-z0-9._=-], never "." or "..". Contract suite: ObjectStore.contract.ts. */
+ *  [A-Za-z0-9._=-], at most 200 characters each, never "." or ".."; at most 1000 in all. Contract suite: ObjectStore.contract.ts. */
 import { Context, type Effect, Schema } from "effect";
 
 export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("ObjectStoreError", {
@@ -32,3 +32,18 @@ export class ObjectStore extends Context.Service<ObjectStore, {
   /** Deleting what is not there succeeds. */
   readonly remove: (key: string) => Effect.Effect<void, ObjectStoreError>;
 }>()("tailrace/storage/ObjectStore") {}
+
+/** What is wrong with a key, if anything. */
+export function keyProblem(key: string): ObjectStoreError | undefined {
+  const segments = key.split("/");
+  const isGood = key.length <= 1000 &&
+    segments.every((segment) =>
+      /^[A-Za-z0-9._=-]{1,200}$/.test(segment) && segment !== "." && segment !== ".."
+    );
+  if (isGood) return undefined;
+  return new ObjectStoreError({
+    reason: "BadKey",
+    key,
+    message: `"${key}" is not an object key: parts of A-Z a-z 0-9 . _ = - with "/" between them`,
+  });
+}

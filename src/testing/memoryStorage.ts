@@ -2,6 +2,7 @@
  *  only be slow; the contract suites run on them too, so they show what a port says without any disk.
  *  The stores outlive their layers, so that a test can open one again. */
 import { Effect, Layer } from "effect";
+import { keyProblem, ObjectStore, ObjectStoreError } from "../storage/ObjectStore.ts";
 import { WriteLog, WriteLogError } from "../storage/WriteLog.ts";
 
 /** A write log whose records live as long as the layer value. */
@@ -51,4 +52,59 @@ export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<W
           return { first, next };
         }),
     }));
+}
+
+/** An object store whose objects live as long as the layer value. */
+export function memoryObjectStore(): Layer.Layer<ObjectStore> {
+  const objects = new Map<string, Uint8Array>();
+  const fail = (reason: ObjectStoreError["reason"], key: string) =>
+    Effect.fail(new ObjectStoreError({ reason, key, message: `${reason}: object "${key}"` }));
+  const find = (
+    key: string,
+    use: (bytes: Uint8Array) => Effect.Effect<Uint8Array, ObjectStoreError>,
+  ) =>
+    Effect.suspend(() => {
+      const problem = keyProblem(key);
+      if (problem !== undefined) return Effect.fail(problem);
+      const bytes = objects.get(key);
+      return bytes === undefined ? fail("NotFound", key) : use(bytes);
+    });
+  return Layer.succeed(
+    ObjectStore,
+    ObjectStore.of({
+      put: (key, parts) =>
+        Effect.suspend(() => {
+          const problem = keyProblem(key);
+          if (problem !== undefined) return Effect.fail(problem);
+          const bytes = new Uint8Array(Buffer.concat(parts));
+          const existing = objects.get(key);
+          if (existing !== undefined && Buffer.compare(existing, bytes) !== 0) {
+            return fail("Exists", key);
+          }
+          objects.set(key, bytes);
+          return Effect.void;
+        }),
+      get: (key) => find(key, (bytes) => Effect.succeed(bytes.slice())),
+      getRange: (key, offset, length) =>
+        find(
+          key,
+          (bytes) =>
+            offset >= 0 && length >= 0 && offset + length <= bytes.byteLength
+              ? Effect.succeed(bytes.slice(offset, offset + length))
+              : fail("BadRange", key),
+        ),
+      list: (prefix) =>
+        Effect.sync(() =>
+          [...objects].filter(([key]) => key.startsWith(prefix))
+            .map(([key, bytes]) => ({ key, bytes: bytes.byteLength }))
+            .sort((a, b) => a.key < b.key ? -1 : 1)
+        ),
+      remove: (key) =>
+        Effect.suspend(() => {
+          objects.delete(key);
+          const problem = keyProblem(key);
+          return problem === undefined ? Effect.void : Effect.fail(problem);
+        }),
+    }),
+  );
 }

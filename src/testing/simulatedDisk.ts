@@ -5,7 +5,7 @@
  *  syncData drops the bytes it should have saved for good, though reads go on showing them, as Linux does. crash() loses, at
  *  random, 512-byte pieces of what was written and not synced, sizes included, and directory changes that no syncDirectory
  *  covered, from some point on. Invariant: what syncData and syncDirectory promised survives every crash. */
-import type { Disk, DiskFile } from "../platform/files.ts";
+import type { Disk, DiskFile, FileEntry } from "../platform/files.ts";
 import { baseName, joinPath } from "../platform/files.ts";
 import type { Random } from "./random.ts";
 
@@ -80,6 +80,16 @@ export class SimulatedDisk implements Disk {
   async list(path: string): Promise<ReadonlyArray<string>> {
     const names = [...this.#names.keys()].filter((name) => directoryOf(name) === path);
     return names.map((name) => baseName(name)).sort();
+  }
+
+  async walk(path: string): Promise<ReadonlyArray<FileEntry>> {
+    const entries = [...this.#names].filter(([name]) => name.startsWith(`${path}/`));
+    return entries
+      .map(([name, inode]) => ({
+        path: name.slice(path.length + 1),
+        bytes: inode.bytes.byteLength,
+      }))
+      .sort((a, b) => a.path < b.path ? -1 : 1);
   }
 
   async makeDirectory(): Promise<void> {}

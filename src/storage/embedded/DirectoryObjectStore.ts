@@ -1,0 +1,262 @@
+/** Objects as files: <data directory>/objects/<key>. Owns their durability; what they hold belongs to src/streams. An object is
+ *  written under another name, made durable, and only then renamed to its key. Invariant: a file with a key's name is whole
+ *  and never changes. Worker threads read through ObjectReader, which needs no lock because of that. */
+import { Effect, Layer } from "effect";
+import {
+  type Disk,
+  type DiskFile,
+  errorCode,
+  errorText,
+  isNoSpace,
+  joinPath,
+  nodeDisk,
+  parentPath,
+  RangeReader,
+} from "../../platform/files.ts";
+import { keyProblem, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
+import { DataDirectory } from "./DataDirectory.ts";
+
+export interface DirectoryObjectStoreOptions {
+  readonly disk: Disk;
+}
+
+/** Objects in files of the data directory. What a crash left half written is removed at the start. */
+export function directoryObjectStoreLayer(
+  options: Partial<DirectoryObjectStoreOptions> = {},
+): Layer.Layer<ObjectStore, ObjectStoreError, DataDirectory> {
+  return Layer.effect(
+    ObjectStore,
+    Effect.gen(function* () {
+      const { path } = yield* DataDirectory;
+      const files = new ObjectFiles(options.disk ?? nodeDisk, joinPath(path, "objects"));
+      yield* attempt("", () => files.sweep());
+      return ObjectStore.of({
+        put: (key, parts) => withKey(key, () => files.put(key, parts)),
+        get: (key) => withKey(key, () => files.read(key)),
+        getRange: (key, offset, length) => withKey(key, () => files.read(key, offset, length)),
+        list: (prefix) => attempt(prefix, () => files.list(prefix)),
+        remove: (key) => withKey(key, () => files.remove(key)),
+      });
+    }),
+  );
+}
+
+/** Reads objects on the calling thread. */
+export interface ObjectReader {
+  /** Exactly `length` bytes from `offset`. Throws ObjectStoreError. */
+  readonly getRange: (key: string, offset: number, length: number) => Uint8Array;
+  readonly close: () => void;
+}
+
+/** Files that a reader keeps open. */
+const openFilesMax = 64;
+
+/** A reader of the objects below `directory`, for a worker thread. */
+export function openObjectReader(directory: string): ObjectReader {
+  const reader = new RangeReader(openFilesMax);
+  return {
+    getRange: (key, offset, length) => {
+      const problem = keyProblem(key) ?? rangeProblem(key, offset, length);
+      if (problem !== undefined) throw problem;
+      let bytes: Uint8Array;
+      try {
+        bytes = reader.read(joinPath(directory, key), offset, length);
+      } catch (error) {
+        throw failure(key, error);
+      }
+      if (bytes.byteLength < length) throw badRange(key, offset, length, bytes.byteLength);
+      return bytes;
+    },
+    close: () => reader.close(),
+  };
+}
+
+/** Files being written lie here; no key contains "~". */
+const unfinishedDirectory = "~unfinished";
+const compareBytes = 1024 * 1024;
+
+class ObjectFiles {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  /** Puts that run, by key: a second one of the same key waits for the first. */
+  readonly #puts = new Map<string, Promise<void>>();
+  #unfinishedCount = 0;
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk;
+    this.#directory = directory;
+  }
+
+  /** Removes what interrupted puts left. */
+  async sweep(): Promise<void> {
+    const directory = joinPath(this.#directory, unfinishedDirectory);
+    for (const name of await this.#disk.list(directory)) {
+      await this.#disk.remove(joinPath(directory, name));
+    }
+  }
+
+  async put(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
+    for (let running = this.#puts.get(key); running !== undefined;) {
+      await running.catch(() => {});
+      running = this.#puts.get(key);
+    }
+    const put = this.#putAlone(key, parts);
+    this.#puts.set(key, put);
+    try {
+      await put;
+    } finally {
+      this.#puts.delete(key);
+    }
+  }
+
+  /** The whole object, or a range of it. */
+  async read(key: string, offset = 0, length?: number): Promise<Uint8Array> {
+    const problem = rangeProblem(key, offset, length ?? 0);
+    if (problem !== undefined) throw problem;
+    const file = await this.#disk.open(joinPath(this.#directory, key), "read");
+    try {
+      const wanted = length ?? await file.size();
+      const bytes = await file.read(offset, wanted);
+      if (bytes.byteLength < wanted) throw badRange(key, offset, wanted, bytes.byteLength);
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async list(
+    prefix: string,
+  ): Promise<ReadonlyArray<{ readonly key: string; readonly bytes: number }>> {
+    // Only directories can be skipped, so the walk begins at the last whole one of the prefix.
+    const parent = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+    const entries = await this.#disk.walk(joinPath(this.#directory, parent));
+    return entries
+      .map(({ path, bytes }) => ({ key: parent + path, bytes }))
+      .filter(({ key }) => key.startsWith(prefix) && !key.startsWith(unfinishedDirectory));
+  }
+
+  async remove(key: string): Promise<void> {
+    const path = joinPath(this.#directory, key);
+    await this.#disk.remove(path);
+    await this.#disk.syncDirectory(parentPath(path)).catch((error) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+    });
+  }
+
+  async #putAlone(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
+    const path = joinPath(this.#directory, key);
+    const existing = await this.#disk.open(path, "read").catch((error) => {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (existing !== undefined) {
+      const isSame = await holds(existing, parts).finally(() => existing.close());
+      // An earlier put may have failed between renaming and syncing, so a retry syncs again.
+      if (isSame) return await this.#disk.syncDirectory(parentPath(path));
+      throw new ObjectStoreError({
+        reason: "Exists",
+        key,
+        message:
+          `Cannot store object "${key}": there is one with other content, and objects are never changed`,
+      });
+    }
+    const unfinished = joinPath(
+      this.#directory,
+      unfinishedDirectory,
+      String(this.#unfinishedCount++),
+    );
+    try {
+      await this.#disk.makeDirectory(parentPath(path));
+      await this.#disk.makeDirectory(parentPath(unfinished));
+      await this.#write(unfinished, parts);
+      await this.#disk.rename(unfinished, path);
+      await this.#disk.syncDirectory(parentPath(path));
+    } catch (error) {
+      await this.#disk.remove(unfinished).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #write(path: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
+    const file = await this.#disk.create(path);
+    try {
+      await file.write(parts, 0);
+      await file.syncData();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Whether a file is the concatenation of `parts`. */
+async function holds(file: DiskFile, parts: ReadonlyArray<Uint8Array>): Promise<boolean> {
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  if (await file.size() !== size) return false;
+  let position = 0;
+  for (const part of parts) {
+    for (let start = 0; start < part.byteLength; start += compareBytes) {
+      const wanted = part.subarray(start, start + compareBytes);
+      const found = await file.read(position, wanted.byteLength);
+      if (found.byteLength !== wanted.byteLength || wanted.some((byte, at) => byte !== found[at])) {
+        return false;
+      }
+      position += wanted.byteLength;
+    }
+  }
+  return true;
+}
+
+function withKey<Result>(
+  key: string,
+  run: () => Promise<Result>,
+): Effect.Effect<Result, ObjectStoreError> {
+  return Effect.suspend(() => {
+    const problem = keyProblem(key);
+    return problem === undefined ? attempt(key, run) : Effect.fail(problem);
+  });
+}
+
+/** Turns what the disk says into the port's error. */
+function attempt<Result>(
+  key: string,
+  run: () => Promise<Result>,
+): Effect.Effect<Result, ObjectStoreError> {
+  return Effect.tryPromise({ try: run, catch: (error) => failure(key, error) });
+}
+
+function failure(key: string, error: unknown): ObjectStoreError {
+  if (error instanceof ObjectStoreError) return error;
+  const code = errorCode(error);
+  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") {
+    return new ObjectStoreError({
+      reason: "NotFound",
+      key,
+      message: `There is no object "${key}"`,
+    });
+  }
+  if (isNoSpace(error)) {
+    const message = `Cannot store object "${key}": ${
+      errorText(error)
+    }; free some room and it will be tried again`;
+    return new ObjectStoreError({ reason: "Full", key, message });
+  }
+  return new ObjectStoreError({
+    reason: "Io",
+    key,
+    message: `Object "${key}": ${errorText(error)}`,
+  });
+}
+
+function rangeProblem(key: string, offset: number, length: number): ObjectStoreError | undefined {
+  const isGood = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 &&
+    length >= 0;
+  return isGood ? undefined : badRange(key, offset, length, 0);
+}
+
+function badRange(key: string, offset: number, length: number, found: number): ObjectStoreError {
+  return new ObjectStoreError({
+    reason: "BadRange",
+    key,
+    message: `Cannot read ${length} bytes at ${offset} of object "${key}": it has ${found} of them`,
+  });
+}
