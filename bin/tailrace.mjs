@@ -27,6 +27,7 @@ if (!existsSync(program) || !existsSync(join(root, "build", "kernels.wasm"))) {
 const options = runtime === "deno" ? denoOptions() : ["--disable-warning=ExperimentalWarning"];
 const child = spawn(program, [...options, join(root, "src", "main.ts"), ...commandLine], {
   stdio: "inherit",
+  env: childEnvironment(),
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   // A terminal sends SIGINT to the whole foreground group, so the child has it already.
@@ -49,21 +50,36 @@ function denoOptions() {
     `--config=${join(root, "deno.json")}`,
     "--no-lock",
   ];
-  // snappy is native code; its loader looks at the C library, and libraries ask for the processors.
-  options.push("--allow-ffi", "--allow-env", "--allow-sys");
-  if (!usesData.has(command)) return [...options, "--allow-read", "--allow-net"];
+  if (!usesData.has(command)) {
+    // Client commands read the files they are given and connect where they are told to.
+    return [...options, "--allow-ffi", "--allow-env", "--allow-sys", "--allow-read", "--allow-net"];
+  }
   const { listen, dataDirectory, configFile } = serverPlan();
   const reads = [
     ...["src", "node_modules", "build", "ui/dist", "package.json"].map((path) => join(root, path)),
     dataDirectory,
+    // Tells snappy's loader which C library this is; else it asks for a report on the whole machine.
+    "/usr/bin/ldd",
     ...(configFile === undefined ? [] : [configFile]),
   ];
   return [
     ...options,
+    // snappy's native code; every variable, of which it gets only those of childEnvironment.
+    `--allow-ffi=${escapeComma(join(root, "node_modules"))}`,
+    "--allow-env",
+    "--allow-sys=cpus",
     `--allow-read=${reads.map(escapeComma).join(",")}`,
     `--allow-write=${escapeComma(dataDirectory)}`,
     ...(command === "serve" ? [`--allow-net=${listen}`] : []),
   ];
+}
+
+/** A sandboxed server sees its settings and what a runtime needs, not the secrets of other programs that a variable may hold. */
+function childEnvironment() {
+  if (runtime !== "deno" || !usesData.has(command)) return process.env;
+  const isNeeded =
+    /^(TAILRACE_|DENO_|NODE_|NAPI_RS_|WS_|LC_|(PATH|HOME|TMPDIR|TZ|LANG|TERM|NO_COLOR|FORCE_COLOR)$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isNeeded.test(name)));
 }
 
 /** Where the server will listen and what it will touch, by the same code that the server loads its settings with. */
