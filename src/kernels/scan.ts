@@ -47,6 +47,7 @@ export class BlockScanner {
     const block = scan.reserve(end - start + readBeyondBytes);
     const ends = scan.reserve(rowCount * 4);
     const mask = scan.reserve(rowCount + 16);
+    const given = scan.reserve(rowCount + 16);
     const todo = scan.reserve(rowCount + 16);
     const frame = scan.reserve(frameFieldCount * 4);
     scan.memory.set(lines.subarray(start, end), block);
@@ -54,7 +55,18 @@ export class BlockScanner {
     scan.memory.fill(1, mask, mask + rowCount);
     scan.u32(frame, frameFieldCount).set([block, ends, start, rowCount, todo]);
     const mark = scan.mark;
-    this.#block = { block, ends, start, rowCount, mask, todo, frame, mark, hasTwins: undefined };
+    this.#block = {
+      block,
+      ends,
+      start,
+      rowCount,
+      mask,
+      given,
+      todo,
+      frame,
+      mark,
+      hasTwins: undefined,
+    };
   }
 
   /** One byte for each row of the range: 1 if it is still in. Take it anew after each call: the
@@ -72,21 +84,17 @@ export class BlockScanner {
 
   /** Keeps the rows that contain any of the texts and returns how many are left. */
   keepContaining(texts: ReadonlyArray<Uint8Array>, options: ScanOptions = {}): number {
+    const { exports } = this.#kernels;
+    const { given, todo, rowCount } = this.#loaded();
     this.#search(texts, options, false);
-    const { todo, rowCount } = this.#loaded();
-    const without = this.#kernels.bytes(todo, rowCount);
-    const mask = options.mask ?? this.mask;
-    for (let row = 0; row < rowCount; row++) mask[row] = mask[row]! ^ without[row]!;
-    return this.#countOf(options, mask);
+    exports.removeRows(given, todo, rowCount);
+    return this.#answer(given, options);
   }
 
   /** Keeps the rows that contain none of the texts and returns how many are left. */
   dropContaining(texts: ReadonlyArray<Uint8Array>, options: ScanOptions = {}): number {
     this.#search(texts, options, false);
-    const { todo, rowCount } = this.#loaded();
-    const mask = options.mask ?? this.mask;
-    mask.set(this.#kernels.bytes(todo, rowCount));
-    return this.#countOf(options, mask);
+    return this.#answer(this.#loaded().todo, options);
   }
 
   /** Whether any row that is still in contains any of the texts; stops at the first. */
@@ -101,24 +109,26 @@ export class BlockScanner {
     return this.#block;
   }
 
-  #countOf(options: ScanOptions, mask: Uint8Array): number {
-    if (options.mask === undefined) return this.count();
-    let count = 0;
-    for (let row = 0; row < mask.length; row++) count += mask[row]!;
-    return count;
+  /** Writes the rows at `result` to the mask and returns how many there are. */
+  #answer(result: number, options: ScanOptions): number {
+    const { rowCount } = this.#loaded();
+    const mask = options.mask ?? this.mask;
+    mask.set(this.#kernels.bytes(result, rowCount));
+    return this.#kernels.exports.countOnes(result, rowCount);
   }
 
   /** Leaves in `todo` the masked rows that contain none of the texts; returns whether others were
    *  found. */
   #search(texts: ReadonlyArray<Uint8Array>, options: ScanOptions, stopAtFirst: boolean): boolean {
     const loaded = this.#loaded();
-    const { todo, rowCount } = loaded;
+    const { given, todo, rowCount } = loaded;
     const mask = options.mask ?? this.mask;
     if (mask.length !== rowCount) {
       throw new RangeError(`A mask of ${mask.length} bytes for a block of ${rowCount} rows`);
     }
     const fold = options.fold ?? false;
-    this.#kernels.memory.set(mask, todo);
+    this.#kernels.memory.set(mask, given);
+    this.#kernels.memory.copyWithin(todo, given, given + rowCount);
     let found = 0;
     for (const text of texts) {
       if (text.byteLength === 0) found += this.#takeAll(loaded);
@@ -187,6 +197,7 @@ interface ScanExports {
   scanFrameBytes(): number;
   scanText(frame: number): number;
   countOnes(bytes: number, count: number): number;
+  removeRows(mask: number, todo: number, count: number): void;
 }
 
 /** The fields of ScanFrame in assembly/scan.ts: block, ends, blockStart, rowCount, todo; text,
@@ -200,6 +211,8 @@ interface LoadedBlock {
   readonly block: number;
   readonly ends: number;
   readonly mask: number;
+  /** Copy of the mask that a search was given, and the rows of it that remain to be found. */
+  readonly given: number;
   readonly todo: number;
   readonly frame: number;
   /** Offset of the block in the lines it was taken from. */

@@ -70,6 +70,15 @@ export function countOnes(bytes: usize, count: u32): u32 {
   return ones;
 }
 
+/** Clears in `mask` the rows that are still 1 in `todo`, which holds no others than `mask` does. */
+export function removeRows(mask: usize, todo: usize, count: u32): void {
+  let at: u32 = 0;
+  for (; at + 16 <= count; at += 16) {
+    v128.store(mask + at, v128.xor(v128.load(mask + at), v128.load(todo + at)));
+  }
+  for (; at < count; at++) store<u8>(mask + at, load<u8>(mask + at) ^ load<u8>(todo + at));
+}
+
 function rowEnd(frame: ScanFrame, index: u32): u32 {
   return load<u32>(frame.ends + (index << 2)) - frame.blockStart;
 }
