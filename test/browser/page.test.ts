@@ -113,7 +113,7 @@ const scenarios: Record<string, ScenarioBody> = {
     await driver.page.keyboard.type(' |= "needle"');
     await driver.page.keyboard.press("Enter");
     await driver.settled();
-    await driver.page.locator("text=2 lines").waitFor();
+    await driver.waitForCount(2);
     t.strictSame(await driver.drawnLines(), ["needle 2", "needle 1"]);
     t.equal(
       new URL(driver.page.url()).searchParams.get("q"),
@@ -251,11 +251,11 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(await driver.queryText(), `{app="${scenario.app}", room!="red"}`);
     t.strictSame(await driver.drawnLines(), ["kept"]);
     await driver.page.goBack();
-    await driver.page.locator("text=2 lines").waitFor();
+    await driver.waitForCount(2);
     t.equal(await driver.queryText(), selectorOf(scenario));
     t.strictSame(await driver.drawnLines(), ["gone", "kept"]);
     await driver.page.goForward();
-    await driver.page.locator("text=1 line").waitFor();
+    await driver.waitForCount(1);
     t.strictSame(await driver.drawnLines(), ["kept"]);
   },
 
@@ -272,24 +272,27 @@ const scenarios: Record<string, ScenarioBody> = {
   "keys": async (t, scenario) => {
     await pushLines(scenario, numbered(200, "line"), scenario.now);
     const driver = await openQuery(t, scenario, selectorOf(scenario));
-    const selected = () => driver.page.innerText(".log.selected .text");
     const { keyboard } = driver.page;
+    const selects = async (line: string) => {
+      await driver.page.locator(`.log.selected .text:text-is("${line}")`).waitFor();
+      t.pass(`${line} is selected and in view`);
+    };
     await keyboard.press("j");
-    t.equal(await selected(), "line 199");
+    await selects("line 199");
     await keyboard.press("j");
     await keyboard.press("ArrowDown");
     await keyboard.press("k");
-    t.equal(await selected(), "line 198");
+    await selects("line 198");
     await keyboard.press("G");
-    t.equal(await selected(), "line 0", "scrolled into view");
+    await selects("line 0");
     await keyboard.press("Enter");
     t.equal(await driver.page.innerText(".drawer .line"), "line 0");
     await keyboard.press("Escape");
-    t.equal(await driver.page.locator(".drawer").count(), 0);
+    await driver.page.waitForSelector(".drawer", { state: "detached" });
     await keyboard.press("?");
-    t.ok(await driver.page.isVisible("dialog.help"));
+    await driver.page.waitForSelector("dialog.help");
     await keyboard.press("Escape");
-    t.notOk(await driver.page.isVisible("dialog.help"));
+    await driver.page.waitForSelector("dialog.help", { state: "hidden" });
     await keyboard.press("/");
     await keyboard.press("j");
     t.match(await driver.queryText(), /j/, "keys are text in the query box");

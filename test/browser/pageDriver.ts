@@ -89,6 +89,11 @@ export class PageDriver {
     await this.page.locator(".log .text", { hasText: text }).first().waitFor();
   }
 
+  /** Waits until the status says how many lines were found. */
+  async waitForCount(count: number): Promise<void> {
+    await this.page.locator(`.count:text-is("${count} line${count === 1 ? "" : "s"}")`).waitFor();
+  }
+
   statusText(): Promise<string> {
     return this.page.innerText(".status");
   }

@@ -84,7 +84,7 @@ function Examples({ known }: { known: readonly string[] }) {
   const examples: readonly (readonly [string, string])[] = [
     [`{${name}=~".+"}`, "everything, newest first"],
     [`${one} |= "error"`, "lines that contain a text"],
-    [`${one} | detected_level=~"error|critical"`, "by level"],
+    [`${one} |~ "timeout|refused"`, "lines that match a regular expression"],
   ];
   return (
     <div class="empty">

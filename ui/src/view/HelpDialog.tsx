@@ -1,5 +1,5 @@
 // Keys and a few queries to start from.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { helpOpen } from "../state/screen.ts";
 import { bindings } from "./keyboard.ts";
 
@@ -21,7 +21,7 @@ const keyNames: Record<string, string> = {
 export function HelpDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   const open = helpOpen.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);

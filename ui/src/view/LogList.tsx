@@ -3,11 +3,22 @@
 // in live mode the end stays in view until the person scrolls up.
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { formatDay, type Zone } from "../model/nanoseconds.ts";
 import { rowCharactersMax } from "../model/row.ts";
 import type { RowBuffer } from "../model/rowBuffer.ts";
 import { RowHeights } from "../model/rowHeights.ts";
 import { address } from "../state/address.ts";
-import { live, loading, loadOlder, older, rows, selected, version } from "../state/explore.ts";
+import {
+  live,
+  loading,
+  loadOlder,
+  older,
+  opened,
+  rows,
+  selected,
+  shown,
+  version,
+} from "../state/explore.ts";
 import { ListEnd } from "./ListEnd.tsx";
 import { LogRow } from "./LogRow.tsx";
 
@@ -32,7 +43,7 @@ export function LogList() {
   const lastTop = useRef(0);
   version.value;
   measured.value;
-  const { wrap } = address.value;
+  const { wrap, zone } = address.value;
   const buffer = rows.value;
   const session = live.value;
   const following = session !== undefined && !session.paused.value;
@@ -69,6 +80,9 @@ export function LogList() {
     lastTop.current = element.scrollTop;
     view.value = { ...view.peek(), top: element.scrollTop };
   };
+  const current = selected.value;
+  const details = opened.value;
+  const days = spansDays(zone);
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   return (
     <div
@@ -77,25 +91,40 @@ export function LogList() {
       role="grid"
       aria-label="Log lines"
       aria-rowcount={buffer.size}
-      aria-activedescendant={selected.value === undefined ? undefined : `row-${selected.value}`}
+      aria-activedescendant={current !== undefined && current >= first && current < end
+        ? `row-${current}`
+        : undefined}
       tabIndex={0}
       onScroll={onScroll}
     >
       <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
         {sequences.map((sequence) => (
           <LogRow
-            key={sequence}
+            // At the end of a stream all rows in view change at once: their elements are kept and get new text. Else an
+            // element stays with its line, so that a selection of text does.
+            key={following ? sequence - first : sequence}
             sequence={sequence}
             index={sequence - buffer.first + 1}
             row={buffer.at(sequence)}
             top={place.top(sequence)}
             wrap={wrap}
+            zone={zone}
+            days={days}
+            isSelected={sequence === current}
+            isOpen={details !== undefined && details === buffer.at(sequence)}
           />
         ))}
       </div>
       <ListEnd />
     </div>
   );
+}
+
+/** Rows show the day when the range covers more than one. */
+function spansDays(zone: Zone): boolean {
+  const range = shown.value?.range;
+  if (range === undefined) return false;
+  return formatDay(range.start.toString(), zone) !== formatDay((range.end - 1n).toString(), zone);
 }
 
 /** Heights of wrapped rows, begun anew when the rows or the width are others; undefined for one-line rows (width 0). */

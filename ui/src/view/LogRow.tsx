@@ -1,8 +1,15 @@
 // One row: level, time, source, text. Text from logs is only ever a text node, and at most 2000 characters of it.
-import type { CSSProperties } from "preact";
-import { formatDay, formatExact, formatRfc3339, formatTimeOfDay } from "../model/nanoseconds.ts";
+import { Component } from "preact";
+import {
+  formatDay,
+  formatExact,
+  formatRfc3339,
+  formatTimeOfDay,
+  type Zone,
+} from "../model/nanoseconds.ts";
 import {
   type Entry,
+  type Level,
   levelOf,
   type Notice,
   type Row,
@@ -11,7 +18,7 @@ import {
   sourceOf,
 } from "../model/row.ts";
 import { address, writeAddress } from "../state/address.ts";
-import { open, opened, selected, shown } from "../state/explore.ts";
+import { live, open, opened, selected } from "../state/explore.ts";
 import { formatBytes } from "./StatusStrip.tsx";
 
 interface Props {
@@ -22,45 +29,57 @@ interface Props {
   /** Pixels from the top of the list. */
   readonly top: number;
   readonly wrap: boolean;
+  readonly zone: Zone;
+  /** Whether the range covers several days, so that a time alone says too little. */
+  readonly days: boolean;
+  readonly isSelected: boolean;
+  readonly isOpen: boolean;
 }
 
-export function LogRow({ sequence, index, row, top, wrap }: Props) {
-  const place = { transform: `translateY(${top}px)` };
-  const common = {
-    "data-sequence": sequence,
-    role: "row" as const,
-    "aria-rowindex": index,
-    style: place,
-  };
-  if (row === undefined) return <div class="log" {...common} />;
-  if (row.kind === "notice") {
+export class LogRow extends Component<Props> {
+  /** A scroll or a new line leaves most rows as they are. */
+  override shouldComponentUpdate(next: Readonly<Props>): boolean {
+    const now = this.props;
+    return next.row !== now.row || next.top !== now.top || next.index !== now.index ||
+      next.sequence !== now.sequence || next.wrap !== now.wrap || next.zone !== now.zone ||
+      next.days !== now.days || next.isSelected !== now.isSelected || next.isOpen !== now.isOpen;
+  }
+
+  override render() {
+    const { sequence, index, row, top, isSelected, isOpen } = this.props;
+    const common = {
+      "data-sequence": sequence,
+      role: "row" as const,
+      "aria-rowindex": index,
+      style: { transform: `translateY(${top}px)` },
+    };
+    if (row === undefined) return <div class="log" {...common} />;
+    if (row.kind === "notice") {
+      return (
+        <div class="log notice" {...common}>
+          <NoticeText notice={row} />
+        </div>
+      );
+    }
+    const level = levelOf(row);
     return (
-      <div class="log notice" {...common}>
-        <NoticeText notice={row} />
+      <div
+        {...common}
+        id={`row-${sequence}`}
+        class={`log level-${level} ${isOpen ? "open" : ""} ${isSelected ? "selected" : ""}`}
+        aria-selected={isSelected}
+        onPointerDown={hold}
+        onClick={() => choose(sequence, row)}
+      >
+        {cells(row, level, this.props)}
       </div>
     );
   }
-  const level = levelOf(row);
-  const isOpen = opened.value === row;
-  const isSelected = selected.value === sequence;
-  return (
-    <div
-      {...common}
-      id={`row-${sequence}`}
-      class={`log level-${level} ${isOpen ? "open" : ""} ${isSelected ? "selected" : ""}`}
-      aria-selected={isSelected}
-      onClick={() => choose(sequence, row)}
-    >
-      <EntryCells entry={row} wrap={wrap} level={level} />
-    </div>
-  );
 }
 
-function EntryCells({ entry, wrap, level }: { entry: Entry; wrap: boolean; level: string }) {
-  const { zone } = address.value;
+function cells(entry: Entry, level: Level, { wrap, zone, days }: Props) {
   const source = sourceOf(entry);
   const left = entry.line.length - rowCharactersMax;
-  const hue = { "--hue": String(hueOf(source)) } as CSSProperties;
   return (
     <>
       <span class="level" role="gridcell">
@@ -69,13 +88,12 @@ function EntryCells({ entry, wrap, level }: { entry: Entry; wrap: boolean; level
       </span>
       <time
         role="gridcell"
-        title={formatExact(entry.nanoseconds, zone)}
-        dateTime={formatRfc3339(BigInt(entry.nanoseconds))}
+        onPointerEnter={(event) => event.currentTarget.title = formatExact(entry.nanoseconds, zone)}
       >
-        {spansDays() && <span class="day">{formatDay(entry.nanoseconds, zone).slice(5)}</span>}
+        {days ? `${formatDay(entry.nanoseconds, zone).slice(5)} ` : ""}
         {formatTimeOfDay(entry.nanoseconds, zone)}
       </time>
-      <span class="source" role="gridcell" style={hue} title={source}>{source}</span>
+      <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
       <span class="text" role="gridcell">
         {rowText(entry.line, wrap)}
         {left > 0 && <span class="more">+{formatBytes(left)}</span>}
@@ -111,17 +129,14 @@ function choose(sequence: number, entry: Entry) {
   open(opened.peek() === entry ? undefined : entry);
 }
 
-/** Rows show the day when the range covers more than one. */
-function spansDays(): boolean {
-  const range = shown.value?.range;
-  if (range === undefined) return false;
-  const { zone } = address.value;
-  return formatDay(range.start.toString(), zone) !== formatDay((range.end - 1n).toString(), zone);
+/** In live mode rows hold still from the moment one is touched: text that moves cannot be selected. */
+function hold() {
+  live.peek()?.pause();
 }
 
-/** One of twelve hues between green and violet, the same for the same text; reds and ambers mean trouble. */
+/** One of the style sheet's twelve hues, the same for the same text. */
 function hueOf(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0;
-  return 100 + (Math.abs(hash) % 12) * 17;
+  return Math.abs(hash) % 12;
 }

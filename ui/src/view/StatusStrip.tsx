@@ -1,5 +1,5 @@
 // One line that always says what is on screen: how many lines, of what range, at what cost; in live mode, the flow.
-import { formatDay, formatTimeOfDay } from "../model/nanoseconds.ts";
+import { formatDay, formatTimeOfDay, nowNanoseconds } from "../model/nanoseconds.ts";
 import { address, go } from "../state/address.ts";
 import {
   failure,
@@ -53,12 +53,17 @@ function RunStatus() {
   const plural = noun === "line" && count !== 1 ? "s" : "";
   return (
     <>
+      <span class="visually-hidden" role="status">{count} {noun}{plural} found</span>
       <span class="count">
-        {count.toLocaleString("en")}
+        {formatCount(count)}
         {complete ? "" : "+"} {noun}
         {plural}
       </span>
-      {!complete && <span>newest first, back to {backTo()}</span>}
+      {!complete && (
+        <span>
+          <span class="wide-only">newest first,</span> back to {backTo()}
+        </span>
+      )}
       {stats !== undefined && stats.bytesProcessed > 0 && (
         <span class="wide-only">
           {formatBytes(stats.bytesProcessed)} searched in {formatSeconds(stats.seconds)}
@@ -75,7 +80,9 @@ function backTo(): string {
   const last = buffer.at(buffer.end - 1);
   if (last?.kind !== "entry") return "";
   const { nanoseconds } = last;
-  return `${formatDay(nanoseconds, zone)} ${formatTimeOfDay(nanoseconds, zone).slice(0, 8)}`;
+  const day = formatDay(nanoseconds, zone);
+  const today = formatDay(nowNanoseconds().toString(), zone);
+  return `${day === today ? "" : `${day} `}${formatTimeOfDay(nanoseconds, zone).slice(0, 8)}`;
 }
 
 function LiveStatus({ session }: { session: LiveSession }) {
@@ -99,19 +106,19 @@ function LiveStatus({ session }: { session: LiveSession }) {
         onClick={togglePause}
       >
         <Icon name={paused ? "play" : "pause"} />
-        {paused ? `Resume (${session.waiting.toLocaleString("en")} new)` : "Pause"}
+        {paused ? `Resume (${formatCount(session.waiting)} new)` : "Pause"}
       </button>
-      <span>{session.linesPerSecond.value.toLocaleString("en")} lines/s</span>
-      <span class="wide-only">{session.received.toLocaleString("en")} received</span>
-      <span class="wide-only">{rows.value.size.toLocaleString("en")} kept</span>
+      <span>{formatCount(session.linesPerSecond.value)} lines/s</span>
+      <span class="wide-only">{formatCount(session.received)} received</span>
+      <span class="wide-only">{formatCount(rows.value.size)} kept</span>
       {session.droppedByServer > 0 && (
         <span class="warning">
-          {session.droppedByServer.toLocaleString("en")} left out by server
+          {formatCount(session.droppedByServer)} left out by server
         </span>
       )}
       {session.overflowed > 0 && (
         <span class="warning">
-          {session.overflowed.toLocaleString("en")} did not fit while paused
+          {formatCount(session.overflowed)} did not fit while paused
         </span>
       )}
     </>
@@ -132,4 +139,10 @@ export function formatBytes(bytes: number): string {
 
 function formatSeconds(seconds: number): string {
   return seconds < 1 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : `${seconds.toFixed(1)} s`;
+}
+
+const counts = new Intl.NumberFormat("en");
+
+function formatCount(count: number): string {
+  return counts.format(count);
 }
