@@ -134,7 +134,7 @@ async function wrongQuestions(...[t, { query, now }]: Parameters<ScenarioBody>):
     [{ query: `{app="x"` }, /parse|syntax/i],
     [{ query: `{}` }, /at least one/i],
     [{ query: `{app=~".*"}` }, /at least one/i],
-    [{ query: `{app="x"} |~ "("` }, /paren|regex/i],
+    [{ query: `{app="x"} |~ "("` }, /invalid regular expression/],
     [{ limit: "0" }, /limit must be a positive value/],
     [{ limit: "-1" }, /limit must be a positive value/],
     [{ limit: "many" }, /many/],

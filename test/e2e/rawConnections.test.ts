@@ -66,7 +66,7 @@ async function brokenBody(...[t, scenario]: Parameters<ScenarioBody>): Promise<v
 async function notHttp(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
   const requests = [
     "hello\r\n\r\n",
-    "GET /\r\n\r\n",
+    "GET / HTTP/9.9\r\n\r\n",
     "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "GET /ready HTTP/1.1\r\n\r\n",
     `GET /${"x".repeat(200_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,

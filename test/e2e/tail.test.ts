@@ -7,7 +7,8 @@ import { TailClient } from "../../src/testing/tailClient.ts";
 
 const second = 1_000_000_000n;
 
-onServer(settingsWithoutLimits, {
+// Small segments, so that what waits to be flushed does not hide what waits to be sent.
+onServer({ ...settingsWithoutLimits, "ingester.segment_target_bytes": "8MB" }, {
   "a client gets every line at 10,000 a second, in order": everyLine,
   "history first, then live, with no gap and no double at the seam": seam,
   "line filters and selectors hold for the tail": filters,

@@ -76,7 +76,7 @@ for (const runtime of runtimes) {
     server.launch();
     const end = await server.ended;
     t.not(end.code, 0);
-    t.match(server.output, /read-only|Read-only|EROFS/, "says what is wrong");
+    t.match(server.output, /read-only|EROFS|writable/i, "says what is wrong");
     t.ok(server.output.includes(disk.directory), "says where");
     t.notMatch(
       server.output,
@@ -113,7 +113,7 @@ for (const runtime of runtimes) {
     const end = await second.ended;
     t.not(end.code, 0);
     t.ok(second.output.includes(first.dataDirectory), "names the directory");
-    t.match(second.output, /in use|another|lock/i);
+    t.match(second.output, /is using it/);
     const reply = await push.send(protobufBody(pushOf(1)));
     push.close();
     t.equal(reply.status, 204, "the first goes on");
