@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import { catalogue } from "../src/platform/config/catalogue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fileLinesMax = 500;
@@ -113,6 +114,34 @@ t.test("every file is used", (t) => {
     [],
     "what is for tests is reached from a test or a benchmark",
   );
+  t.end();
+});
+
+t.test("every setting is read by something", (t) => {
+  const readers = product.filter(({ path }) => !path.startsWith("src/platform/config/"))
+    .map(({ text }) => text).join("\n");
+  t.strictSame(
+    catalogue.map(({ path }) => path)
+      .filter((path) => !new RegExp(`\\b${path.split(".").at(-1)}\\b`).test(readers)),
+    [],
+  );
+  t.end();
+});
+
+t.test("the lock file works on every platform and names no registry", (t) => {
+  const text = readFileSync(join(root, "package-lock.json"), "utf8");
+  t.notMatch(text, '"resolved"');
+  const { packages } = JSON.parse(text) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  for (const [path, { optionalDependencies = {} }] of Object.entries(packages)) {
+    for (const name of Object.keys(optionalDependencies)) {
+      t.ok(
+        packages[`${path}/node_modules/${name}`] ?? packages[`node_modules/${name}`],
+        `${path || "package.json"} wants ${name}: npm ci refuses a lock file without it`,
+      );
+    }
+  }
   t.end();
 });
 

@@ -83,8 +83,8 @@ t.test("unknown keys are errors that name the line and the nearest key", (t) => 
     't.yaml:2: there is no setting "http_port": did you mean "server.http_listen_port"?',
   );
   check(
-    "ingester:\n  wal:\n    sinc: true\n",
-    't.yaml:3: there is no setting "ingester.wal.sinc": did you mean "ingester.wal.sync"?',
+    "ingester:\n  wal:\n    max_siez: 1\n",
+    't.yaml:3: there is no setting "ingester.wal.max_siez": did you mean "ingester.wal.max_size"?',
   );
   check(
     "schema_config:\n  configs: []\n",

@@ -68,11 +68,6 @@ export const Settings = Schema.Struct({
       "Age of a partition's oldest unflushed line at which a segment is cut",
     ),
     wal: Schema.Struct({
-      sync: setting(
-        Toggle,
-        true,
-        "Answer a push only after fdatasync; false loses lines at power cuts",
-      ),
       file_target_size: setting(ByteSize, "64MB", "Bytes at which a new log file is begun"),
       max_size: setting(
         ByteSize,
