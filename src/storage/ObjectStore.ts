@@ -1,6 +1,7 @@
 /** The object store: immutable named byte strings, which is what segments are. Keys are slash-separated path segments of
  *  [A-Za-z0-9._=-], at most 200 characters each, never "." or ".."; at most 1000 in all. Contract suite: ObjectStore.contract.ts. */
 import { Context, type Effect, Schema } from "effect";
+import { isObjectKey } from "./objectKey.ts";
 
 export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("ObjectStoreError", {
   reason: Schema.Literals(["NotFound", "Exists", "BadKey", "BadRange", "Full", "Io"]),
@@ -35,12 +36,7 @@ export class ObjectStore extends Context.Service<ObjectStore, {
 
 /** What is wrong with a key, if anything. */
 export function keyProblem(key: string): ObjectStoreError | undefined {
-  const segments = key.split("/");
-  const isGood = key.length <= 1000 &&
-    segments.every((segment) =>
-      /^[A-Za-z0-9._=-]{1,200}$/.test(segment) && segment !== "." && segment !== ".."
-    );
-  if (isGood) return undefined;
+  if (isObjectKey(key)) return undefined;
   return new ObjectStoreError({
     reason: "BadKey",
     key,

@@ -79,6 +79,18 @@ export class Tailer extends Context.Service<Tailer, {
   );
 }
 
+class TailTooSlow extends Error {}
+
+function rowsOfSlice(batch: Batch, slice: number): Uint32Array {
+  const rowStart = batch.sliceRowStart(slice);
+  return Uint32Array.from(
+    { length: batch.sliceRowEnds[slice]! - rowStart },
+    (_, row) => rowStart + row,
+  );
+}
+
+/** Time that one tail's filters may take for one batch. */
+const batchMsMax = 50;
 const droppedNamesMax = 1000;
 const knownStreamsMax = 100_000;
 
@@ -93,11 +105,12 @@ class OpenTail implements Tail {
   #waitingBytes = 0;
   #dropped: DroppedRow[] = [];
   #droppedCount = 0;
+  #deadlineMs = 0;
   #wake: (() => void) | undefined;
 
   constructor(request: TailRequest, onDropped: (count: number) => void, onClose: () => void) {
     this.#request = request;
-    this.#filters = compileLineFilters(request.filters);
+    this.#filters = compileLineFilters(request.filters, () => this.#checkTime());
     this.#onDropped = onDropped;
     this.#onClose = onClose;
   }
@@ -126,11 +139,21 @@ class OpenTail implements Tail {
     return Effect.sync(() => this.#wake = undefined);
   });
 
+  /** Filters run on the thread that serves everybody: an expensive regex costs its own tail lines, not other people's time. */
+  #checkTime(): void {
+    if (performance.now() > this.#deadlineMs) throw new TailTooSlow();
+  }
+
   offer(partition: number, offset: number, batch: Batch): void {
+    this.#deadlineMs = performance.now() + batchMsMax;
     for (let slice = 0; slice < batch.sliceCount; slice++) {
       const labels = batch.labelsOf(slice);
       if (!this.#wants(labels)) continue;
       const rows = this.#matchingRows(batch, slice);
+      if (rows === undefined) {
+        this.#drop(labels, batch, rowsOfSlice(batch, slice));
+        continue;
+      }
       if (rows.length === 0) continue;
       let bytes = 0;
       for (const row of rows) {
@@ -157,15 +180,21 @@ class OpenTail implements Tail {
     return wanted;
   }
 
-  #matchingRows(batch: Batch, slice: number): Uint32Array {
+  /** Undefined if the filters took too long. */
+  #matchingRows(batch: Batch, slice: number): Uint32Array | undefined {
     const rowStart = batch.sliceRowStart(slice);
     const rowEnd = batch.sliceRowEnds[slice]!;
     const mask = new Uint8Array(rowEnd - rowStart).fill(1);
     const block = batchBlock(batch, rowStart, rowEnd);
     let left = mask.length;
-    for (const filter of this.#filters) {
-      if (left === 0) break;
-      left = filter.apply(block, mask);
+    try {
+      for (const filter of this.#filters) {
+        if (left === 0) break;
+        left = filter.apply(block, mask);
+      }
+    } catch (error) {
+      if (error instanceof TailTooSlow) return undefined;
+      throw error;
     }
     const rows = new Uint32Array(left);
     for (let index = 0, at = 0; index < mask.length; index++) {

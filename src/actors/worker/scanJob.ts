@@ -2,7 +2,7 @@
  *  rows as columns. Owns order and de-duplication within a unit; across units the querier merges.
  *  Invariant: a unit's rows are the same whatever of it was flushed. */
 import type { JobContext } from "../../platform/workerHost.ts";
-import type { ObjectReader } from "../../storage/embedded/DirectoryObjectStore.ts";
+import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { compileLineFilters } from "../../logql/lineFilter.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
 import { openChunk } from "../../streams/chunk.ts";
@@ -22,28 +22,32 @@ export class ScanCancelled extends Error {
 
 /** Runs one job. Throws ResponseTooLarge, ScanCancelled, FormatError (a corrupt chunk) or what the object store said. */
 export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): ScanResult {
+  const checkpoint = () => {
+    if (context.cancelled()) throw new ScanCancelled("the query was cancelled");
+  };
   const run: ScanRun = {
     job,
     reader,
-    context,
-    filters: compileLineFilters(job.filters),
+    checkpoint,
+    filters: compileLineFilters(job.filters, checkpoint),
     batches: job.batches.map(batchFromMessage),
     stats: { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 },
   };
   const out = new RowSink(job.bytesMax);
   const unitRowEnds = new Uint32Array(job.units.length);
   for (let index = 0; index < job.units.length; index++) {
-    if (context.cancelled()) throw new ScanCancelled("the query was cancelled");
+    checkpoint();
     scanUnit(run, job.units[index]!, out);
     unitRowEnds[index] = out.rowCount;
   }
-  return resultOf(run, out, unitRowEnds);
+  return resultOf(run, out, unitRowEnds, context);
 }
 
 interface ScanRun {
   readonly job: ScanJob;
   readonly reader: ObjectReader;
-  readonly context: JobContext;
+  /** Throws when nobody waits for the result any more. */
+  readonly checkpoint: () => void;
   readonly filters: ReadonlyArray<BlockFilter>;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: {
@@ -88,7 +92,7 @@ function scanChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, out: R
   stats.chunksRead++;
   let wanted = job.rowsMax;
   const visit = (block: LineBlock, mask: Uint8Array, matched: number): boolean => {
-    if (run.context.cancelled()) throw new ScanCancelled("the query was cancelled");
+    run.checkpoint();
     if (matched > 0) wanted -= takeRows(job, block, mask, wanted, out);
     return wanted > 0;
   };
@@ -203,6 +207,7 @@ function resultOf(
   run: ScanRun,
   out: RowSink,
   unitRowEnds: Uint32Array<ArrayBuffer>,
+  context: JobContext,
 ): ScanResult {
   const result: ScanResult = {
     unitRowEnds,
@@ -213,7 +218,7 @@ function resultOf(
     meta: out.meta.slice(0, out.metaBytes),
     stats: run.stats,
   };
-  run.context.transfer.push(
+  context.transfer.push(
     result.unitRowEnds.buffer,
     result.timestamps.buffer,
     result.lineEnds.buffer,

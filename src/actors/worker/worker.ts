@@ -1,9 +1,6 @@
 /** Entry of every worker thread: builds chunks and greps. Imports no Effect, so that a thread starts fast and stays small. */
 import { serveJobs, threadData } from "../../platform/workerHost.ts";
-import {
-  type ObjectReader,
-  openObjectReader,
-} from "../../storage/embedded/DirectoryObjectStore.ts";
+import { type ObjectReader, openObjectReader } from "../../storage/embedded/objectReader.ts";
 import type { BuildJob } from "../protocol/build.ts";
 import type { ScanJob } from "../protocol/scan.ts";
 import { build } from "./buildJob.ts";

@@ -12,7 +12,8 @@ import { SimulatedDisk } from "../../testing/simulatedDisk.ts";
 import { ObjectStore, type ObjectStoreError } from "../ObjectStore.ts";
 import { objectStoreContract } from "../ObjectStore.contract.ts";
 import { DataDirectory } from "./DataDirectory.ts";
-import { directoryObjectStoreLayer, openObjectReader } from "./DirectoryObjectStore.ts";
+import { directoryObjectStoreLayer } from "./DirectoryObjectStore.ts";
+import { type ObjectReadFailed, openObjectReader } from "./objectReader.ts";
 
 t.setTimeout(0);
 
@@ -139,7 +140,7 @@ t.test("ObjectReader reads ranges with a bounded number of open files", async (t
       reader.getRange(key, offset, length);
       return "none";
     } catch (error) {
-      return (error as ObjectStoreError).reason;
+      return (error as ObjectReadFailed).reason;
     }
   };
   t.equal(reasonOf("s/0", 3, 6), "BadRange");

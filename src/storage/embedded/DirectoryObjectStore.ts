@@ -1,6 +1,6 @@
 /** Objects as files: <data directory>/objects/<key>. Owns their durability; what they hold belongs to src/streams. An object is
  *  written under another name, made durable, and only then renamed to its key. Invariant: a file with a key's name is whole
- *  and never changes. Worker threads read through ObjectReader, which needs no lock because of that. */
+ *  and never changes. Worker threads read through objectReader.ts, which needs no lock because of that. */
 import { Effect, Layer } from "effect";
 import {
   type Disk,
@@ -11,7 +11,6 @@ import {
   joinPath,
   nodeDisk,
   parentPath,
-  RangeReader,
 } from "../../platform/files.ts";
 import { keyProblem, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
 import { DataDirectory } from "./DataDirectory.ts";
@@ -39,36 +38,6 @@ export function directoryObjectStoreLayer(
       });
     }),
   );
-}
-
-/** Reads objects on the calling thread. */
-export interface ObjectReader {
-  /** Exactly `length` bytes from `offset`. Throws ObjectStoreError. */
-  readonly getRange: (key: string, offset: number, length: number) => Uint8Array;
-  readonly close: () => void;
-}
-
-/** Files that a reader keeps open. */
-const openFilesMax = 64;
-
-/** A reader of the objects below `directory`, for a worker thread. */
-export function openObjectReader(directory: string): ObjectReader {
-  const reader = new RangeReader(openFilesMax);
-  return {
-    getRange: (key, offset, length) => {
-      const problem = keyProblem(key) ?? rangeProblem(key, offset, length);
-      if (problem !== undefined) throw problem;
-      let bytes: Uint8Array;
-      try {
-        bytes = reader.read(joinPath(directory, key), offset, length);
-      } catch (error) {
-        throw failure(key, error);
-      }
-      if (bytes.byteLength < length) throw badRange(key, offset, length, bytes.byteLength);
-      return bytes;
-    },
-    close: () => reader.close(),
-  };
 }
 
 /** Files being written lie here; no key contains "~". */
