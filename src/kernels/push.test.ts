@@ -112,6 +112,7 @@ t.test("limits refuse an entry with the value that broke them", (t) => {
   check({ allowMetadata: false, metaBytesMax: 1 }, "metadataDisallowed", 2n);
   check({ metaBytesMax: 3, metaPairsMax: 1 }, "metadataTooLarge", 4n);
   check({ metaPairsMax: 1 }, "tooManyPairs", 2n);
+  check({ metaPairsMax: 1, lineBytesMax: 2 ** 32 + 1 }, "tooManyPairs", 2n);
   const within = { timeMin: 7n, timeMax: 7n, lineBytesMax: 5, metaBytesMax: 4, metaPairsMax: 2 };
   t.equal(
     build(within, "12345", [["n", "vv"], ["m", ""]], { seconds: 0n, nanos: 7 }).rows.length,
@@ -178,6 +179,8 @@ t.test("detected_level comes from metadata, then labels, then severity, then the
   const texts = { detectLevels: true, levelTexts: [encoder.encode("a"), encoder.encode("notice")] };
   const other = build(texts, "fatal", [], undefined, Level.texts + 1);
   t.same(other.rows[0]!.pairs, [["detected_level", "notice"]]);
+  t.throws(() => build({}, "x", [], undefined, Level.unknown + 1), /level code 9/);
+  t.throws(() => build(texts, "x", [], undefined, Level.texts + 2), /level code 18/);
   t.end();
 });
 

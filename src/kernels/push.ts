@@ -143,6 +143,7 @@ export function buildRows(
         `streamLevels ${streamLevels.length}`,
     );
   }
+  checkLevels(streamLevels, limits.levelTexts?.length ?? 0);
   const push = pushKernels();
   push.reset(decoded.mark);
   const frame = layOut(push, decoded, take, streamLevels, limits);
@@ -249,6 +250,19 @@ function checkFormat(exports: PushExports, body: number): void {
   if (code !== 0) throw new PushFormatError(exports.pushFailAt() - body, expectations[code]!);
 }
 
+function checkLevels(streamLevels: Uint8Array, textCount: number): void {
+  for (let stream = 0; stream < streamLevels.length; stream++) {
+    const code = streamLevels[stream]!;
+    if (code <= Level.unknown || (code >= Level.texts && code < Level.texts + textCount)) continue;
+    throw new RangeError(`Stream ${stream} has level code ${code}: see Level in level.ts`);
+  }
+}
+
+/** No request reaches the greatest 32-bit limit, so greater ones are the same. */
+function limit32(limit: number): number {
+  return Math.min(limit, 0xffffffff);
+}
+
 /** What the first pass counted: the fields of Totals in assembly/push.ts. */
 function totalsAt(push: Kernels<PushExports>, pointer: number) {
   const fields = push.u32(pointer, 7);
@@ -287,10 +301,10 @@ function layOut(
     take: push.copyIn(take),
     streamLevels: push.copyIn(streamLevels),
     levelTexts: texts.pointer,
-    lineBytesMax: limits.lineBytesMax,
+    lineBytesMax: limit32(limits.lineBytesMax),
     truncateLines: Number(limits.truncateLines),
-    metaBytesMax: limits.metaBytesMax,
-    metaPairsMax: limits.metaPairsMax,
+    metaBytesMax: limit32(limits.metaBytesMax),
+    metaPairsMax: limit32(limits.metaPairsMax),
     detectLevels: Number(limits.detectLevels && limits.allowMetadata),
     allowMetadata: Number(limits.allowMetadata),
     rowEnds: push.reserve(request.streamCount * 4),
