@@ -3,6 +3,7 @@
  *  build-kernels.mjs owns how kernels are compiled, ui/vite.config.ts how the page is. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -139,9 +140,15 @@ function ensureBrowser() {
   );
 }
 
+/** As src/testing/browser.ts looks for it. */
 function findBrowser() {
-  const { CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH } = process.env;
-  return [CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH].find((path) =>
+  const { CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH, PLAYWRIGHT_BROWSERS_PATH } =
+    process.env;
+  const cache = PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
+  const cached = (existsSync(cache) ? readdirSync(cache) : []).flatMap((version) =>
+    ["chrome-linux", "chrome-linux64"].map((folder) => join(cache, version, folder, "chrome"))
+  );
+  return [CHROMIUM_PATH, PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH, ...cached].find((path) =>
     path && existsSync(path)
   ) ?? ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
     .map(onPath).find((path) => path !== undefined);
