@@ -144,6 +144,18 @@ const scenarios: Record<string, ScenarioBody> = {
     t.ok(await driver.page.isDisabled("text=Apply"));
   },
 
+  "what is typed but not run is run with a new range": async (t, scenario) => {
+    await pushLines(scenario, ["keep 1", "drop", "keep 2"], scenario.now);
+    const driver = await openQuery(t, scenario, selectorOf(scenario));
+    await driver.page.fill("#query", `${selectorOf(scenario)} |= "keep"`);
+    await driver.page.press("#query", "Escape");
+    await driver.page.keyboard.press("t");
+    await driver.page.click("text=Last 3 hours");
+    await driver.waitForCount(2);
+    t.strictSame(await driver.drawnLines(), ["keep 2", "keep 1"]);
+    t.match(await driver.page.title(), /keep/);
+  },
+
   "a parse error is shown with its place, beside the last results": async (t, scenario) => {
     await pushLines(scenario, ["still here"], scenario.now);
     const driver = await openQuery(t, scenario, selectorOf(scenario), {}, {
@@ -260,13 +272,17 @@ const scenarios: Record<string, ScenarioBody> = {
   },
 
   "a link to an entry opens it": async (t, scenario) => {
-    await pushLines(scenario, numbered(50, "line"), scenario.now);
+    await pushLines(scenario, numbered(90, "line"), scenario.now);
     const driver = await openQuery(t, scenario, selectorOf(scenario));
+    await driver.page.keyboard.press("G");
     await driver.page.locator(".log", { hasText: "line 17" }).click();
     const link = driver.page.url();
+    t.match(await driver.page.innerText(".drawer .line"), "line 17");
     const other = await openPage(t, link);
     await other.settled();
     t.equal(await other.page.innerText(".drawer .line"), "line 17");
+    await other.page.locator(".log.selected .text", { hasText: "line 17" }).waitFor();
+    t.pass("and scrolls to it");
   },
 
   "keys": async (t, scenario) => {

@@ -37,10 +37,8 @@ export function openTail(
     signal,
   });
   socket.addEventListener("message", (event) => {
-    const frame = JSON.parse(String(event.data)) as {
-      streams?: WireStream[] | null;
-      dropped_entries?: DroppedEntry[] | null;
-    };
+    const frame = readFrame(String(event.data));
+    if (frame === undefined) return handlers.onClose(1007, "the server sent what is not JSON");
     const entries = readStreams(frame.streams ?? []);
     entries.sort((a, b) => compareNanoseconds(a.nanoseconds, b.nanoseconds));
     handlers.onEntries(entries, frame.dropped_entries ?? []);
@@ -49,4 +47,17 @@ export function openTail(
     abandon.abort();
     socket.close();
   };
+}
+
+interface Frame {
+  readonly streams?: WireStream[] | null;
+  readonly dropped_entries?: DroppedEntry[] | null;
+}
+
+function readFrame(text: string): Frame | undefined {
+  try {
+    return JSON.parse(text) as Frame;
+  } catch {
+    return undefined;
+  }
 }

@@ -50,6 +50,7 @@ export function follow(force = false): void {
   if (key === ranFor && !force) return;
   ranFor = key;
   draft.value = query;
+  document.title = query.trim() === "" ? "Tailrace" : `${query.slice(0, 80)} - Tailrace`;
   void run();
 }
 
@@ -128,7 +129,9 @@ async function run(): Promise<void> {
     if (query.trim() === "") clear();
   });
   if (query.trim() === "") return;
-  const resolved = resolveRange(range, nowNanoseconds(), zone);
+  const now = nowNanoseconds();
+  // Live mode goes on from the present, wherever the range ends.
+  const resolved = resolveRange(wantsLive ? { from: range.from, to: "now" } : range, now, zone);
   if (typeof resolved === "string") return fail(new ApiError(400, resolved), query);
   loading.value = true;
   try {

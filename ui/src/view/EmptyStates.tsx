@@ -6,7 +6,7 @@ import { formatExact, nowNanoseconds } from "../model/nanoseconds.ts";
 import { withoutLastStage } from "../model/selector.ts";
 import { describeRange, presets, widenRange } from "../model/timeRange.ts";
 import { address, go } from "../state/address.ts";
-import { draft, failure, shown, submit } from "../state/explore.ts";
+import { failure, shown, submit } from "../state/explore.ts";
 import { names, refresh, values } from "../state/labels.ts";
 import { copy } from "../state/screen.ts";
 import { Icon } from "./icons.tsx";
@@ -164,7 +164,7 @@ export function EmptyAnswer() {
             onClick={() => submit(shorter)}
           >
             Drop the last filter:{" "}
-            <code>{draft.value.slice(shorter.length).trim().slice(0, 40)}</code>
+            <code>{run?.query.slice(shorter.length).trim().slice(0, 40)}</code>
           </button>
         )}
       </div>

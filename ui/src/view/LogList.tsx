@@ -66,12 +66,12 @@ export function LogList() {
   });
   useEffect(() => watchSize(scroller.current, view), []);
   useEffect(() => {
+    if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
+  }, [buffer]);
+  useEffect(() => {
     const element = scroller.current;
     if (element !== null && selected.value !== undefined) reveal(element, place, selected.value);
   }, [selected.value]);
-  useEffect(() => {
-    if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
-  }, [buffer]);
 
   const onScroll = () => {
     const element = scroller.current;

@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { nowNanoseconds, type Zone } from "../model/nanoseconds.ts";
 import { describeRange, presets, resolveRange, type TimeRange } from "../model/timeRange.ts";
 import { address, go } from "../state/address.ts";
+import { draft } from "../state/explore.ts";
 import { rangeOpen } from "../state/screen.ts";
 import { Icon } from "./icons.tsx";
 
@@ -41,7 +42,7 @@ const hint = "now-90m, 2026-01-31 12:00:05, 2026-01-31T12:00:05.123456789Z";
 
 function choose(range: TimeRange) {
   rangeOpen.value = false;
-  go({ range, entry: "" }, "push");
+  go({ query: draft.peek(), range, entry: "" }, "push");
 }
 
 function RangePanel() {

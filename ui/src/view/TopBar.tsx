@@ -1,14 +1,14 @@
 // The top bar: name, time range, run again, live, theme, help.
 import { address } from "../state/address.ts";
-import { follow } from "../state/explore.ts";
+import { draft } from "../state/explore.ts";
 import { helpOpen, nextTheme, sidebarOpen, theme } from "../state/screen.ts";
 import { Icon, Logo } from "./icons.tsx";
-import { toggleLive } from "./keyboard.ts";
+import { runAgain, toggleLive } from "./keyboard.ts";
 import { TimePicker } from "./TimePicker.tsx";
 
 export function TopBar() {
-  const { live, query } = address.value;
-  const idle = query.trim() === "";
+  const { live } = address.value;
+  const idle = draft.value.trim() === "";
   return (
     <header class="topbar">
       <button
@@ -32,7 +32,7 @@ export function TopBar() {
         class="button"
         disabled={idle}
         title="Run again (r)"
-        onClick={() => follow(true)}
+        onClick={runAgain}
       >
         <Icon name="refresh" />
         <span class="wide-only">Refresh</span>

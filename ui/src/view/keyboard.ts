@@ -1,7 +1,8 @@
 // The page's keys, in one table that the help shows too. Invariant: no key acts while text is typed, except Escape, which
 // leaves the box; and none with Ctrl, Meta or Alt, which belong to the browser.
 import { address, go } from "../state/address.ts";
-import { follow, live, open, opened, rows, selected, submit } from "../state/explore.ts";
+import { draft, live, open, opened, rows, selected, submit } from "../state/explore.ts";
+import { refresh } from "../state/labels.ts";
 import { helpOpen, nextTheme, rangeOpen, sidebarOpen } from "../state/screen.ts";
 
 interface Binding {
@@ -20,7 +21,7 @@ export const bindings: readonly Binding[] = [
   { keys: ["Enter"], words: "open the line's details", run: openSelected },
   { keys: ["Space"], words: "live: pause, go on", run: togglePause },
   { keys: ["l"], words: "live mode on, off", run: toggleLive },
-  { keys: ["r"], words: "run the query again", run: () => follow(true) },
+  { keys: ["r"], words: "run the query again", run: runAgain },
   {
     keys: ["w"],
     words: "wrap long lines",
@@ -47,9 +48,11 @@ export function listenToKeys(): void {
     const key = event.key === " " ? "Space" : event.key;
     const binding = bindings.find((candidate) => candidate.keys.includes(key));
     if (binding === undefined) return;
+    // Without a live session the space bar scrolls, as everywhere.
+    if (key === "Space" && live.peek() === undefined) return;
     event.preventDefault();
     if (typing) target.blur();
-    binding.run();
+    if (!typing || rangeOpen.peek()) binding.run();
   });
   releaseButtons();
 }
@@ -72,9 +75,16 @@ export function togglePause(): void {
   else session.pause();
 }
 
+/** Live mode on or off, for the query as it stands in the box. */
 export function toggleLive(): void {
-  if (address.peek().query.trim() === "") return submit(queryBox()?.value ?? "");
-  go({ live: !address.peek().live }, "push");
+  if (draft.peek().trim() === "") return;
+  go({ query: draft.peek(), live: !address.peek().live, entry: "" }, "push");
+}
+
+/** Runs what stands in the box, and asks anew which labels there are. */
+export function runAgain(): void {
+  submit(draft.peek());
+  void refresh();
 }
 
 function toEnd(): void {
