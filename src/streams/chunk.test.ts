@@ -155,6 +155,30 @@ t.test("select answers range, filters and order as the model does", async () => 
   );
 });
 
+t.test("select at every boundary of blocks", async (t) => {
+  const times = [0n, 1n, 1n, 2n, 2n, 2n, 4n];
+  const rows = times.map((timestamp, index): ModelRow => ({
+    timestamp,
+    line: [index],
+    metadata: [],
+  }));
+  for (const blockBytes of [1, 2, 3, 100]) {
+    const [built] = buildChunks(sourcesOf([rows]), { rawBytesMax: 1e6, blockBytes, level: 1 });
+    const chunk = openChunk(built!.bytes);
+    for (let start = -1n; start <= 6n; start++) {
+      for (let end = -1n; end <= 6n; end++) {
+        const found: ModelRow[] = [];
+        chunk.select({ range: { start, end }, filters: [], order: "forward" }, (block, mask) => {
+          found.push(...blockRows(block, mask));
+          return true;
+        });
+        const wanted = rows.filter(({ timestamp }) => timestamp >= start && timestamp < end);
+        t.strictSame(found, wanted, `${start} to ${end}, blocks of ${blockBytes} rows`);
+      }
+    }
+  }
+});
+
 t.test("select stops when told, and decompresses only what is looked at", async (t) => {
   const rows = Array.from({ length: 100 }, (_, index): ModelRow => ({
     timestamp: BigInt(index),
