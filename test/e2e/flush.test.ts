@@ -106,6 +106,8 @@ async function checkNewest(
     end: now + 1_000_000_000n,
     limit: 200,
   });
+  const wanted = Math.min(200, acknowledgedBefore.reduce((sum, count) => sum + count, 0));
+  if (found.length < wanted) t.fail(`${found.length} newest lines, wanted ${wanted}`);
   if (found.length < 200) return;
   const oldest = found.reduce((min, { timestamp }) => timestamp < min ? timestamp : min, now * 2n);
   const times = new Set(found.map(({ timestamp }) => timestamp));

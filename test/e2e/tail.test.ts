@@ -242,7 +242,7 @@ async function slowClient(...[t, scenario]: Parameters<ScenarioBody>): Promise<v
   const before = server.usage().peakResidentBytes;
   const lineCount = await pushMegabytes(scenario, 20, 220);
   const grownBytes = server.usage().peakResidentBytes - before;
-  t.ok(grownBytes < 300e6, `memory grew by ${(grownBytes / 1e6).toFixed(0)} MB for 200 MB unread`);
+  t.ok(grownBytes < 400e6, `memory grew by ${(grownBytes / 1e6).toFixed(0)} MB for 200 MB unread`);
   slow.resume();
   // Something new to be told with.
   await push.push([{
