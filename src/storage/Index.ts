@@ -28,24 +28,35 @@ export interface IndexQuery {
   readonly coveredTo: ReadonlyMap<number, number>;
 }
 
+export interface IndexStats {
+  readonly streams: number;
+  readonly chunks: number;
+  /** Line bytes before compression. */
+  readonly bytes: number;
+  readonly entries: number;
+}
+
 export class Index extends Context.Service<Index, {
   /** Adds a segment if, and only if, the partition's checkpoint equals record.logFrom; the checkpoint becomes record.logTo.
    *  One durable transaction. Committing the same key again with the same range succeeds and changes nothing. */
   readonly commit: (record: SegmentRecord) => Effect.Effect<void, IndexError>;
   /** The first log offset of `partition` that no committed segment covers; 1 at the start. */
   readonly checkpoint: (partition: number) => Effect.Effect<number, IndexError>;
+  /** Adds a segment whatever the checkpoint is, which becomes at least its logTo. For rebuildIndex.ts alone. */
+  readonly restore: (record: SegmentRecord) => Effect.Effect<void, IndexError>;
+  /** In no particular order. */
   readonly findChunks: (query: IndexQuery) => Effect.Effect<ReadonlyArray<ChunkRef>, IndexError>;
   /** Canonical label strings of streams with a chunk that overlaps the range, sorted. */
   readonly findStreams: (query: IndexQuery) => Effect.Effect<ReadonlyArray<string>, IndexError>;
+  /** Names of the labels of those streams, sorted. */
+  readonly labelNames: (query: IndexQuery) => Effect.Effect<ReadonlyArray<string>, IndexError>;
+  /** Values of one label of those streams, sorted. */
+  readonly labelValues: (
+    query: IndexQuery,
+    name: string,
+  ) => Effect.Effect<ReadonlyArray<string>, IndexError>;
   /** Sums over the same chunks that findChunks returns. */
-  readonly stats: (query: IndexQuery) => Effect.Effect<
-    {
-      readonly streams: number;
-      readonly chunks: number;
-      readonly bytes: number;
-      readonly entries: number;
-    },
-    IndexError
-  >;
+  readonly stats: (query: IndexQuery) => Effect.Effect<IndexStats, IndexError>;
+  /** By partition, then logFrom. */
   readonly segments: () => Effect.Effect<ReadonlyArray<Omit<SegmentRecord, "streams">>, IndexError>;
 }>()("tailrace/storage/Index") {}

@@ -2,8 +2,12 @@
  *  only be slow; the contract suites run on them too, so they show what a port says without any disk.
  *  The stores outlive their layers, so that a test can open one again. */
 import { Effect, Layer } from "effect";
+import { type ChunkRef, Index, IndexError, type IndexQuery } from "../storage/Index.ts";
 import { keyProblem, ObjectStore, ObjectStoreError } from "../storage/ObjectStore.ts";
 import { WriteLog, WriteLogError } from "../storage/WriteLog.ts";
+import { parseLabels } from "../streams/labels.ts";
+import { matchAll } from "../streams/matcher.ts";
+import type { SegmentRecord } from "../streams/record.ts";
 
 /** A write log whose records live as long as the layer value. */
 export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<WriteLog> {
@@ -107,4 +111,78 @@ export function memoryObjectStore(): Layer.Layer<ObjectStore> {
         }),
     }),
   );
+}
+
+/** An index that tries every chunk: what the others are compared with. */
+export function memoryIndex(): Layer.Layer<Index> {
+  const segments: SegmentRecord[] = [];
+  const checkpoints = new Map<number, number>();
+  const add = (record: SegmentRecord) => {
+    segments.push(record);
+    const { partition, logTo } = record;
+    checkpoints.set(partition, Math.max(logTo, checkpoints.get(partition) ?? 1));
+  };
+  const conflict = Effect.fail(new IndexError({ reason: "Conflict", message: "Conflict" }));
+  const chunks = (query: IndexQuery) => [...chunksOf(segments, query)];
+  const labels = (query: IndexQuery) =>
+    [...new Set(chunks(query).map((chunk) => chunk.labels))].sort();
+  return Layer.succeed(
+    Index,
+    Index.of({
+      commit: (record) =>
+        Effect.suspend(() => {
+          const known = segments.find((segment) => segment.key === record.key);
+          const { partition, logFrom, logTo } = record;
+          if (known !== undefined) {
+            const isSame = known.partition === partition && known.logFrom === logFrom;
+            return isSame && known.logTo === logTo ? Effect.void : conflict;
+          }
+          if ((checkpoints.get(partition) ?? 1) !== logFrom) return conflict;
+          return Effect.sync(() => add(record));
+        }),
+      restore: (record) => Effect.sync(() => add(record)),
+      checkpoint: (partition) => Effect.sync(() => checkpoints.get(partition) ?? 1),
+      findChunks: (query) => Effect.sync(() => chunks(query)),
+      findStreams: (query) => Effect.sync(() => labels(query)),
+      labelNames: (query) =>
+        Effect.sync(() => {
+          const names = labels(query).flatMap((text) => parseLabels(text).map(([name]) => name));
+          return [...new Set(names)].sort();
+        }),
+      labelValues: (query, name) =>
+        Effect.sync(() => {
+          const pairs = labels(query).flatMap(parseLabels).filter((pair) => pair[0] === name);
+          return [...new Set(pairs.map((pair) => pair[1]))].sort();
+        }),
+      stats: (query) =>
+        Effect.sync(() => {
+          const found = chunks(query);
+          return {
+            streams: labels(query).length,
+            chunks: found.length,
+            bytes: found.reduce((sum, chunk) => sum + chunk.rawBytes, 0),
+            entries: found.reduce((sum, chunk) => sum + chunk.rowCount, 0),
+          };
+        }),
+      segments: () =>
+        Effect.sync(() =>
+          segments.map(({ streams: _, ...rest }) => rest)
+            .sort((a, b) => a.partition - b.partition || a.logFrom - b.logFrom)
+        ),
+    }),
+  );
+}
+
+function* chunksOf(segments: ReadonlyArray<SegmentRecord>, query: IndexQuery): Generator<ChunkRef> {
+  const { tenant, matchers, range, coveredTo } = query;
+  for (const { key, partition, logFrom, logTo, streams } of segments) {
+    if (logTo > (coveredTo.get(partition) ?? Infinity)) continue;
+    for (const stream of streams) {
+      if (stream.tenant !== tenant || !matchAll(matchers, parseLabels(stream.labels))) continue;
+      for (const chunk of stream.chunks) {
+        if (chunk.minTime >= range.end || chunk.maxTime < range.start) continue;
+        yield { ...chunk, segmentKey: key, partition, logFrom, labels: stream.labels };
+      }
+    }
+  }
 }

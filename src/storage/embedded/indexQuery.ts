@@ -1,0 +1,299 @@
+/** Answers queries from the index's tables: matchers to streams by postings, time range to segments, both to chunks. Reads on a
+ *  connection of its own, so it sees whole commits and nothing of one that is going on.
+ *
+ *  Matchers follow Prometheus: a missing label reads as "". A matcher that refuses "" gives the union of the postings of the
+ *  values it accepts; one that accepts "" takes away the postings of the values it refuses. */
+import type { DatabaseSync, StatementSync } from "../../platform/sqlite.ts";
+import type { TimeRange } from "../../streams/record.ts";
+import type { Matcher } from "../../streams/matcher.ts";
+import type { ChunkRef, IndexQuery, IndexStats } from "../Index.ts";
+
+interface Segment {
+  readonly id: number;
+  readonly key: string;
+  readonly logFrom: number;
+  readonly streamCount: number;
+}
+
+/** The label values that decide a matcher: streams that have one of them are in, or out if `excludes`. */
+interface Decision {
+  readonly excludes: boolean;
+  readonly valueIds: ReadonlyArray<number>;
+  /** How many postings they have together. */
+  readonly postingCount: number;
+}
+
+/** What of one partition a query concerns. */
+interface Part {
+  readonly partition: number;
+  readonly segments: ReadonlyArray<Segment>;
+  readonly streamIds: ReadonlyArray<number>;
+}
+
+type Row = ReadonlyArray<number | bigint | string>;
+
+const timeMax = 2n ** 63n - 1n;
+
+export class IndexReader {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  findChunks(query: IndexQuery): ReadonlyArray<ChunkRef> {
+    const found: ChunkRef[] = [];
+    for (const part of this.#parts(query)) {
+      const segments = new Map(part.segments.map((segment) => [segment.id, segment]));
+      const rows = this.#chunks(
+        part,
+        query.range,
+        "c.segment, c.stream, c.offset, c.length, c.row_count, c.raw_bytes, c.min_time, c.max_time",
+      );
+      const labels = this.#labels(new Set(rows.map((row) => Number(row[1]))));
+      for (
+        const [segmentId, streamId, offset, length, rowCount, rawBytes, minTime, maxTime] of rows
+      ) {
+        const segment = segments.get(Number(segmentId)) as Segment;
+        found.push({
+          segmentKey: segment.key,
+          partition: part.partition,
+          logFrom: segment.logFrom,
+          labels: labels.get(Number(streamId)) as string,
+          offset: Number(offset),
+          length: Number(length),
+          rowCount: Number(rowCount),
+          rawBytes: Number(rawBytes),
+          minTime: minTime as bigint,
+          maxTime: maxTime as bigint,
+        });
+      }
+    }
+    return found;
+  }
+
+  findStreams(query: IndexQuery): ReadonlyArray<string> {
+    return [...new Set(this.#labels(this.#activeStreams(query)).values())].sort();
+  }
+
+  labelNames(query: IndexQuery): ReadonlyArray<string> {
+    const streams = json(this.#activeStreams(query));
+    const rows = this.#all(
+      `SELECT DISTINCT v.name FROM label_values v JOIN tenants t ON t.id = v.tenant WHERE t.name = ?
+       AND EXISTS (SELECT 1 FROM postings p WHERE p.label_value = v.id AND p.stream IN (SELECT value FROM json_each(?)))`,
+      query.tenant,
+      streams,
+    );
+    return rows.map((row) => String(row[0])).sort();
+  }
+
+  labelValues(query: IndexQuery, name: string): ReadonlyArray<string> {
+    const streams = json(this.#activeStreams(query));
+    const rows = this.#all(
+      `SELECT v.value FROM label_values v JOIN tenants t ON t.id = v.tenant WHERE t.name = ? AND v.name = ?
+       AND EXISTS (SELECT 1 FROM postings p WHERE p.label_value = v.id AND p.stream IN (SELECT value FROM json_each(?)))`,
+      query.tenant,
+      name,
+      streams,
+    );
+    return rows.map((row) => String(row[0])).sort();
+  }
+
+  stats(query: IndexQuery): IndexStats {
+    const ids = new Set<number>();
+    let [chunks, bytes, entries] = [0, 0, 0];
+    for (const part of this.#parts(query)) {
+      const [row] = this.#chunks(
+        part,
+        query.range,
+        "json_group_array(DISTINCT c.stream), count(*), total(c.raw_bytes), total(c.row_count)",
+      );
+      for (const id of numbers(row)) ids.add(id);
+      chunks += Number(row?.[1]);
+      bytes += Number(row?.[2]);
+      entries += Number(row?.[3]);
+    }
+    return { streams: new Set(this.#labels(ids).values()).size, chunks, bytes, entries };
+  }
+
+  /** Streams with a chunk that the query finds. */
+  #activeStreams(query: IndexQuery): Set<number> {
+    const ids = new Set<number>();
+    for (const part of this.#parts(query)) {
+      const [row] = this.#chunks(part, query.range, "json_group_array(DISTINCT c.stream)");
+      for (const id of numbers(row)) ids.add(id);
+    }
+    return ids;
+  }
+
+  /** `columns` of the chunks of a part. Looks up each stream in each segment, or reads the segments if that is less. */
+  #chunks(part: Part, range: TimeRange, columns: string): ReadonlyArray<Row> {
+    const rowCount = part.segments.reduce((sum, segment) => sum + segment.streamCount, 0);
+    const lookUps = part.streamIds.length * part.segments.length;
+    const streams = lookUps * 4 < rowCount
+      ? "CROSS JOIN json_each(?) i CROSS JOIN chunks c ON c.segment = s.value AND c.stream = i.value WHERE TRUE"
+      : "CROSS JOIN chunks c ON c.segment = s.value WHERE c.stream IN (SELECT value FROM json_each(?))";
+    return this.#all(
+      `SELECT ${columns} FROM json_each(?) s ${streams} AND c.min_time < ? AND c.max_time >= ?`,
+      json(part.segments.map((segment) => segment.id)),
+      json(part.streamIds),
+      clampTime(range.end),
+      clampTime(range.start),
+    );
+  }
+
+  /** The partitions that have both a segment in the time range and a stream that matches. */
+  #parts(query: IndexQuery): ReadonlyArray<Part> {
+    const segments = this.#segments(query);
+    if (segments.size === 0) return [];
+    const streams = this.#matchingStreams(query);
+    return [...streams].flatMap(([partition, streamIds]) => {
+      const found = segments.get(partition);
+      return found === undefined ? [] : [{ partition, streamIds, segments: found }];
+    });
+  }
+
+  #segments({ range, coveredTo }: IndexQuery): Map<number, Segment[]> {
+    const byPartition = new Map<number, Segment[]>();
+    const rows = this.#all(
+      "SELECT id, key, partition, log_from, log_to, stream_count FROM segments WHERE max_time >= ? AND min_time < ?",
+      clampTime(range.start),
+      clampTime(range.end),
+    );
+    for (const [id, key, partition, logFrom, logTo, streamCount] of rows) {
+      if (Number(logTo) > (coveredTo.get(Number(partition)) ?? Infinity)) continue;
+      const segments = byPartition.get(Number(partition)) ?? [];
+      byPartition.set(Number(partition), segments);
+      segments.push({
+        id: Number(id),
+        key: String(key),
+        logFrom: Number(logFrom),
+        streamCount: Number(streamCount),
+      });
+    }
+    return byPartition;
+  }
+
+  /** Ids of the streams that pass all matchers, by partition. */
+  #matchingStreams({ tenant, matchers }: IndexQuery): Map<number, number[]> {
+    const [row] = this.#all("SELECT id FROM tenants WHERE name = ?", tenant);
+    if (row === undefined) return new Map();
+    const tenantId = Number(row[0]);
+    const decisions = matchers.map((matcher) => this.#decide(tenantId, matcher));
+    // The most selective first: what it leaves bounds the work of all others.
+    decisions.sort((a, b) =>
+      Number(a.excludes) - Number(b.excludes) || a.postingCount - b.postingCount
+    );
+    let ids: ReadonlyArray<number> | undefined;
+    for (const decision of decisions) {
+      ids ??= decision.excludes ? this.#allStreams(tenantId) : this.#postings(decision.valueIds);
+      if (ids.length === 0) return new Map();
+      ids = this.#narrow(ids, decision);
+    }
+    return this.#byPartition(tenantId, ids);
+  }
+
+  /** Keeps of `ids` what the decision allows, by reading its postings or by looking up each id, whichever is less. */
+  #narrow(ids: ReadonlyArray<number>, decision: Decision): ReadonlyArray<number> {
+    const { excludes, valueIds, postingCount } = decision;
+    if (ids.length * valueIds.length < postingCount) {
+      const [row] = this.#all(
+        `SELECT json_group_array(i.value) FROM json_each(?) i WHERE ${
+          excludes ? "NOT" : ""
+        } EXISTS (
+           SELECT 1 FROM json_each(?) v CROSS JOIN postings p ON p.label_value = v.value AND p.stream = i.value)`,
+        json(ids),
+        json(valueIds),
+      );
+      return numbers(row);
+    }
+    const postings = new Set(this.#postings(valueIds));
+    return ids.filter((id) => postings.has(id) !== excludes);
+  }
+
+  #decide(tenantId: number, matcher: Matcher): Decision {
+    const { name, matchesEmpty, negated, setMatches } = matcher;
+    const excludes = matchesEmpty;
+    // Of the finite set of a matcher such as a="x" or a!~"x|y" the values that decide are at hand, unless "" turns it round.
+    const canLookUp = setMatches !== null && negated === excludes;
+    const rows = canLookUp
+      ? this.#all(
+        `SELECT id, value, stream_count FROM label_values WHERE tenant = ? AND name = ?
+         AND value IN (SELECT value FROM json_each(?))`,
+        tenantId,
+        name,
+        JSON.stringify(setMatches),
+      )
+      : this.#all(
+        "SELECT id, value, stream_count FROM label_values WHERE tenant = ? AND name = ?",
+        tenantId,
+        name,
+      );
+    const decisive = rows.filter((row) => matcher.matches(String(row[1])) !== excludes);
+    return {
+      excludes,
+      valueIds: decisive.map((row) => Number(row[0])),
+      postingCount: decisive.reduce((sum, row) => sum + Number(row[2]), 0),
+    };
+  }
+
+  #postings(valueIds: ReadonlyArray<number>): ReadonlyArray<number> {
+    const [row] = this.#all(
+      `SELECT json_group_array(p.stream) FROM json_each(?) v CROSS JOIN postings p ON p.label_value = v.value`,
+      json(valueIds),
+    );
+    return numbers(row);
+  }
+
+  #allStreams(tenantId: number): ReadonlyArray<number> {
+    const [row] = this.#all("SELECT json_group_array(id) FROM streams WHERE tenant = ?", tenantId);
+    return numbers(row);
+  }
+
+  #byPartition(tenantId: number, ids: ReadonlyArray<number> | undefined): Map<number, number[]> {
+    const rows = ids === undefined
+      ? this.#all(
+        "SELECT partition, json_group_array(id) FROM streams WHERE tenant = ? GROUP BY partition",
+        tenantId,
+      )
+      : this.#all(
+        `SELECT s.partition, json_group_array(s.id) FROM json_each(?) i CROSS JOIN streams s ON s.id = i.value
+         GROUP BY s.partition`,
+        json(ids),
+      );
+    return new Map(rows.map((row) => [Number(row[0]), JSON.parse(String(row[1])) as number[]]));
+  }
+
+  #labels(ids: Iterable<number>): Map<number, string> {
+    const rows = this.#all(
+      "SELECT s.id, s.labels FROM json_each(?) i CROSS JOIN streams s ON s.id = i.value",
+      json(ids),
+    );
+    return new Map(rows.map((row) => [Number(row[0]), String(row[1])]));
+  }
+
+  #all(sql: string, ...parameters: ReadonlyArray<number | bigint | string>): ReadonlyArray<Row> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      statement.setReadBigInts(true);
+      statement.setReturnArrays(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement.all(...parameters) as unknown as ReadonlyArray<Row>;
+  }
+}
+
+function json(ids: Iterable<number>): string {
+  return JSON.stringify(Array.isArray(ids) ? ids : [...ids]);
+}
+
+/** The ids that json_group_array collected in a row's first column; far cheaper than a row for each. */
+function numbers(row: Row | undefined): number[] {
+  return row === undefined ? [] : JSON.parse(String(row[0])) as number[];
+}
+
+function clampTime(time: bigint): bigint {
+  return time > timeMax ? timeMax : time < -timeMax ? -timeMax : time;
+}
