@@ -1,5 +1,5 @@
 /** The page in Chromium against the real server: what was pushed is what is shown, and every control does what it says. Live mode
- *  under misbehaving connections is tail.test.ts's; rules without a browser are tested beside ui/src's files. */
+ *  under misbehaving connections is misbehaviour.test.ts's; rules without a browser are tested beside ui/src's files. */
 import t, { type Test } from "tap";
 import { onServer, type Scenario, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { settingsWithoutLimits } from "../../src/testing/serverProcess.ts";

@@ -29,6 +29,8 @@ export async function openPage(
     ...contextOptions,
   });
   const page = await context.newPage();
+  // Not a limit on speed: it makes a step that can never succeed fail by name.
+  page.setDefaultTimeout(600_000);
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {

@@ -32,7 +32,8 @@ export class FakeLoki {
   entriesMax = 5000;
   /** While set, new tails are refused. */
   refuseTails = false;
-  readonly requests: string[] = [];
+  /** Queries are answered when this resolves. */
+  gate: Promise<void> = Promise.resolve();
   #entries: FakeEntry[] = [];
   #tails = new Set<Tail>();
   #prefix: string;
@@ -90,18 +91,14 @@ export class FakeLoki {
     this.#tails.clear();
   }
 
-  get tailCount(): number {
-    return this.#tails.size;
-  }
-
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://fake");
-    this.requests.push(url.pathname + url.search);
     const path = url.pathname.startsWith(this.#prefix)
       ? url.pathname.slice(this.#prefix.length)
       : "?";
     const body = request.method === "POST" ? await text(request) : "";
     const parameters = body === "" ? url.searchParams : new URLSearchParams(body);
+    if (path.endsWith("query_range")) await this.gate;
     try {
       if (path === "loki/api/v1/push") return this.#take(body, response);
       if (!path.startsWith("loki/api/v1/")) return this.#file(path, response);

@@ -65,7 +65,7 @@ export function submit(query: string): void {
 /** Stops waiting for the present run; what was shown stays. */
 export function cancel(): void {
   running.abort();
-  loading.value = false;
+  fail(new ApiError(0, "Cancelled"), address.peek().query);
 }
 
 /** Fetches the next older page, unless there is none or one is on its way. */

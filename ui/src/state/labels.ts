@@ -24,7 +24,7 @@ export async function refresh(): Promise<void> {
   loadingNames = new AbortController();
   const { signal: abort } = loadingNames;
   const range = presentRange();
-  if (range === undefined) return;
+  if (typeof range === "string") return void (names.value = new ApiError(400, range));
   for (const name of values.peek().keys()) void loadValues(name);
   try {
     const found = await labelNames(range, abort);
@@ -55,7 +55,7 @@ export async function loadValues(name: string): Promise<void> {
   const controller = new AbortController();
   loadingValues.set(name, controller);
   const range = presentRange();
-  if (range === undefined) return;
+  if (typeof range === "string") return;
   try {
     const found = await labelValues(name, selectorWithout(name), range, controller.signal);
     if (!controller.signal.aborted) setValues(name, found);
@@ -85,10 +85,9 @@ function selectorWithout(name: string): string | undefined {
   return positive ? printSelector(others) : undefined;
 }
 
-function presentRange(): ResolvedRange | undefined {
+function presentRange(): ResolvedRange | string {
   const { range, zone } = address.peek();
-  const resolved = resolveRange(range, nowNanoseconds(), zone);
-  return typeof resolved === "string" ? undefined : resolved;
+  return resolveRange(range, nowNanoseconds(), zone);
 }
 
 function setValues(name: string, loaded: Loaded<readonly string[]>): void {

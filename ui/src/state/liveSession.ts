@@ -191,8 +191,9 @@ export class LiveSession {
     this.droppedByServer += timestamps.length;
     const sorted = [...timestamps].sort(compareNanoseconds);
     const missing = { start: BigInt(sorted[0] ?? "0"), end: BigInt(sorted.at(-1) ?? "0") + 1n };
-    const text =
-      `The server left out ${timestamps.length} lines, because this page read too slowly`;
+    const text = `The server left out ${
+      lineCount(timestamps.length)
+    }, because this page read too slowly`;
     this.#show({ kind: "notice", text, missing });
   }
 
@@ -261,7 +262,7 @@ class LostLines {
   /** Says how many were lost and forgets them; undefined when none. */
   notice(how: string): Notice | undefined {
     if (this.count === 0) return undefined;
-    const text = `${this.count} lines ${how}`;
+    const text = `${lineCount(this.count)} ${how}`;
     this.count = 0;
     return {
       kind: "notice",
@@ -269,4 +270,8 @@ class LostLines {
       missing: { start: BigInt(this.#start), end: BigInt(this.#end) + 1n },
     };
   }
+}
+
+function lineCount(count: number): string {
+  return count === 1 ? "1 line" : `${count.toLocaleString("en")} lines`;
 }

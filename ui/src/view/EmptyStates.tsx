@@ -1,7 +1,7 @@
 // What stands in place of rows when there are none: at the start, while the first answer is on its way, when it failed, and
 // when it is empty. Each says what to do next.
 import { useEffect } from "preact/hooks";
-import { endpoint } from "../api/loki.ts";
+import { ApiError, endpoint } from "../api/loki.ts";
 import { formatExact, nowNanoseconds } from "../model/nanoseconds.ts";
 import { withoutLastStage } from "../model/selector.ts";
 import { describeRange, presets, widenRange } from "../model/timeRange.ts";
@@ -14,10 +14,12 @@ import { Icon } from "./icons.tsx";
 export function StartScreen() {
   const found = names.value;
   if (found === "loading") return <Skeleton />;
-  if (found instanceof Error) {
+  if (found instanceof ApiError) {
     return (
       <div class="empty" role="alert">
-        <h2>The server does not answer</h2>
+        <h2>
+          {found.status === 0 ? "The server does not answer" : "The labels could not be read"}
+        </h2>
         <p>{found.message}</p>
         <button type="button" class="button primary" onClick={() => void refresh()}>
           Try again
@@ -124,7 +126,7 @@ export function FailedFirst() {
     ? "The server is at its limit. Wait a moment, or ask for a shorter range."
     : status === 504
     ? "The query took too long. Ask for a shorter range or choose more labels."
-    : "Nothing is shown, because the query failed.";
+    : "Nothing is shown: the query did not finish.";
   return (
     <div class="empty">
       <p>{advice}</p>

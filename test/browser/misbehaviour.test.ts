@@ -1,4 +1,4 @@
-/** Live mode when the connection or the server misbehaves, against a Loki that does so on request, below a path prefix and under
+/** The page when the connection or the server misbehaves, above all in live mode, against a Loki that does so on request, below a path prefix and under
  *  the strictest policy. With a healthy server, page.test.ts. */
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
@@ -58,7 +58,7 @@ t.test("lines the server left out are shown as a gap that leads to them", async 
   loki.store(app, missed, "the one left out");
   loki.announceDropped(app, missed);
   const link = driver.page.locator(".notice a");
-  t.match(await driver.page.innerText(".notice"), /left out 1 line/);
+  t.match(await driver.page.innerText(".notice"), /left out 1 line,/);
   t.match(await driver.statusText(), /1 left out by server/);
   const href = await link.getAttribute("href");
   await driver.page.goto(new URL(href ?? "", driver.page.url()).href);
@@ -95,4 +95,21 @@ t.test("a fast stream is followed without losing a line", async (t) => {
   await driver.waitForLine("fast 2999");
   await driver.page.keyboard.press("Space");
   t.strictSame(await driver.allLines(), sent);
+});
+
+t.test("a query can be cancelled, and its late answer stays away", async (t) => {
+  const loki = new FakeLoki(files);
+  loki.store(app, now(), "late");
+  const answer = Promise.withResolvers<void>();
+  loki.gate = answer.promise;
+  const base = await loki.listen();
+  t.teardown(() => loki.close());
+  const driver = await openPage(t, addressOf(base, { q: '{app="a"}' }));
+  await driver.page.click("text=Cancel");
+  t.match(await driver.page.innerText("#query-problem"), /Cancelled/);
+  answer.resolve();
+  await driver.settled();
+  t.strictSame(await driver.drawnLines(), []);
+  await driver.page.click("text=Try again");
+  await driver.waitForLine("late");
 });
