@@ -13,6 +13,7 @@ import { labels, series } from "./cli/labels.ts";
 import { ProcessSettings } from "./cli/processSettings.ts";
 import { push } from "./cli/push.ts";
 import { query } from "./cli/query.ts";
+import { rebuildIndex } from "./cli/rebuildIndex.ts";
 import { serve } from "./cli/serve.ts";
 import { tail } from "./cli/tail.ts";
 import { loadSettings, parseSettingFlags, SettingsInvalid } from "./platform/config/mod.ts";
@@ -29,7 +30,7 @@ const root = Command.make("tailrace").pipe(
 );
 
 const groups = [
-  { group: "Server", commands: [serve, config, inspect] },
+  { group: "Server", commands: [serve, config, inspect, rebuildIndex] },
   { group: "Logs", commands: [push, query, tail, labels, series] },
 ] as const;
 

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -228,6 +228,33 @@ for (const runtime of runtimes) {
         await run(runtime, ["push", "-l", "a=b", "--addr", fake.url], {}, "x\n"),
         { code: 1, stderr: "The server refused some lines:\nline too long\n" },
       );
+    });
+
+    t.test("inspect reads a segment and says what is wrong with a damaged one", async (t) => {
+      const golden = fileURLToPath(new URL("golden/segment-v1.bin", import.meta.url));
+      const shown = await run(runtime, ["inspect", "segment", golden, "--chunks", "--verify"]);
+      t.match(shown, { code: 0, stdout: /log offsets.*streams, .*Every byte is as it was/s });
+      const damaged = join(directory, "damaged.seg");
+      const bytes = readFileSync(golden);
+      bytes[100]! ^= 1;
+      writeFileSync(damaged, bytes);
+      t.match(
+        await run(runtime, ["inspect", "segment", damaged, "--verify"]),
+        { code: 1, stdout: "", stderr: `${damaged}: Corrupt segment: ` },
+      );
+      t.match(
+        await run(runtime, ["inspect", "log", golden]),
+        { code: 1, stderr: `${golden}: the file does not start as a write log file does` },
+      );
+    });
+
+    t.test("rebuild-index makes an index of what there is", async (t) => {
+      const data = mkdtempSync(join(directory, "data-"));
+      t.match(
+        await run(runtime, ["rebuild-index"], { TAILRACE_COMMON_PATH_PREFIX: data }),
+        { code: 0, stdout: `${data}/index.sqlite now has 0 segments\n`, stderr: "" },
+      );
+      t.ok(readdirSync(data).includes("index.sqlite"));
     });
 
     t.test("tail goes on after a lost connection without losing or repeating a line", async (t) => {
