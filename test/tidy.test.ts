@@ -9,7 +9,7 @@ import { catalogue } from "../src/platform/config/catalogue.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fileLinesMax = 500;
 /** deno fmt keeps code at 100; this bounds comments. What stands in quotes cannot be broken and does not count. */
-const lineColumnsMax = 120;
+const lineColumnsMax = 130;
 
 /** A string, template or regular expression. */
 const literal = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\/(?:[^/\\\s]|\\.)+\//g;
