@@ -58,14 +58,11 @@ function denoOptions() {
   const reads = [
     ...["src", "node_modules", "build", "ui/dist", "package.json"].map((path) => join(root, path)),
     dataDirectory,
-    // Tells snappy's loader which C library this is; else it asks for a report on the whole machine.
-    "/usr/bin/ldd",
     ...(configFile === undefined ? [] : [configFile]),
   ];
   return [
     ...options,
-    // snappy's native code; every variable, of which it gets only those of childEnvironment.
-    `--allow-ffi=${escapeComma(join(root, "node_modules"))}`,
+    // Every variable, of which it gets only those of childEnvironment.
     "--allow-env",
     "--allow-sys=cpus",
     `--allow-read=${reads.map(escapeComma).join(",")}`,

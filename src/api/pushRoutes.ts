@@ -1,14 +1,9 @@
 /** `POST /loki/api/v1/push` and its legacy spelling: content types and encodings as Loki takes them, bytes in flight bounded. */
 import { Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
-import { Distributor, PushRefused } from "../actors/distributor/Distributor.ts";
+import { Distributor, type PushBody, PushRefused } from "../actors/distributor/Distributor.ts";
 import type { Settings } from "../platform/config/mod.ts";
-import {
-  decompressDeflate,
-  DecompressFailed,
-  decompressGzip,
-  decompressSnappy,
-} from "../platform/compression.ts";
+import { decompressDeflate, DecompressFailed, decompressGzip } from "../platform/compression.ts";
 import { JsonPushInvalid, transcodeJsonPush } from "./pushJson.ts";
 import { readBody, RequestRefused, tenantOf } from "./request.ts";
 import { respondError, respondFailure } from "./respond.ts";
@@ -115,21 +110,21 @@ function formatOf(headers: Readonly<Record<string, string | undefined>>): PushFo
   }
 }
 
-/** The push as an uncompressed logproto.PushRequest. */
+/** The push as the distributor takes it. */
 async function pushBody(
   body: Uint8Array,
   format: PushFormat,
   bytesMax: number,
   legacy: boolean,
-): Promise<Uint8Array> {
+): Promise<PushBody> {
   const unzipped = format.encoding === "gzip"
     ? await decompressGzip(body, bytesMax)
     : format.encoding === "deflate"
     ? await decompressDeflate(body, bytesMax)
     : body;
   return format.json
-    ? transcodeJsonPush(unzipped, legacy)
-    : await decompressSnappy(unzipped, bytesMax);
+    ? { bytes: transcodeJsonPush(unzipped, legacy), isSnappy: false }
+    : { bytes: unzipped, isSnappy: true };
 }
 
 function respondPushFailure(error: unknown): HttpServerResponse.HttpServerResponse {

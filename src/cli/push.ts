@@ -2,7 +2,6 @@
  *  pushRequest.ts owns lines and protobuf. */
 import { Effect, Option, Result, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
-import { compress } from "snappy";
 import { findInputs, type Input, readInput, standardInput } from "../platform/inputs.ts";
 import { terminal, writeError, writeOutput } from "../platform/terminal.ts";
 import {
@@ -133,6 +132,8 @@ function openInputs(paths: ReadonlyArray<string>): Effect.Effect<Array<Input>, C
  *  to go on. A server that never answered is no use; one that did may be starting again. */
 const sendRequest = Effect.fnUntraced(
   function* (connection: Connection, request: PushRequest, hasAnswered: boolean) {
+    // Loaded here: it is native code, which the server's sandbox does not allow.
+    const { compress } = yield* Effect.promise(() => import("snappy"));
     const body = new Uint8Array(yield* Effect.promise(() => compress(request.bytes)));
     let delayMillis = 500;
     for (let attempt = 0;; attempt++) {

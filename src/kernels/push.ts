@@ -92,22 +92,75 @@ export class PushFormatError extends Error {
   }
 }
 
+/** The body is longer than allowed once it is decompressed. */
+export class PushTooLarge extends Error {
+  override readonly name = "PushTooLarge";
+  constructor(bytes: number, bytesMax: number) {
+    super(`Push request has ${bytes} bytes when decompressed, the limit is ${bytesMax}`);
+  }
+}
+
+/** The uncompressed length, a varint in front of snappy's elements. */
+function snappyLength(
+  body: Uint8Array,
+): { readonly rawBytes: number; readonly headerBytes: number } {
+  let rawBytes = 0;
+  for (let at = 0; at < Math.min(5, body.byteLength); at++) {
+    rawBytes += (body[at]! & 0x7f) * 2 ** (7 * at);
+    if (body[at]! < 0x80) return { rawBytes, headerBytes: at + 1 };
+  }
+  throw new PushFormatError(0, "a snappy length (corrupt input)");
+}
+
 /** Checks an uncompressed push request and lists its streams. Throws a PushFormatError if it is
  *  malformed. */
 export function decodePush(body: Uint8Array): PushStreams {
+  const push = freshKernels(body.byteLength);
+  return decodeAt(push, push.copyIn(body), body.byteLength);
+}
+
+/** As decodePush for a body in snappy's block format, as agents send it: undone in the kernel's memory, so that no copy of the
+ *  push is left to the garbage collector. Throws a PushFormatError, or PushTooLarge if it is longer than `rawBytesMax` then. */
+export function decodeSnappyPush(body: Uint8Array, rawBytesMax: number): PushStreams {
+  const { rawBytes, headerBytes } = snappyLength(body);
+  if (rawBytes > rawBytesMax) throw new PushTooLarge(rawBytes, rawBytesMax);
+  // Snappy makes at most 64 bytes of three; a length beyond that is a lie told to allocate memory.
+  if (rawBytes > 22 * body.byteLength) {
+    throw new PushFormatError(
+      0,
+      `a snappy length that ${body.byteLength} bytes can hold, found ${rawBytes}`,
+    );
+  }
+  const push = freshKernels(rawBytes);
+  const source = push.copyIn(body);
+  const pointer = push.reserve(rawBytes);
+  const elements = body.byteLength - headerBytes;
+  const failed = push.exports.snappyDecode(source + headerBytes, elements, pointer, rawBytes);
+  if (failed !== 0) {
+    const where = headerBytes + failed - 1;
+    throw new PushFormatError(where, "intact snappy (corrupt input)");
+  }
+  return decodeAt(push, pointer, rawBytes);
+}
+
+/** The instance, ready for a body of so many bytes. */
+function freshKernels(bodyBytes: number): Kernels<PushExports> {
   decoded = undefined;
   // Linear memory never shrinks: an instance that one huge request has grown is left to the collector.
-  if ((instance?.memory.byteLength ?? 0) > Math.max(retainedBytesMax, 16 * body.byteLength)) {
+  if ((instance?.memory.byteLength ?? 0) > Math.max(retainedBytesMax, 16 * bodyBytes)) {
     instance = undefined;
   }
   const push = pushKernels();
-  const { exports } = push;
   push.reset();
-  const pointer = push.copyIn(body);
-  const streamCount = exports.pushStreams(pointer, body.byteLength);
+  return push;
+}
+
+function decodeAt(push: Kernels<PushExports>, pointer: number, bodyBytes: number): PushStreams {
+  const { exports } = push;
+  const streamCount = exports.pushStreams(pointer, bodyBytes);
   checkFormat(exports, pointer);
   const streamTable = push.reserve(streamCount * exports.pushStreamRowBytes());
-  exports.pushDecode(pointer, body.byteLength, streamTable);
+  exports.pushDecode(pointer, bodyBytes, streamTable);
   checkFormat(exports, pointer);
   const totals = totalsAt(push, exports.pushTotals());
   const { entryCount, lineBytes } = totals;
@@ -162,6 +215,7 @@ interface Decoded {
 }
 
 interface PushExports {
+  snappyDecode(source: number, length: number, target: number, rawLength: number): number;
   pushStreams(body: number, length: number): number;
   pushDecode(body: number, length: number, streamTable: number): void;
   pushBuild(frame: number, timeMin: bigint, timeMax: bigint): void;

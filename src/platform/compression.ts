@@ -7,7 +7,6 @@ import {
   type InputType,
   type ZlibOptions,
 } from "node:zlib";
-import { uncompress, uncompressSync } from "snappy";
 
 /** The bytes are not what their encoding says, or are larger than allowed once decompressed. */
 export class DecompressFailed extends Error {
@@ -17,46 +16,6 @@ export class DecompressFailed extends Error {
     super(message);
     this.tooLarge = tooLarge;
   }
-}
-
-/** Snappy cannot make more than about 21 bytes of one; a header that promises more is a lie told to allocate memory. */
-const snappyRatioMax = 64;
-/** Below this the trip to another thread costs more than decompressing. */
-const syncBytesMax = 64 * 1024;
-
-/** Undoes snappy's block format (https://github.com/google/snappy/blob/main/format_description.txt). */
-export async function decompressSnappy(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {
-  const rawBytes = snappyRawBytes(bytes);
-  if (rawBytes > bytesMax) {
-    throw new DecompressFailed(
-      `the body has ${rawBytes} bytes when decompressed, the limit is ${bytesMax}`,
-      true,
-    );
-  }
-  if (rawBytes > bytes.length * snappyRatioMax + 64) {
-    throw new DecompressFailed(
-      `snappy: corrupt input: ${bytes.length} bytes cannot hold the ${rawBytes} that the header promises`,
-      false,
-    );
-  }
-  try {
-    const raw = bytes.length <= syncBytesMax
-      ? uncompressSync(bytes, { asBuffer: true })
-      : await uncompress(bytes, { asBuffer: true });
-    return raw as Uint8Array;
-  } catch (error) {
-    throw new DecompressFailed(`snappy: corrupt input: ${(error as Error).message}`, false);
-  }
-}
-
-/** The uncompressed length, a varint at the start. */
-function snappyRawBytes(bytes: Uint8Array): number {
-  let length = 0;
-  for (let at = 0; at < Math.min(5, bytes.length); at++) {
-    length += (bytes[at]! & 0x7f) * 2 ** (7 * at);
-    if (bytes[at]! < 0x80) return length;
-  }
-  throw new DecompressFailed("snappy: corrupt input: no length at the start", false);
 }
 
 export function decompressGzip(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {

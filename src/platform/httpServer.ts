@@ -1,6 +1,6 @@
 /** The HTTP server under Effect's: owns the socket-level time limits, which protect against clients that send slowly or never. */
-import { NodeHttpServer } from "@effect/platform-node";
-import { Duration } from "effect";
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
+import { Duration, Effect, Layer } from "effect";
 import { createServer, type Server } from "node:http";
 
 export interface HttpServerOptions {
@@ -11,13 +11,45 @@ export interface HttpServerOptions {
   readonly shutdownTimeoutMs: number;
 }
 
-/** The layer that HttpRouter.serve needs. Fails with ServeError if the address cannot be listened on. */
-export const httpServerLayer = (options: HttpServerOptions) =>
-  NodeHttpServer.layer(() => configured(options), {
+/** The address cannot be listened on. */
+export class CannotListen extends Error {
+  override readonly name = "CannotListen";
+}
+
+/** The layer that HttpRouter.serve needs. Fails with CannotListen. */
+export const httpServerLayer = (options: HttpServerOptions) => {
+  const layer = NodeHttpServer.layer(() => configured(options), {
     host: options.host,
     port: options.port,
     gracefulShutdownTimeout: Duration.millis(options.shutdownTimeoutMs),
   });
+  return Layer.catchTag(layer, "ServeError", (error) => {
+    const refusal = Effect.fail(cannotListen(options, error.cause));
+    return Layer.effectContext<Layer.Success<typeof layer>, CannotListen, never>(refusal);
+  });
+};
+
+function cannotListen({ host, port }: HttpServerOptions, cause: unknown): CannotListen {
+  const { code, message } = cause as { readonly code?: string; readonly message?: string };
+  const address = `${host}:${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return new CannotListen(
+        `cannot listen on ${address}: the port is in use by another process; stop that one, or set ` +
+          "server.http_listen_port to another port",
+      );
+    case "EACCES":
+      return new CannotListen(
+        `cannot listen on ${address}: not permitted; ports below 1024 need privileges, set server.http_listen_port to a higher one`,
+      );
+    case "EADDRNOTAVAIL":
+      return new CannotListen(
+        `cannot listen on ${address}: this machine does not have that address; check server.http_listen_address`,
+      );
+    default:
+      return new CannotListen(`cannot listen on ${address}: ${message ?? String(cause)}`);
+  }
+}
 
 function configured(options: HttpServerOptions): Server {
   const server = createServer({

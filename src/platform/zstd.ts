@@ -9,7 +9,15 @@ import {
 
 /** Compresses `bytes` on the calling thread. `level` is zstd's, negative ones are faster and larger. */
 export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {
-  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level } });
+  return zstdCompressSync(bytes, compressOptions(bytes.byteLength, level));
+}
+
+/** One output buffer that logs usually fit in: with the default of 64 KB or less, output comes in many small steps. */
+function compressOptions(rawBytes: number, level: number) {
+  return {
+    chunkSize: Math.max(1024, (rawBytes >> 1) + 512),
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+  };
 }
 
 /** Compresses `bytes` on the runtime's thread pool. */
@@ -17,7 +25,7 @@ export function zstdCompressAsync(bytes: Uint8Array, level: number): Promise<Uin
   return new Promise((resolve, reject) => {
     zstdCompressCallback(
       bytes,
-      { params: { [constants.ZSTD_c_compressionLevel]: level } },
+      compressOptions(bytes.byteLength, level),
       (error, result) => error === null ? resolve(result) : reject(error),
     );
   });

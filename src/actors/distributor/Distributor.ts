@@ -9,7 +9,14 @@ import {
   discardedSamples,
   linesReceived,
 } from "../../platform/metrics.ts";
-import { buildRows, decodePush, PushFormatError, type PushRows } from "../../kernels/push.ts";
+import {
+  buildRows,
+  decodePush,
+  decodeSnappyPush,
+  PushFormatError,
+  type PushRows,
+  PushTooLarge,
+} from "../../kernels/push.ts";
 import { type Batch, buildBatch, type RowSlice } from "../../streams/batch.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
 import { Ingester } from "../ingester/Ingester.ts";
@@ -20,15 +27,21 @@ import { RateLimiter } from "./rateLimiter.ts";
 import { Rejections, texts } from "./rejection.ts";
 import { type KnownStream, TenantStreams } from "./tenantStreams.ts";
 
-/** The push, or part of it, was not taken. `status` is 400 (never retry), 422 (empty), 429 or 503 (retry later). */
+/** The push, or part of it, was not taken. `status` is 400 (never retry), 413 (too large), 422 (empty), 429 or 503 (later). */
 export class PushRefused extends Schema.TaggedError<PushRefused>()("PushRefused", {
-  status: Schema.Literals([400, 422, 429, 500, 503]),
+  status: Schema.Literals([400, 413, 422, 429, 500, 503]),
   message: Schema.String,
 }) {}
 
+/** A logproto.PushRequest, as it is or in snappy's block format. */
+export interface PushBody {
+  readonly bytes: Uint8Array;
+  readonly isSnappy: boolean;
+}
+
 export class Distributor extends Context.Service<Distributor, {
-  /** Stores a push, given as an uncompressed logproto.PushRequest. Success means that every line is durable. */
-  readonly push: (tenant: string, body: Uint8Array) => Effect.Effect<void, PushRefused>;
+  /** Stores a push. Success means that every line is durable. */
+  readonly push: (tenant: string, body: PushBody) => Effect.Effect<void, PushRefused>;
 }>()("tailrace/actors/Distributor") {
   static readonly layer = (settings: Settings) =>
     Layer.effect(
@@ -42,6 +55,7 @@ export class Distributor extends Context.Service<Distributor, {
             partition,
             writeLog,
             actor,
+            compression: settings.ingester.wal.compression,
             waitingBytesMax: settings.distributor.max_inflight_size,
             recordBytesTarget,
             unflushedBytesMax: settings.ingester.max_unflushed_bytes,
@@ -94,12 +108,12 @@ function makeDistributor(
     tenants.set(name, tenant);
     return tenant;
   };
-  const push = Effect.fnUntraced(function* (name: string, body: Uint8Array) {
+  const push = Effect.fnUntraced(function* (name: string, body: PushBody) {
     const clock = yield* Clock.Clock;
     const nowMs = clock.currentTimeMillisUnsafe();
     const tenant = tenantOf(name, nowMs);
     const { batches, rejections, lineCount } = yield* Effect.try({
-      try: () => accept(tenant, body, nowMs),
+      try: () => accept(tenant, body, settings.distributor.max_decompressed_size, nowMs),
       catch: refusalOf,
     });
     yield* count(name, batches, rejections);
@@ -121,6 +135,9 @@ function refusalOf(error: unknown): PushRefused {
   if (error instanceof PushRefused) return error;
   if (error instanceof PushFormatError) {
     return new PushRefused({ status: 400, message: `cannot read the push: ${error.message}` });
+  }
+  if (error instanceof PushTooLarge) {
+    return new PushRefused({ status: 413, message: error.message });
   }
   if (error instanceof RangeError) {
     return new PushRefused({
@@ -154,9 +171,9 @@ function appendRefusal(error: { readonly _tag: string; readonly message: string 
 }
 
 /** Decodes and checks a push. Synchronous from decode to batch: the columns are the kernel's scratch memory. */
-function accept(tenant: Tenant, body: Uint8Array, nowMs: number): Accepted {
+function accept(tenant: Tenant, body: PushBody, bytesMax: number, nowMs: number): Accepted {
   const { limits } = tenant;
-  const pushed = decodePush(body);
+  const pushed = body.isSnappy ? decodeSnappyPush(body.bytes, bytesMax) : decodePush(body.bytes);
   const streams: Array<KnownStream | undefined> = [];
   const take = new Uint8Array(pushed.streamCount);
   const levels = new Uint8Array(pushed.streamCount);

@@ -6,7 +6,13 @@ import { Deferred, Effect, Latch, Schema } from "effect";
 import type { ActorRef, ActorStopped } from "../runtime/Actor.ts";
 import type { PartitionMessage } from "../protocol/ingester.ts";
 import type { WriteLog, WriteLogError } from "../../storage/WriteLog.ts";
-import { type Batch, encodeBatchAsync, mergeBatches } from "../../streams/batch.ts";
+import {
+  type Batch,
+  type BatchCodec,
+  encodeBatch,
+  encodeBatchAsync,
+  mergeBatches,
+} from "../../streams/batch.ts";
 
 export type AppendError = WriteLogError | ActorStopped | PartitionFull;
 
@@ -20,6 +26,8 @@ export interface PartitionAppenderOptions {
   readonly partition: number;
   readonly writeLog: WriteLog["Service"];
   readonly actor: ActorRef<PartitionMessage>;
+  /** Of records in the log. */
+  readonly compression: BatchCodec;
   /** Body bytes that may wait for the log. */
   readonly waitingBytesMax: number;
   /** Body bytes at which a record is not merged any further. */
@@ -105,10 +113,12 @@ export class PartitionAppender {
   #appendNext(): Effect.Effect<void> {
     const taken = this.#take();
     if (taken.length === 0) return Effect.void;
-    const { partition, writeLog, actor, onAppended } = this.#options;
+    const { partition, writeLog, actor, compression, onAppended } = this.#options;
     return Effect.gen(function* () {
       const batch = mergeBatches(taken.map((waiting) => waiting.batch));
-      const bytes = yield* Effect.promise(() => encodeBatchAsync(batch));
+      const bytes = compression === "none"
+        ? encodeBatch(batch, "none")
+        : yield* Effect.promise(() => encodeBatchAsync(batch));
       const offset = yield* writeLog.append(partition, bytes);
       yield* actor.tell({ type: "Append", offset, batch });
       onAppended(partition, offset, batch);

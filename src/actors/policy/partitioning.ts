@@ -1,12 +1,10 @@
 /** Decides which partition a stream belongs to. Pure, and the same in every process: changing it moves streams. */
-import { fingerprint } from "../../kernels/hash.ts";
-
-const encoder = new TextEncoder();
+import { streamFingerprint } from "../../streams/fingerprint.ts";
 
 /** Partition of a tenant's stream: 0 <= result < partitionCount. Jump consistent hashing (Lamping, Veach 2014), so that a
  *  changed count moves only the streams it must. */
 export function partitionOf(tenant: string, labels: string, partitionCount: number): number {
-  let key = fingerprint(encoder.encode(`${tenant}\n${labels}`));
+  let key = streamFingerprint(tenant, labels);
   let [chosen, next] = [-1, 0];
   while (next < partitionCount) {
     chosen = next;

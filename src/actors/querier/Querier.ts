@@ -140,21 +140,32 @@ export class Querier extends Context.Service<Querier, {
           return [...found].sort().map(parseLabels);
         });
 
-        const labelNames = (request: StreamRequest) =>
-          Effect.map(series(request), (all) => {
-            const names = new Set<string>();
-            for (const labels of all) for (const [name] of labels) names.add(name);
-            return [...names].sort();
-          });
+        const labelNames = Effect.fn("Querier.labelNames")(function* (request: StreamRequest) {
+          const heads = yield* snapshot(request);
+          const stored = yield* index.labelNames({ ...request, coveredTo: new Map() }).pipe(
+            Effect.mapError(indexFailure),
+          );
+          const names = new Set(stored);
+          for (const labels of headLabels(heads)) for (const [name] of labels) names.add(name);
+          return [...names].sort();
+        });
 
-        const labelValues = (request: StreamRequest & { readonly name: string }) =>
-          Effect.map(series(request), (all) => {
-            const values = new Set<string>();
-            for (const labels of all) {
-              for (const [name, value] of labels) if (name === request.name) values.add(value);
-            }
-            return [...values].sort();
-          });
+        const labelValues = Effect.fn("Querier.labelValues")(function* (
+          request: StreamRequest & { readonly name: string },
+        ) {
+          const heads = yield* snapshot(request);
+          const stored = yield* index.labelValues(
+            { ...request, coveredTo: new Map() },
+            request.name,
+          ).pipe(
+            Effect.mapError(indexFailure),
+          );
+          const values = new Set(stored);
+          for (const labels of headLabels(heads)) {
+            for (const [name, value] of labels) if (name === request.name) values.add(value);
+          }
+          return [...values].sort();
+        });
 
         return Querier.of({ selectLogs, series, labelNames, labelValues });
       }),
@@ -163,6 +174,10 @@ export class Querier extends Context.Service<Querier, {
 
 /** A partition that restarts is back within moments, or not at all. */
 const retrySchedule = Schedule.spaced(200);
+
+function* headLabels(heads: ReadonlyArray<HeadSnapshot>): Iterable<Labels> {
+  for (const head of heads) for (const stream of head.streams) yield parseLabels(stream.labels);
+}
 
 function coveredTo(heads: ReadonlyArray<HeadSnapshot>): ReadonlyMap<number, number> {
   return new Map(heads.map((head) => [head.partition, head.logFrom]));

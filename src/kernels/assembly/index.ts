@@ -17,6 +17,7 @@ export {
   pushTotals,
 } from "./push";
 export { levelOfText, lineLevel } from "./level";
+export { snappyDecode } from "./snappy";
 export { countOnes, removeRows, scanFrameBytes, scanText } from "./scan";
 
 /** First byte of linear memory that no kernel's static data uses. */

@@ -74,6 +74,12 @@ export const Settings = Schema.Struct({
         "4GB",
         "Bytes of log not yet in segments; beyond it pushes are answered 429",
       ),
+      // Compressing costs as much CPU as all the rest of a push; what is written here is deleted minutes later.
+      compression: setting(
+        oneOf(["none", "zstd"]),
+        "none",
+        "How records are stored: zstd writes a fourth of the bytes for twice the CPU time",
+      ),
     }),
   }),
   querier: Schema.Struct({
