@@ -22,13 +22,14 @@ export function copyRealLogs(directory: string, bytes: number): RealLog[] {
   const sources = sourceFolders.flatMap((folder) => filesBelow(folder));
   const logs: RealLog[] = [];
   let total = 0;
-  for (let round = 0; total < bytes; round++) {
+  while (total < bytes) {
     const totalBefore = total;
     for (const path of sources) {
       if (total >= bytes) break;
       const content = textOf(path);
       if (content === undefined) continue;
-      const name = `${round}-${path.slice(1).replace(/[^A-Za-z0-9._-]/g, "_").slice(-180)}`;
+      const plainPath = path.slice(1).replace(/\.gz$/, "");
+      const name = `${logs.length}-${plainPath.replace(/[^A-Za-z0-9._-]/g, "_").slice(-180)}`;
       writeFileSync(join(directory, name), content);
       const lines = content.toString().split("\n");
       if (lines.at(-1) === "") lines.pop();
