@@ -70,7 +70,7 @@ function attemptAsync<Result>(
 /** Tenants whose ids are kept at hand. */
 const tenantsMax = 10_000;
 
-/** Streams written before other work gets its turn; about 5 ms. */
+/** Streams written before other work gets its turn; about 10 ms. */
 const sliceStreams = 500;
 
 class IndexWriter {
@@ -144,32 +144,69 @@ class IndexWriter {
     const segmentId = Number(inserted?.id);
     for (let start = 0; start < streams.length; start += sliceStreams) {
       if (start > 0) await new Promise((resolve) => setTimeout(resolve, 0));
-      for (const stream of streams.slice(start, start + sliceStreams)) {
-        this.#insertStream(segmentId, partition, stream);
+      const slice = streams.slice(start, start + sliceStreams);
+      for (const [tenant, ofTenant] of Map.groupBy(slice, (stream) => stream.tenant)) {
+        this.#insertStreams(segmentId, partition, this.#tenantId(tenant), ofTenant);
       }
     }
     this.#statements.setCheckpoint.run(partition, logTo);
   }
 
-  #insertStream(segmentId: number, partition: number, stream: StreamRecord): void {
-    const { addChunk, findStream } = this.#statements;
-    const tenantId = this.#tenantId(stream.tenant);
-    const known = findStream.get(tenantId, stream.labels, partition);
-    const streamId = known === undefined
-      ? this.#addStream(tenantId, partition, stream.labels)
-      : Number(known.id);
-    for (const { offset, length, rowCount, rawBytes, minTime, maxTime } of stream.chunks) {
-      addChunk.run(segmentId, streamId, offset, length, rowCount, rawBytes, minTime, maxTime);
+  /** Adds the streams of one tenant that are new, and all chunks. Rows go in as JSON arrays: that costs a fifth of a call each. */
+  #insertStreams(
+    segmentId: number,
+    partition: number,
+    tenantId: number,
+    streams: ReadonlyArray<StreamRecord>,
+  ): void {
+    const { addChunks, addStreams, findStreams } = this.#statements;
+    const labels = JSON.stringify(streams.map((stream) => stream.labels));
+    const ids = new Map<string, number>();
+    for (const row of findStreams.all(labels, tenantId, partition)) {
+      ids.set(String(row.labels), Number(row.id));
     }
+    const unknown = streams.flatMap((stream) => ids.has(stream.labels) ? [] : [stream.labels]);
+    if (unknown.length > 0) {
+      const added = new Map<string, number>();
+      for (const row of addStreams.all(tenantId, partition, JSON.stringify(unknown))) {
+        added.set(String(row.labels), Number(row.id));
+      }
+      this.#insertPostings(tenantId, added);
+      for (const [text, id] of added) ids.set(text, id);
+    }
+    const rows: string[] = [];
+    for (const stream of streams) {
+      const id = ids.get(stream.labels) as number;
+      for (const { offset, length, rowCount, rawBytes, minTime, maxTime } of stream.chunks) {
+        rows.push(`[${id},${offset},${length},${rowCount},${rawBytes},${minTime},${maxTime}]`);
+      }
+    }
+    addChunks.run(segmentId, `[${rows.join(",")}]`);
   }
 
-  #addStream(tenantId: number, partition: number, labels: string): number {
-    const { addStream, addLabelValue, addPosting } = this.#statements;
-    const streamId = Number(addStream.get(tenantId, partition, labels)?.id);
-    for (const [name, value] of parseLabels(labels)) {
-      addPosting.run(Number(addLabelValue.get(tenantId, name, value)?.id), streamId);
+  /** Enters new streams, ids by label string, under each of their labels. */
+  #insertPostings(tenantId: number, streams: ReadonlyMap<string, number>): void {
+    const { addLabelValues, addPostings } = this.#statements;
+    const streamsOf = new Map<string, Map<string, number[]>>();
+    for (const [text, id] of streams) {
+      for (const [name, value] of parseLabels(text)) {
+        const values = streamsOf.get(name) ?? new Map<string, number[]>();
+        streamsOf.set(name, values);
+        const ids = values.get(value);
+        if (ids === undefined) values.set(value, [id]);
+        else ids.push(id);
+      }
     }
-    return streamId;
+    const counts = [...streamsOf].flatMap(([name, values]) =>
+      [...values].map(([value, ids]) => [name, value, ids.length])
+    );
+    const postings: string[] = [];
+    for (const { id, name, value } of addLabelValues.all(tenantId, JSON.stringify(counts))) {
+      for (const stream of streamsOf.get(String(name))?.get(String(value)) ?? []) {
+        postings.push(`[${id},${stream}]`);
+      }
+    }
+    addPostings.run(`[${postings.join(",")}]`);
   }
 
   #tenantId(tenant: string): number {
@@ -188,25 +225,35 @@ function prepare(database: DatabaseSync) {
   return {
     findSegment: statement("SELECT partition, log_from, log_to FROM segments WHERE key = ?"),
     addSegment: statement(
-      `INSERT INTO segments (key, partition, log_from, log_to, bytes, created_at, stream_count, min_time, max_time)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+      `INSERT INTO segments (key, partition, log_from, log_to, bytes, created_at, stream_count,
+         min_time, max_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
     ),
     // An update that changes nothing makes RETURNING give the id of a row that exists.
     addTenant: statement(
       "INSERT INTO tenants (name) VALUES (?) ON CONFLICT DO UPDATE SET name = name RETURNING id",
     ),
-    findStream: statement(
-      "SELECT id FROM streams WHERE tenant = ? AND labels = ? AND partition = ?",
+    findStreams: statement(
+      `SELECT s.labels, s.id FROM json_each(?) j
+       CROSS JOIN streams s ON s.tenant = ? AND s.labels = j.value AND s.partition = ?`,
     ),
-    addStream: statement(
-      "INSERT INTO streams (tenant, partition, labels) VALUES (?, ?, ?) RETURNING id",
+    addStreams: statement(
+      `INSERT INTO streams (tenant, partition, labels)
+       SELECT ?, ?, value FROM json_each(?) RETURNING id, labels`,
     ),
-    addLabelValue: statement(
-      `INSERT INTO label_values (tenant, name, value, stream_count) VALUES (?, ?, ?, 1)
-       ON CONFLICT DO UPDATE SET stream_count = stream_count + 1 RETURNING id`,
+    // WHERE TRUE tells the parser that ON belongs to the INSERT.
+    addLabelValues: statement(
+      `INSERT INTO label_values (tenant, name, value, stream_count)
+       SELECT ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE TRUE
+       ON CONFLICT DO UPDATE SET stream_count = stream_count + excluded.stream_count
+       RETURNING id, name, value`,
     ),
-    addPosting: statement("INSERT INTO postings (label_value, stream) VALUES (?, ?)"),
-    addChunk: statement("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    addPostings: statement(
+      "INSERT INTO postings SELECT value ->> 0, value ->> 1 FROM json_each(?)",
+    ),
+    addChunks: statement(
+      `INSERT INTO chunks SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+         value ->> 5, value ->> 6 FROM json_each(?)`,
+    ),
     setCheckpoint: statement(
       `INSERT INTO checkpoints (partition, log_to) VALUES (?, ?)
        ON CONFLICT DO UPDATE SET log_to = max(log_to, excluded.log_to)`,

@@ -4,6 +4,7 @@
  *  Matchers follow Prometheus: a missing label reads as "". A matcher that refuses "" gives the union of the postings of the
  *  values it accepts; one that accepts "" takes away the postings of the values it refuses. */
 import type { DatabaseSync, StatementSync } from "../../platform/sqlite.ts";
+import { parseLabels } from "../../streams/labels.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type { Matcher } from "../../streams/matcher.ts";
 import type { ChunkRef, IndexQuery, IndexStats } from "../Index.ts";
@@ -26,8 +27,10 @@ interface Decision {
 /** What of one partition a query concerns. */
 interface Part {
   readonly partition: number;
+  readonly tenantId: number;
   readonly segments: ReadonlyArray<Segment>;
-  readonly streamIds: ReadonlyArray<number>;
+  /** Undefined: all of the tenant. */
+  readonly streamIds: ReadonlyArray<number> | undefined;
 }
 
 type Row = ReadonlyArray<number | bigint | string>;
@@ -78,26 +81,37 @@ export class IndexReader {
   }
 
   labelNames(query: IndexQuery): ReadonlyArray<string> {
-    const streams = json(this.#activeStreams(query));
-    const rows = this.#all(
-      `SELECT DISTINCT v.name FROM label_values v JOIN tenants t ON t.id = v.tenant WHERE t.name = ?
-       AND EXISTS (SELECT 1 FROM postings p WHERE p.label_value = v.id AND p.stream IN (SELECT value FROM json_each(?)))`,
-      query.tenant,
-      streams,
-    );
-    return rows.map((row) => String(row[0])).sort();
+    if (this.#coversAll(query)) {
+      const rows = this.#all(
+        "SELECT DISTINCT v.name FROM label_values v JOIN tenants t ON t.id = v.tenant WHERE t.name = ?",
+        query.tenant,
+      );
+      return rows.map((row) => String(row[0])).sort();
+    }
+    const names = new Set<string>();
+    for (const labels of this.#labels(this.#activeStreams(query)).values()) {
+      for (const [name] of parseLabels(labels)) names.add(name);
+    }
+    return [...names].sort();
   }
 
   labelValues(query: IndexQuery, name: string): ReadonlyArray<string> {
-    const streams = json(this.#activeStreams(query));
-    const rows = this.#all(
-      `SELECT v.value FROM label_values v JOIN tenants t ON t.id = v.tenant WHERE t.name = ? AND v.name = ?
-       AND EXISTS (SELECT 1 FROM postings p WHERE p.label_value = v.id AND p.stream IN (SELECT value FROM json_each(?)))`,
-      query.tenant,
-      name,
-      streams,
-    );
-    return rows.map((row) => String(row[0])).sort();
+    if (this.#coversAll(query)) {
+      const rows = this.#all(
+        `SELECT v.value FROM label_values v JOIN tenants t ON t.id = v.tenant
+         WHERE t.name = ? AND v.name = ?`,
+        query.tenant,
+        name,
+      );
+      return rows.map((row) => String(row[0])).sort();
+    }
+    const values = new Set<string>();
+    for (const labels of this.#labels(this.#activeStreams(query)).values()) {
+      for (const [candidate, value] of parseLabels(labels)) {
+        if (candidate === name) values.add(value);
+      }
+    }
+    return [...values].sort();
   }
 
   stats(query: IndexQuery): IndexStats {
@@ -127,30 +141,62 @@ export class IndexReader {
     return ids;
   }
 
+  /** Whether the query finds every chunk of its tenant, so that the tables of labels are the answer. */
+  #coversAll({ matchers, range, coveredTo }: IndexQuery): boolean {
+    if (matchers.length > 0 || coveredTo.size > 0) return false;
+    const [row] = this.#all(
+      "SELECT count(*) FROM segments WHERE min_time <= max_time AND (min_time < ? OR max_time >= ?)",
+      clampTime(range.start),
+      clampTime(range.end),
+    );
+    return Number(row?.[0]) === 0;
+  }
+
   /** `columns` of the chunks of a part. Looks up each stream in each segment, or reads the segments if that is less. */
   #chunks(part: Part, range: TimeRange, columns: string): ReadonlyArray<Row> {
-    const rowCount = part.segments.reduce((sum, segment) => sum + segment.streamCount, 0);
-    const lookUps = part.streamIds.length * part.segments.length;
-    const streams = lookUps * 4 < rowCount
-      ? "CROSS JOIN json_each(?) i CROSS JOIN chunks c ON c.segment = s.value AND c.stream = i.value WHERE TRUE"
-      : "CROSS JOIN chunks c ON c.segment = s.value WHERE c.stream IN (SELECT value FROM json_each(?))";
+    const { segments, streamIds, tenantId } = part;
+    const segmentIds = json(segments.map((segment) => segment.id));
+    const times = [clampTime(range.end), clampTime(range.start)];
+    const inTime = "c.min_time < ? AND c.max_time >= ?";
+    const inSegments = `FROM json_each(?) s CROSS JOIN chunks c ON c.segment = s.value`;
+    if (streamIds === undefined) {
+      return this.#all(
+        `SELECT ${columns} ${inSegments} CROSS JOIN streams t ON t.id = c.stream
+         WHERE ${inTime} AND t.tenant = ?`,
+        segmentIds,
+        ...times,
+        tenantId,
+      );
+    }
+    const rowCount = segments.reduce((sum, segment) => sum + segment.streamCount, 0);
+    if (streamIds.length * segments.length * 4 < rowCount) {
+      return this.#all(
+        `SELECT ${columns} FROM json_each(?) s CROSS JOIN json_each(?) i
+         CROSS JOIN chunks c ON c.segment = s.value AND c.stream = i.value WHERE ${inTime}`,
+        segmentIds,
+        json(streamIds),
+        ...times,
+      );
+    }
     return this.#all(
-      `SELECT ${columns} FROM json_each(?) s ${streams} AND c.min_time < ? AND c.max_time >= ?`,
-      json(part.segments.map((segment) => segment.id)),
-      json(part.streamIds),
-      clampTime(range.end),
-      clampTime(range.start),
+      `SELECT ${columns} ${inSegments} WHERE c.stream IN (SELECT value FROM json_each(?)) AND ${inTime}`,
+      segmentIds,
+      json(streamIds),
+      ...times,
     );
   }
 
   /** The partitions that have both a segment in the time range and a stream that matches. */
   #parts(query: IndexQuery): ReadonlyArray<Part> {
     const segments = this.#segments(query);
-    if (segments.size === 0) return [];
-    const streams = this.#matchingStreams(query);
-    return [...streams].flatMap(([partition, streamIds]) => {
-      const found = segments.get(partition);
-      return found === undefined ? [] : [{ partition, streamIds, segments: found }];
+    const [tenant] = this.#all("SELECT id FROM tenants WHERE name = ?", query.tenant);
+    if (segments.size === 0 || tenant === undefined) return [];
+    const tenantId = Number(tenant[0]);
+    const streams = this.#matchingStreams(tenantId, query.matchers);
+    return [...segments].flatMap(([partition, found]) => {
+      const streamIds = streams?.get(partition);
+      if (streams !== undefined && streamIds === undefined) return [];
+      return [{ partition, tenantId, streamIds, segments: found }];
     });
   }
 
@@ -175,23 +221,26 @@ export class IndexReader {
     return byPartition;
   }
 
-  /** Ids of the streams that pass all matchers, by partition. */
-  #matchingStreams({ tenant, matchers }: IndexQuery): Map<number, number[]> {
-    const [row] = this.#all("SELECT id FROM tenants WHERE name = ?", tenant);
-    if (row === undefined) return new Map();
-    const tenantId = Number(row[0]);
+  /** Ids of the streams that pass all matchers, by partition; undefined if there are no matchers. */
+  #matchingStreams(
+    tenantId: number,
+    matchers: ReadonlyArray<Matcher>,
+  ): Map<number, number[]> | undefined {
+    if (matchers.length === 0) return undefined;
     const decisions = matchers.map((matcher) => this.#decide(tenantId, matcher));
     // The most selective first: what it leaves bounds the work of all others.
     decisions.sort((a, b) =>
       Number(a.excludes) - Number(b.excludes) || a.postingCount - b.postingCount
     );
-    let ids: ReadonlyArray<number> | undefined;
-    for (const decision of decisions) {
-      ids ??= decision.excludes ? this.#allStreams(tenantId) : this.#postings(decision.valueIds);
+    const [first, ...others] = decisions as [Decision, ...Decision[]];
+    let ids = first.excludes
+      ? this.#narrow(this.#allStreams(tenantId), first)
+      : this.#postings(first.valueIds);
+    for (const decision of others) {
       if (ids.length === 0) return new Map();
       ids = this.#narrow(ids, decision);
     }
-    return this.#byPartition(tenantId, ids);
+    return this.#byPartition(ids);
   }
 
   /** Keeps of `ids` what the decision allows, by reading its postings or by looking up each id, whichever is less. */
@@ -251,17 +300,12 @@ export class IndexReader {
     return numbers(row);
   }
 
-  #byPartition(tenantId: number, ids: ReadonlyArray<number> | undefined): Map<number, number[]> {
-    const rows = ids === undefined
-      ? this.#all(
-        "SELECT partition, json_group_array(id) FROM streams WHERE tenant = ? GROUP BY partition",
-        tenantId,
-      )
-      : this.#all(
-        `SELECT s.partition, json_group_array(s.id) FROM json_each(?) i CROSS JOIN streams s ON s.id = i.value
-         GROUP BY s.partition`,
-        json(ids),
-      );
+  #byPartition(ids: ReadonlyArray<number>): Map<number, number[]> {
+    const rows = this.#all(
+      `SELECT s.partition, json_group_array(s.id) FROM json_each(?) i
+       CROSS JOIN streams s ON s.id = i.value GROUP BY s.partition`,
+      json(ids),
+    );
     return new Map(rows.map((row) => [Number(row[0]), JSON.parse(String(row[1])) as number[]]));
   }
 
