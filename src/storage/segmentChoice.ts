@@ -2,8 +2,8 @@
  *  segment and before it committed it: the next one cuts the range again, perhaps elsewhere, under another key. Pure;
  *  rebuildIndex.ts and sweepOrphans.ts act on the answers.
  *
- *  A segment holds every row of its log range, so any set of segments without overlaps that covers the same offsets holds the same
- *  rows. It does not matter whether a segment was committed, only that no offset counts twice and none is left out. */
+ *  A segment holds every row of its log range, so any set of segments without overlaps that covers the same offsets holds
+ *  the same rows. It does not matter whether a segment was committed, only that no offset counts twice and none is left out. */
 import type { SegmentRecord } from "../streams/record.ts";
 
 type Range = Pick<SegmentRecord, "key" | "partition" | "logFrom" | "logTo" | "createdAt">;

@@ -1,5 +1,5 @@
-/** A process that appends to a file write log until it is killed, for FileWriteLog.crash.test.ts. Arguments: data directory, run number.
- *  Prints "ready" once the log is open, then "ack <partition> <offset> <text>" for each acknowledged record. */
+/** A process that appends to a file write log until it is killed, for FileWriteLog.crash.test.ts. Arguments: data directory,
+ *  run number. Prints "ready" once the log is open, then "ack <partition> <offset> <text>" for each acknowledged record. */
 import { Effect, Layer } from "effect";
 import { writeSync } from "node:fs";
 import { DataDirectory } from "../storage/embedded/DataDirectory.ts";

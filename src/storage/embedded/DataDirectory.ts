@@ -1,5 +1,5 @@
-/** The directory that holds everything of one process: wal/, objects/, index.sqlite. Owns the promise that no other process uses it;
- *  the embedded stores own their parts of it and need this service, so they cannot start without the lock. */
+/** The directory that holds everything of one process: wal/, objects/, index.sqlite. Owns the promise that no other process
+ *  uses it; the embedded stores own their parts of it and need this service, so they cannot start without the lock. */
 import { Context, Effect, Layer, Schema } from "effect";
 import { lockDirectory } from "../../platform/directoryLock.ts";
 

@@ -16,7 +16,7 @@ import { fileWriteLogLayer } from "./FileWriteLog.ts";
 t.setTimeout(0);
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const child = join(root, "src/testing/writeLogChild.ts");
+const child = fileURLToPath(new URL("../../testing/writeLogChild.ts", import.meta.url));
 const runtimes = {
   node: [join(root, "node_modules/.bin/node"), child],
   deno: [join(root, "node_modules/.bin/deno"), "run", "--allow-all", child],
