@@ -24,7 +24,10 @@ if (!existsSync(program) || !existsSync(join(root, "build", "kernels.wasm"))) {
   const { prepare } = await import("../scripts/prepare.mjs");
   await prepare().catch((error) => fail(error.message));
 }
-const options = runtime === "deno" ? denoOptions() : ["--disable-warning=ExperimentalWarning"];
+const options = runtime === "deno"
+  ? denoOptions()
+  // For shared memory, which must be asked to be freed (src/platform/sharedMemory.ts).
+  : ["--disable-warning=ExperimentalWarning", "--expose-gc"];
 const child = spawn(program, [...options, join(root, "src", "main.ts"), ...commandLine], {
   stdio: "inherit",
   env: childEnvironment(),
@@ -49,6 +52,7 @@ function denoOptions() {
     "--quiet",
     `--config=${join(root, "deno.json")}`,
     "--no-lock",
+    "--v8-flags=--expose-gc",
   ];
   if (!usesData.has(command)) {
     // Client commands read the files they are given and connect where they are told to.
@@ -75,7 +79,7 @@ function denoOptions() {
 function childEnvironment() {
   if (runtime !== "deno" || !usesData.has(command)) return process.env;
   const isNeeded =
-    /^(TAILRACE_|DENO_|NODE_|NAPI_RS_|WS_|LC_|(PATH|HOME|TMPDIR|TZ|LANG|TERM|NO_COLOR|FORCE_COLOR)$)/;
+    /^(MALLOC_|TAILRACE_|DENO_|NODE_|NAPI_RS_|WS_|LC_|(PATH|HOME|TMPDIR|TZ|LANG|TERM|NO_COLOR|FORCE_COLOR)$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => isNeeded.test(name)));
 }
 

@@ -1,6 +1,7 @@
 /** The inside of a worker thread: takes jobs from the pool (workerPool.ts), runs the handler of their kind, replies.
  *  Handlers are synchronous; one that runs long asks `cancelled()` between blocks and throws when it says so. */
 import { parentPort, workerData } from "node:worker_threads";
+import { releaseShared } from "./sharedMemory.ts";
 
 export interface JobMessage {
   readonly id: number;
@@ -24,6 +25,8 @@ export interface JobContext {
   readonly cancelled: () => boolean;
   /** Buffers that the reply hands over instead of copying. */
   readonly transfer: ArrayBuffer[];
+  /** Shared memory that the job looked at, in bytes; the job adds it up. */
+  sharedBytes: number;
 }
 
 export type JobHandler = (payload: never, context: JobContext) => unknown;
@@ -39,16 +42,20 @@ export function serveJobs(handlers: Readonly<Record<string, JobHandler>>): void 
   if (port === null) throw new Error("serveJobs must be called in a worker thread");
   const cancel = new Int32Array((workerData as { cancel: SharedArrayBuffer }).cancel);
   port.on("message", (message: JobMessage) => {
-    const transfer: ArrayBuffer[] = [];
+    const context: JobContext = {
+      cancelled: () => Atomics.load(cancel, 0) === message.id,
+      transfer: [],
+      sharedBytes: 0,
+    };
     try {
       const handler = handlers[message.kind];
       if (handler === undefined) throw new Error(`no handler for jobs of kind "${message.kind}"`);
-      const context = { cancelled: () => Atomics.load(cancel, 0) === message.id, transfer };
       const result = handler(message.payload as never, context);
-      port.postMessage({ id: message.id, result }, transfer);
+      port.postMessage({ id: message.id, result }, context.transfer);
     } catch (error) {
       port.postMessage({ id: message.id, error: jobErrorMessage(error) });
     }
+    releaseShared(context.sharedBytes);
   });
 }
 

@@ -117,7 +117,7 @@ function headRows(head: HeadSnapshot): string[] {
 const inlinePool = {
   run: async (_kind: string, job: BuildJob) => {
     await new Promise((resolve) => setTimeout(resolve, 0));
-    return build(job, { cancelled: () => false, transfer: [] });
+    return build(job, { cancelled: () => false, transfer: [], sharedBytes: 0 });
   },
 } as unknown as WorkerPool;
 

@@ -15,6 +15,7 @@ import type { CutPolicy } from "../policy/cut.ts";
 import { shouldCut } from "../policy/cut.ts";
 import type { HeadSnapshot, HeadStream } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage, StreamMessage } from "../protocol/ingester.ts";
+import { releaseShared } from "../../platform/sharedMemory.ts";
 import { type Batch, decodeBatch } from "../../streams/batch.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";
@@ -169,6 +170,7 @@ class PartitionHandler implements Handler<PartitionMessage> {
     return this.#seal(logTo).pipe(
       Effect.flatMap((sealed) => segmentWriter.write(partition, this.#from, logTo, sealed)),
       Effect.flatMap(() => {
+        this.#cutBytes = this.#uncutBytes;
         this.#uncutBytes = 0;
         this.#oldestMs = undefined;
         return this.#forget(logTo) ?? Effect.void;
@@ -326,6 +328,7 @@ class PartitionHandler implements Handler<PartitionMessage> {
   /** The rows below `logTo` are in the index now: the streams drop them, in the same turn in which snapshots stop at them. */
   #forget(logTo: number): Effect.Effect<void> | undefined {
     this.#from = logTo;
+    releaseShared(this.#cutBytes);
     this.#cutBytes = 0;
     const streams: ActorRef<StreamMessage>[] = [];
     for (const key of this.#known.keys()) {

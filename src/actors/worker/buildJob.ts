@@ -9,11 +9,11 @@ export function build(job: BuildJob, context: JobContext): BuildResult {
   return job.streams.map(({ slices }) => {
     const sources = [];
     for (let at = 0; at < slices.length; at += 3) {
-      sources.push({
-        batch: batches[slices[at]!]!,
-        rowStart: slices[at + 1]!,
-        rowEnd: slices[at + 2]!,
-      });
+      const batch = batches[slices[at]!]!;
+      const [rowStart, rowEnd] = [slices[at + 1]!, slices[at + 2]!];
+      context.sharedBytes += batch.lineEnds[rowEnd - 1]! -
+        (rowStart === 0 ? 0 : batch.lineEnds[rowStart - 1]!);
+      sources.push({ batch, rowStart, rowEnd });
     }
     const chunks = buildChunks(sources, job.options);
     for (const chunk of chunks) context.transfer.push(chunk.bytes.buffer as ArrayBuffer);

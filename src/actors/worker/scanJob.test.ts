@@ -134,7 +134,7 @@ function rowsOf(result: ScanResult): string[] {
   });
 }
 
-const context = () => ({ cancelled: () => false, transfer: [] });
+const context = () => ({ cancelled: () => false, transfer: [], sharedBytes: 0 });
 
 t.test("scan gives what sorting, de-duplicating and filtering rows as objects gives", (t) => {
   fc.assert(
@@ -160,7 +160,7 @@ t.test("scan stops when nobody waits, and refuses more bytes than allowed", (t) 
   const rows: ModelRow[] = [{ timestamp: 1n, line: [97, 98, 99], metadata: [] }];
   const question: Question = { start: 0n, end: 9n, direction: "forward", rowsMax: 10, filters: [] };
   const { job, reader } = jobOf([{ rows, flushed: true }], question);
-  t.throws(() => scan(job, reader, { cancelled: () => true, transfer: [] }), {
+  t.throws(() => scan(job, reader, { cancelled: () => true, transfer: [], sharedBytes: 0 }), {
     name: "ScanCancelled",
   });
   t.throws(() => scan({ ...job, bytesMax: 2 }, reader, context()), { name: "ResponseTooLarge" });

@@ -33,6 +33,7 @@ export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): S
     batches: job.batches.map(batchFromMessage),
     stats: { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 },
   };
+  for (const { buffer } of run.batches) context.sharedBytes += buffer.byteLength;
   const out = new RowSink(job.bytesMax);
   const unitRowEnds = new Uint32Array(job.units.length);
   for (let index = 0; index < job.units.length; index++) {
