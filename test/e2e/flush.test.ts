@@ -15,38 +15,42 @@ interface Progress {
   acknowledged: number;
 }
 
-onServer({ "ingester.segment_target_bytes": "64KB" }, {
-  "nothing is seen twice or missed while flushes run": async (t, scenario) => {
-    const writers = Array.from({ length: writerCount }, () => ({ sent: 0, acknowledged: 0 }));
-    let writing = true;
-    const whileWriting = async (work: () => Promise<void>) => {
-      while (writing) await work();
-    };
-    let flushCount = 0;
-    let questionCount = 0;
-    await Promise.all([
-      Promise.all(writers.map((progress, writer) => write(scenario, writer, progress)))
-        .finally(() => writing = false),
+for (const partitions of ["1", "3"]) {
+  onServer({ "ingester.segment_target_bytes": "64KB", "ingester.partitions": partitions }, {
+    [`nothing is seen twice or missed while flushes run, partitions: ${partitions}`]: watch,
+  });
+}
+
+async function watch(t: Test, scenario: Scenario): Promise<void> {
+  const writers = Array.from({ length: writerCount }, () => ({ sent: 0, acknowledged: 0 }));
+  let writing = true;
+  const whileWriting = async (work: () => Promise<void>) => {
+    while (writing) await work();
+  };
+  let flushCount = 0;
+  let questionCount = 0;
+  await Promise.all([
+    Promise.all(writers.map((progress, writer) => write(scenario, writer, progress)))
+      .finally(() => writing = false),
+    whileWriting(async () => {
+      await scenario.query.flush();
+      flushCount++;
+    }),
+    ...[1, 2].map(() =>
       whileWriting(async () => {
-        await scenario.query.flush();
-        flushCount++;
-      }),
-      ...[1, 2].map(() =>
-        whileWriting(async () => {
-          await checkAll(t, scenario, writers);
-          await checkNewest(t, scenario, writers);
-          questionCount += 2;
-        })
-      ),
-    ]);
-    t.comment(`${flushCount} flushes, ${questionCount} questions`);
-    t.ok(flushCount > 2 && questionCount > 4, "flushes and questions ran beside the pushes");
-    await checkAll(t, scenario, writers);
-    await scenario.query.flush();
-    await checkAll(t, scenario, writers);
-    for (const { acknowledged } of writers) t.equal(acknowledged, pushesPerWriter * linesPerPush);
-  },
-});
+        await checkAll(t, scenario, writers);
+        await checkNewest(t, scenario, writers);
+        questionCount += 2;
+      })
+    ),
+  ]);
+  t.comment(`${flushCount} flushes, ${questionCount} questions`);
+  t.ok(flushCount > 2 && questionCount > 4, "flushes and questions ran beside the pushes");
+  await checkAll(t, scenario, writers);
+  await scenario.query.flush();
+  await checkAll(t, scenario, writers);
+  for (const { acknowledged } of writers) t.equal(acknowledged, pushesPerWriter * linesPerPush);
+}
 
 async function write(
   { push, app, now }: Scenario,

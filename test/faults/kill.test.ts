@@ -4,7 +4,7 @@
  *  lines. TAILRACE_KILL_ROUNDS sets the rounds per runtime (default 5), TAILRACE_KILL_SEED repeats a run. */
 import type { Test } from "tap";
 import t from "tap";
-import { PushClient, type PushStream } from "../../src/testing/pushClient.ts";
+import { protobufBody, PushClient, type PushStream } from "../../src/testing/pushClient.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
 import { type Random, randomFrom, seedFrom } from "../../src/testing/random.ts";
 import { runtimes, ServerProcess } from "../../src/testing/serverProcess.ts";
@@ -14,6 +14,7 @@ const streamsPerClient = 3;
 const rounds = Number(process.env["TAILRACE_KILL_ROUNDS"] ?? "5");
 const seed = seedFrom("TAILRACE_KILL_SEED");
 const startNs = BigInt(Date.now()) * 1_000_000n;
+const allLines: ReadonlyArray<number> = Array(clientCount).fill(0);
 const linesPerCheck = 50_000;
 
 /** What became of a line: pushed without an answer, or acknowledged. */
@@ -50,10 +51,13 @@ for (const runtime of runtimes) {
     }));
     for (let round = 0; round < rounds; round++) {
       await t.test(`round ${round}`, (t) => runRound(t, server, clients, random));
+      // Reading everything takes longer with each round.
+      if (round % 10 === 9) await checkLines(t, server, clients, allLines, "all lines so far");
     }
+    await checkLines(t, server, clients, allLines, "all lines");
     t.equal((await server.stop()).code, 0, "SIGTERM ends it with code 0");
     await server.launchAndWait();
-    await checkLines(t, server, clients, "after a clean stop");
+    await checkLines(t, server, clients, allLines, "all lines after a clean stop");
   });
 }
 
@@ -63,26 +67,32 @@ async function runRound(
   clients: ReadonlyArray<Client>,
   random: Random,
 ): Promise<void> {
+  const firstLines = clients.map(({ outcomes }) => outcomes.length);
   const pushing = clients.map((client) => pushUntilDown(server, client, randomFrom(random.hex(8))));
   const flushing = random.below(3) > 0 ? flushUntilDown(server, random.below(150)) : undefined;
   const killAfterMs = random.between(20, 900);
   await sleep(killAfterMs);
-  await server.kill();
+  const stops = random.oneIn(5);
+  await (stops ? server.stop() : server.kill());
   await Promise.all([...pushing, flushing]);
   const startKills = random.below(3);
   for (let kill = 0; kill < startKills; kill++) {
     server.launch();
-    await sleep(random.between(5, 700));
+    await sleep(random.between(5, 2000));
     await server.kill();
   }
   await server.launchAndWait();
-  t.comment(`killed after ${killAfterMs} ms, then ${startKills} times while starting`);
-  await checkLines(t, server, clients, "after the restart");
+  t.comment(
+    `${
+      stops ? "stopped" : "killed"
+    } after ${killAfterMs} ms, then ${startKills} times while starting`,
+  );
+  await checkLines(t, server, clients, firstLines, "this round's lines after the restart");
   await retryPending(server, clients);
-  await checkLines(t, server, clients, "after the retries");
+  await checkLines(t, server, clients, firstLines, "this round's lines after the retries");
 }
 
-/** Pushes batches of random size until the connection fails. */
+/** Pushes batches of random size until the connection fails or the server says that it stops. */
 async function pushUntilDown(server: ServerProcess, client: Client, random: Random): Promise<void> {
   const http = new PushClient(server.baseUrl, { connectionsMax: 1 });
   try {
@@ -92,11 +102,11 @@ async function pushUntilDown(server: ServerProcess, client: Client, random: Rand
       const streams = batchOf(client.index, from, count);
       for (let line = 0; line < count; line++) client.outcomes.push("unknown");
       client.pending = { streams, from };
-      await http.push(streams);
+      if (!await isAccepted(http, streams)) return;
       client.outcomes.fill("acknowledged", from);
       client.pending = undefined;
       // A retry of a body that was acknowledged: the reply may have been lost on its way.
-      if (random.oneIn(20)) await http.push(streams);
+      if (random.oneIn(20) && !await isAccepted(http, streams)) return;
     }
   } catch (error) {
     if (!isConnectionError(error)) throw error;
@@ -105,13 +115,22 @@ async function pushUntilDown(server: ServerProcess, client: Client, random: Rand
   }
 }
 
+/** False when the server is stopping, which leaves the outcome unknown. */
+async function isAccepted(
+  http: PushClient,
+  streams: ReadonlyArray<PushStream>,
+): Promise<boolean> {
+  const reply = await http.send(protobufBody(streams));
+  if (reply.status !== 204 && reply.status !== 503) {
+    throw new Error(`Push answered ${reply.status}: ${reply.body}`);
+  }
+  return reply.status === 204;
+}
+
 async function flushUntilDown(server: ServerProcess, pauseMs: number): Promise<void> {
   const query = new QueryClient(server.baseUrl);
   try {
-    for (;;) {
-      await query.flush();
-      await sleep(pauseMs);
-    }
+    while ((await query.get("/flush")).status !== 503) await sleep(pauseMs);
   } catch (error) {
     if (!isConnectionError(error)) throw error;
   } finally {
@@ -131,20 +150,23 @@ async function retryPending(server: ServerProcess, clients: ReadonlyArray<Client
   http.close();
 }
 
+/** Checks each client's lines from number `firstLines[index]` on. */
 async function checkLines(
   t: Test,
   server: ServerProcess,
   clients: ReadonlyArray<Client>,
+  firstLines: ReadonlyArray<number>,
   when: string,
 ): Promise<void> {
   const query = new QueryClient(server.baseUrl);
   const problems: string[] = [];
   let acknowledgedCount = 0;
   for (const { index, outcomes } of clients) {
+    const first = firstLines[index] as number;
     const seen = new Uint8Array(outcomes.length);
     const found = await query.all({
       query: `{client="${index}"}`,
-      start: startNs,
+      start: lineOf(index, first).timestamp,
       end: startNs + BigInt(outcomes.length + 1) * 1000n,
       limit: linesPerCheck,
     });
@@ -161,7 +183,7 @@ async function checkLines(
       }
     }
     for (const [number, outcome] of outcomes.entries()) {
-      if (outcome !== "acknowledged") continue;
+      if (number < first || outcome !== "acknowledged") continue;
       acknowledgedCount++;
       if (seen[number] === 0) problems.push(`client ${index}: acknowledged line ${number} is lost`);
     }
