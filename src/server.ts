@@ -30,7 +30,9 @@ export const serve = (settings: Settings) =>
     yield* Effect.logInfo(
       `listening on http://${host}:${port}, data in ${settings.common.path_prefix}`,
     );
-    yield* system.failure;
+    const tailer = yield* Tailer;
+    // Requests get time to finish, live tails never would.
+    yield* system.failure.pipe(Effect.ensuring(tailer.stop));
   }).pipe(
     Effect.provide(httpLayer(settings).pipe(Layer.provideMerge(rolesLayer(settings)))),
     Effect.provide(loggingLayer(settings)),

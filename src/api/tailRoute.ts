@@ -103,6 +103,7 @@ const serveTail = (
         Effect.sync(() => connection.close(1011, String((error as Error).message).slice(0, 120)))
       ),
       Effect.raceFirst(Effect.promise(() => connection.closed)),
+      Effect.raceFirst(tailer.stopped),
       Effect.timeoutOrElse({
         duration: settings.querier.tail_max_duration,
         orElse: () => Effect.sync(() => connection.close(1011, "reached tail max duration limit")),

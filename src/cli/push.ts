@@ -57,7 +57,10 @@ export const push = Command.make(
         readInput(input, (bytes) => progress.bytesRead += bytes),
         { labels, requestBytes, lineBytesMax, clock },
       );
-      yield* Stream.fromAsyncIterable(requests, (cause) => failed(`${input.path}: ${cause}`)).pipe(
+      yield* Stream.fromAsyncIterable(
+        requests,
+        (cause) => failed(cause instanceof Error ? cause.message : `${input.path}: ${cause}`),
+      ).pipe(
         Stream.mapEffect(
           Effect.fnUntraced(function* (request: PushRequest) {
             const refusal = yield* sendRequest(connection, request, progress.hasAnswer);

@@ -56,6 +56,8 @@ function configured(options: HttpServerOptions): Server {
     // Agents keep connections for hours; small answers should not wait for more of them.
     noDelay: true,
     keepAlive: true,
+    // How often the limits below are looked at; by default every 30 s.
+    connectionsCheckingInterval: 1000,
   });
   server.headersTimeout = options.readTimeoutMs;
   // The body has its own limit (readBody), which can answer; this one only cuts.

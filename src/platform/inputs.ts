@@ -3,7 +3,7 @@
 import { createReadStream, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 /** A file to read. `bytes` is its size on disk, 0 for standard input. */
@@ -35,10 +35,26 @@ export function readInput(
     onRead,
   );
   if (!input.path.endsWith(".gz")) return stream;
-  const source = Readable.from(stream, { objectMode: false });
+  return unzipped(input.path, stream);
+}
+
+/** Throws, naming the file, if it is not intact gzip. */
+async function* unzipped(
+  path: string,
+  stream: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const plain = createGunzip({ chunkSize: 1 << 20 });
-  source.on("error", (error: Error) => plain.destroy(error));
-  return source.pipe(plain);
+  // The callback keeps an error that comes before the first read from being nobody's.
+  pipeline(Readable.from(stream, { objectMode: false }), plain, () => {});
+  try {
+    yield* plain;
+  } catch (error) {
+    throw new Error(
+      `"${path}" ends in .gz but cannot be decompressed: ${
+        (error as Error).message
+      }; what was read before that has been sent`,
+    );
+  }
 }
 
 async function* counted(

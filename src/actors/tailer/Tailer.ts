@@ -1,7 +1,7 @@
 /** Live tail: hands every durable batch to the tails that want lines of it. A tail keeps references to the matching rows until
  *  its client takes them; beyond a bound they are dropped and counted, so a slow client costs memory only up to the bound.
  *  Invariant: a client that keeps up gets every matching row of every batch published after it subscribed, in log order. */
-import { Context, Effect, Layer } from "effect";
+import { Context, Effect, Latch, Layer } from "effect";
 import type { Batch } from "../../streams/batch.ts";
 import { compileLineFilters, type LineFilterDescription } from "../../logql/lineFilter.ts";
 import { parseLabels } from "../../streams/labels.ts";
@@ -52,12 +52,17 @@ export class Tailer extends Context.Service<Tailer, {
   readonly publish: (partition: number, offset: number, batch: Batch) => void;
   /** Open tails of a tenant. */
   readonly count: (tenant: string) => number;
+  /** Ends every tail and all later ones: the server stops, and waits for no client to go. */
+  readonly stop: Effect.Effect<void>;
+  /** Succeeds once `stop` was called. */
+  readonly stopped: Effect.Effect<void>;
 }>()("tailrace/actors/Tailer") {
   static readonly layer = Layer.effect(
     Tailer,
     Effect.gen(function* () {
       const context = yield* Effect.context<never>();
       const tails = new Map<string, Set<OpenTail>>();
+      const stopped = Latch.makeUnsafe(false);
       const onDropped = (count: number) => tailLinesDropped.updateUnsafe(count, context);
       return Tailer.of({
         subscribe: (request) => {
@@ -74,6 +79,8 @@ export class Tailer extends Context.Service<Tailer, {
           for (const tail of tails.get(batch.tenant) ?? []) tail.offer(partition, offset, batch);
         },
         count: (tenant) => tails.get(tenant)?.size ?? 0,
+        stop: Effect.sync(() => stopped.openUnsafe()),
+        stopped: stopped.await,
       });
     }),
   );
