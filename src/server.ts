@@ -8,6 +8,7 @@ import { Querier } from "./actors/querier/Querier.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
 import { Workers } from "./actors/Workers.ts";
+import { actorsPage } from "./api/actorsPage.ts";
 import { opsRoutes } from "./api/opsRoutes.ts";
 import { methodRoutes } from "./api/methods.ts";
 import { pageRoutes } from "./api/page.ts";
@@ -63,6 +64,7 @@ function httpLayer(settings: Settings) {
     queryRoutes(settings),
     tailRoute(settings),
     opsRoutes(settings),
+    actorsPage,
     pageRoutes(settings),
     methodRoutes,
   );
