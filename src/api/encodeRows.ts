@@ -1,5 +1,6 @@
 /** Writes rows as Loki's `streams`: grouped, labels as objects, timestamps as decimal strings of ns. By default structured metadata
  *  folds into the stream's labels, one group for each full label set; with categorize-labels it stays with each value. */
+import { foldMetadata } from "../logql/labelFilter.ts";
 import { type Labels, parseLabels } from "../streams/labels.ts";
 import { decodeMetadata } from "../streams/metadata.ts";
 
@@ -21,7 +22,7 @@ export function encodeStreams(rows: Iterable<EncodableRow>, categorize: boolean)
     let group = groups.get(key);
     if (group === undefined) {
       const labels = parseLabels(row.labels);
-      const all = categorize || pairs === undefined ? labels : folded(labels, pairs.labels);
+      const all = categorize || pairs === undefined ? labels : foldMetadata(labels, pairs.labels);
       groups.set(key, group = { head: JSON.stringify(Object.fromEntries(all)), values: [] });
     }
     group.values.push(encodeValue(row, categorize, pairs));
@@ -43,15 +44,6 @@ function encodeValue(
   if (!categorize) return `["${row.time}",${line}]`;
   const third = pairs === undefined ? "{}" : `{"structuredMetadata":${pairs.json}}`;
   return `["${row.time}",${line},${third}]`;
-}
-
-/** Stream labels win; metadata of the same name becomes name_extracted, as a parsed label would. */
-function folded(labels: Labels, metadata: Labels): Labels {
-  const names = new Set(labels.map(([name]) => name));
-  const renamed = metadata.map(([name, value]) =>
-    [names.has(name) ? `${name}_extracted` : name, value] as const
-  );
-  return [...labels, ...renamed].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
 }
 
 interface MetadataPairs {

@@ -1,8 +1,14 @@
 /** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's
- *  filters. Scan threads import lineFilter.ts directly and so load no parser. */
+ *  filters. Scan threads import lineFilter.ts and labelFilter.ts directly and so load no parser. */
 export type * from "./ast.ts";
 export { isLogQuery } from "./ast.ts";
 export { ParseError } from "./error.ts";
+export {
+  compileLabelFilters,
+  describeLabelFilter,
+  foldMetadata,
+  type LabelFilterDescription,
+} from "./labelFilter.ts";
 export {
   compileLineFilters,
   describeLineFilter,

@@ -2,6 +2,7 @@
  *  and the shared memory of batches. */
 import type { BatchMessage } from "../../streams/batch.ts";
 import type { TimeRange } from "../../streams/record.ts";
+import type { LabelFilterDescription } from "../../logql/labelFilter.ts";
 import type { LineFilterDescription } from "../../logql/lineFilter.ts";
 
 export type Direction = "backward" | "forward";
@@ -18,10 +19,13 @@ export type ScanSource =
 
 /** Sources of one stream, in arrival order, that must be read together because their time ranges touch. */
 export interface ScanUnit {
+  /** Canonical label string of the stream. */
+  readonly labels: string;
   readonly sources: ReadonlyArray<ScanSource>;
 }
 
 export interface ScanJob {
+  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
   readonly filters: ReadonlyArray<LineFilterDescription>;
   readonly range: TimeRange;
   readonly direction: Direction;

@@ -4,13 +4,14 @@
 import { Context, Effect, Layer, Metric, Schedule, Schema, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
+import { compileLabelFilters, type LabelFilterDescription } from "../../logql/labelFilter.ts";
 import type { LineFilterDescription } from "../../logql/lineFilter.ts";
 import { Index, type IndexError } from "../../storage/Index.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import { Ingester } from "../ingester/Ingester.ts";
-import { planUnits } from "../policy/scanPlan.ts";
+import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import { Workers } from "../Workers.ts";
@@ -20,6 +21,7 @@ import { runScan } from "./runScan.ts";
 export interface LogRequest {
   readonly tenant: string;
   readonly matchers: ReadonlyArray<Matcher>;
+  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
   readonly filters: ReadonlyArray<LineFilterDescription>;
   readonly range: TimeRange;
   readonly limit: number;
@@ -88,7 +90,7 @@ export class Querier extends Context.Service<Querier, {
           const chunks = yield* index.findChunks({ ...request, coveredTo: coveredTo(heads) }).pipe(
             Effect.mapError(indexFailure),
           );
-          const units = planUnits(chunks, heads, request.direction);
+          const units = unitsWanted(planUnits(chunks, heads, request.direction), request);
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
               runScan(workers, units, request, settings.querier.max_response_bytes, signal),
@@ -170,6 +172,24 @@ export class Querier extends Context.Service<Querier, {
         return Querier.of({ selectLogs, series, labelNames, labelValues });
       }),
     );
+}
+
+/** Without the units of streams whose labels alone decide that no row passes the label filters. */
+function unitsWanted(
+  units: ReadonlyArray<PlannedUnit>,
+  { labelFilters }: LogRequest,
+): ReadonlyArray<PlannedUnit> {
+  if (labelFilters.length === 0) return units;
+  const filters = compileLabelFilters(labelFilters);
+  const wanted = new Map<string, boolean>();
+  return units.filter(({ labels }) => {
+    let passes = wanted.get(labels);
+    if (passes === undefined) {
+      passes = filters.forStream(parseLabels(labels)) !== "none";
+      wanted.set(labels, passes);
+    }
+    return passes;
+  });
 }
 
 /** A partition that restarts is back within moments, or not at all. */

@@ -88,13 +88,17 @@ function jobOf(
     if (index === undefined) batches.set(batch, index = batches.size);
     return { batch: index, rowStart, rowEnd };
   };
-  const scanUnits = units.map((unit) => ({ sources: unit.sources.map(sourceOf) }));
+  const scanUnits = units.map(({ labels, sources }) => ({
+    labels,
+    sources: sources.map(sourceOf),
+  }));
   let { start, end } = request.range;
   if (threshold !== undefined) {
     if (request.direction === "backward") start = threshold > start ? threshold : start;
     else end = threshold + 1n < end ? threshold + 1n : end;
   }
   return {
+    labelFilters: request.labelFilters,
     filters: request.filters,
     range: { start, end },
     direction: request.direction,

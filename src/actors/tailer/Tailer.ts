@@ -3,6 +3,12 @@
  *  Invariant: a client that keeps up gets every matching row of every batch published after it subscribed, in log order. */
 import { Context, Effect, Latch, Layer } from "effect";
 import type { Batch } from "../../streams/batch.ts";
+import {
+  compileLabelFilters,
+  type LabelFilterDescription,
+  type LabelFilters,
+  type StreamVerdict,
+} from "../../logql/labelFilter.ts";
 import { compileLineFilters, type LineFilterDescription } from "../../logql/lineFilter.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import { batchBlock, type BlockFilter } from "../../streams/lineBlock.ts";
@@ -12,6 +18,7 @@ import { tailLinesDropped } from "../../platform/metrics.ts";
 export interface TailRequest {
   readonly tenant: string;
   readonly matchers: ReadonlyArray<Matcher>;
+  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
   readonly filters: ReadonlyArray<LineFilterDescription>;
   /** Line bytes that may wait for the client. */
   readonly bufferBytesMax: number;
@@ -99,15 +106,16 @@ function rowsOfSlice(batch: Batch, slice: number): Uint32Array {
 /** Time that one tail's filters may take for one batch. */
 const batchMsMax = 50;
 const droppedNamesMax = 1000;
-const knownStreamsMax = 100_000;
+const knownStreamsMax = 10_000;
 
 class OpenTail implements Tail {
   readonly #request: TailRequest;
-  readonly #filters: ReadonlyArray<BlockFilter>;
+  readonly #lineFilters: ReadonlyArray<BlockFilter>;
+  readonly #labelFilters: LabelFilters;
   readonly #onDropped: (count: number) => void;
   readonly #onClose: () => void;
-  /** Whether the matchers want a stream, by label string. */
-  #wanted = new Map<string, boolean>();
+  /** What matchers and label filters say to a stream, by label string. */
+  #verdicts = new Map<string, StreamVerdict>();
   #waiting: TailedRows[] = [];
   #waitingBytes = 0;
   #dropped: DroppedRow[] = [];
@@ -117,7 +125,9 @@ class OpenTail implements Tail {
 
   constructor(request: TailRequest, onDropped: (count: number) => void, onClose: () => void) {
     this.#request = request;
-    this.#filters = compileLineFilters(request.filters, () => this.#checkTime());
+    const checkpoint = () => this.#checkTime();
+    this.#labelFilters = compileLabelFilters(request.labelFilters, checkpoint);
+    this.#lineFilters = compileLineFilters(request.filters, checkpoint);
     this.#onDropped = onDropped;
     this.#onClose = onClose;
   }
@@ -155,8 +165,10 @@ class OpenTail implements Tail {
     this.#deadlineMs = performance.now() + batchMsMax;
     for (let slice = 0; slice < batch.sliceCount; slice++) {
       const labels = batch.labelsOf(slice);
-      if (!this.#wants(labels)) continue;
-      const rows = this.#matchingRows(batch, slice);
+      const verdict = this.#verdictOf(labels);
+      if (verdict === "none") continue;
+      const filters = verdict === "all" ? this.#lineFilters : [verdict, ...this.#lineFilters];
+      const rows = this.#matchingRows(batch, slice, filters);
       if (rows === undefined) {
         this.#drop(labels, batch, rowsOfSlice(batch, slice));
         continue;
@@ -177,25 +189,32 @@ class OpenTail implements Tail {
     if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
   }
 
-  #wants(labels: string): boolean {
-    let wanted = this.#wanted.get(labels);
-    if (wanted === undefined) {
-      if (this.#wanted.size >= knownStreamsMax) this.#wanted = new Map();
-      wanted = matchAll(this.#request.matchers, parseLabels(labels));
-      this.#wanted.set(labels, wanted);
+  #verdictOf(labels: string): StreamVerdict {
+    let verdict = this.#verdicts.get(labels);
+    if (verdict === undefined) {
+      if (this.#verdicts.size >= knownStreamsMax) this.#verdicts = new Map();
+      const parsed = parseLabels(labels);
+      verdict = matchAll(this.#request.matchers, parsed)
+        ? this.#labelFilters.forStream(parsed)
+        : "none";
+      this.#verdicts.set(labels, verdict);
     }
-    return wanted;
+    return verdict;
   }
 
   /** Undefined if the filters took too long. */
-  #matchingRows(batch: Batch, slice: number): Uint32Array | undefined {
+  #matchingRows(
+    batch: Batch,
+    slice: number,
+    filters: ReadonlyArray<BlockFilter>,
+  ): Uint32Array | undefined {
     const rowStart = batch.sliceRowStart(slice);
     const rowEnd = batch.sliceRowEnds[slice]!;
     const mask = new Uint8Array(rowEnd - rowStart).fill(1);
     const block = batchBlock(batch, rowStart, rowEnd);
     let left = mask.length;
     try {
-      for (const filter of this.#filters) {
+      for (const filter of filters) {
         if (left === 0) break;
         left = filter.apply(block, mask);
       }

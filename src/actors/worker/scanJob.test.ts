@@ -1,8 +1,11 @@
-/** Scanning one stream, spread at random over chunks and head slices, against a naive model: sort, drop duplicates, filter, take. */
+/** Scanning one stream, spread at random over chunks and head slices, against a naive model: sort, drop duplicates, filter,
+ *  take. */
 import fc from "fast-check";
 import t from "tap";
+import type { LabelFilterDescription } from "../../logql/labelFilter.ts";
 import type { LineFilterDescription } from "../../logql/lineFilter.ts";
 import { type Batch, batchMessage, buildBatch } from "../../streams/batch.ts";
+import { decodeMetadata } from "../../streams/metadata.ts";
 import { buildChunks, chunkOptionsDefault } from "../../streams/chunkWriter.ts";
 import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
 import type { Direction, ScanJob, ScanResult, ScanSource } from "../protocol/scan.ts";
@@ -13,7 +16,13 @@ const rowArbitrary: fc.Arbitrary<ModelRow> = fc.record({
   timestamp: fc.bigInt({ min: -3n, max: 12n }),
   line: fc.constantFrom("", "a", "ab error", "error\n", "\u{1F600} b", "zz")
     .map((text) => [...new TextEncoder().encode(text)]),
-  metadata: fc.constantFrom<ModelRow["metadata"]>([], [["k", "v"]], [["k", "w"]]),
+  metadata: fc.constantFrom<ModelRow["metadata"]>(
+    [],
+    [["k", "v"]],
+    [["k", "w"]],
+    [["a", "x"], ["k", ""]],
+    [["a", "y"], ["k", "v"], ["kk", "v"]],
+  ),
 }, { noNullPrototype: true });
 
 /** Rows that arrived together, and whether they were flushed. */
@@ -31,6 +40,27 @@ const filtersArbitrary: fc.Arbitrary<LineFilterDescription[]> = fc.constantFrom(
   [{ op: "!~" as const, operands: [{ type: "text" as const, value: "a.*b|z" }] }],
 );
 
+/** Names that the stream has, the metadata has, both have (then its metadata is a_extracted), and none has. */
+const matcherArbitrary: fc.Arbitrary<LabelFilterDescription> = fc.record({
+  name: fc.constantFrom("a", "a_extracted", "k", "kk", "none"),
+  op: fc.constantFrom("=" as const, "!=" as const, "=~" as const, "!~" as const),
+  value: fc.constantFrom("", "b", "v", "x", "x|y", "v|w", ".+"),
+}, { noNullPrototype: true });
+
+const labelFiltersArbitrary = fc.array(
+  fc.oneof(
+    matcherArbitrary,
+    fc.record({
+      op: fc.constantFrom("and" as const, "or" as const),
+      left: matcherArbitrary,
+      right: matcherArbitrary,
+    }, { noNullPrototype: true }),
+  ),
+  { maxLength: 2 },
+);
+
+const streamLabels = '{a="b"}';
+
 interface Part {
   readonly rows: ReadonlyArray<ModelRow>;
   readonly flushed: boolean;
@@ -42,6 +72,23 @@ interface Question {
   readonly direction: Direction;
   readonly rowsMax: number;
   readonly filters: LineFilterDescription[];
+  readonly labelFilters: LabelFilterDescription[];
+}
+
+/** Whether a row of the stream {a="b"} passes, by the words of the rule: the stream's label wins, metadata of its name is called
+ *  name_extracted, what is missing is "". */
+function passes(filter: LabelFilterDescription, row: ModelRow): boolean {
+  if ("left" in filter) {
+    const sides = [passes(filter.left, row), passes(filter.right, row)];
+    return filter.op === "and" ? sides.every(Boolean) : sides.some(Boolean);
+  }
+  const labels: Record<string, string> = { a: "b" };
+  for (const [name, value] of row.metadata) labels[name === "a" ? "a_extracted" : name] = value;
+  const value = labels[filter.name] ?? "";
+  const found = filter.op.endsWith("~")
+    ? new RegExp(`^(?:${filter.value})$`, "s").test(value)
+    : value === filter.value;
+  return filter.op.startsWith("!") ? !found : found;
 }
 
 function lineText(row: ModelRow): string {
@@ -61,6 +108,7 @@ function naive(parts: ReadonlyArray<Part>, question: Question): string[] {
     .sort((a, b) => Number(a.row.timestamp - b.row.timestamp) || a.arrival - b.arrival)
     .map(({ row }) => row)
     .filter((row) => row.timestamp >= question.start && row.timestamp < question.end)
+    .filter((row) => question.labelFilters.every((filter) => passes(filter, row)))
     .filter((row) =>
       question.filters.every(({ op, operands }) => {
         const text = operands[0]!.value;
@@ -78,7 +126,7 @@ function describe(row: ModelRow): string {
 function batchOfRows(rows: ReadonlyArray<ModelRow>): Batch {
   return buildBatch(
     "t",
-    [{ labels: '{a="b"}', rowStart: 0, rowEnd: rows.length }],
+    [{ labels: streamLabels, rowStart: 0, rowEnd: rows.length }],
     columnsOf(rows),
   );
 }
@@ -104,12 +152,13 @@ function jobOf(parts: ReadonlyArray<Part>, question: Question) {
     }
   }
   const job: ScanJob = {
+    labelFilters: question.labelFilters,
     filters: question.filters,
     range: { start: question.start, end: question.end },
     direction: question.direction,
     rowsMax: question.rowsMax,
     bytesMax: 1_000_000,
-    units: sources.length === 0 ? [] : [{ sources }],
+    units: sources.length === 0 ? [] : [{ labels: streamLabels, sources }],
     batches: batches.map(batchMessage),
   };
   const object = Uint8Array.from(chunkBytes.flatMap((bytes) => [...bytes]));
@@ -129,8 +178,7 @@ function rowsOf(result: ScanResult): string[] {
       row === 0 ? 0 : result.metaEnds[row - 1]!,
       result.metaEnds[row]!,
     );
-    const metadata = meta.length === 0 ? [] : [["k", String.fromCharCode(meta[meta.length - 1]!)]];
-    return JSON.stringify([String(timestamp), line, metadata]);
+    return JSON.stringify([String(timestamp), line, decodeMetadata(meta, 0, meta.length)]);
   });
 }
 
@@ -145,8 +193,9 @@ t.test("scan gives what sorting, de-duplicating and filtering rows as objects gi
       fc.constantFrom<Direction>("backward", "forward"),
       fc.integer({ min: 1, max: 20 }),
       filtersArbitrary,
-      (parts, start, end, direction, rowsMax, filters) => {
-        const question = { start, end, direction, rowsMax, filters };
+      labelFiltersArbitrary,
+      (parts, start, end, direction, rowsMax, filters, labelFilters) => {
+        const question = { start, end, direction, rowsMax, filters, labelFilters };
         const { job, reader } = jobOf(parts, question);
         t.same(rowsOf(scan(job, reader, context())), naive(parts, question));
       },
@@ -158,7 +207,14 @@ t.test("scan gives what sorting, de-duplicating and filtering rows as objects gi
 
 t.test("scan stops when nobody waits, and refuses more bytes than allowed", (t) => {
   const rows: ModelRow[] = [{ timestamp: 1n, line: [97, 98, 99], metadata: [] }];
-  const question: Question = { start: 0n, end: 9n, direction: "forward", rowsMax: 10, filters: [] };
+  const question: Question = {
+    start: 0n,
+    end: 9n,
+    direction: "forward",
+    rowsMax: 10,
+    filters: [],
+    labelFilters: [],
+  };
   const { job, reader } = jobOf([{ rows, flushed: true }], question);
   t.throws(() => scan(job, reader, { cancelled: () => true, transfer: [], sharedBytes: 0 }), {
     name: "ScanCancelled",

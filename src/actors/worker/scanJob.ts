@@ -1,11 +1,13 @@
-/** Greps units in a scan thread: reads chunks and head slices, applies the line filters block by block, and returns the matching
- *  rows as columns. Owns order and de-duplication within a unit; across units the querier merges.
+/** Greps units in a scan thread: reads chunks and head slices, applies label and line filters block by block, and returns the
+ *  matching rows as columns. Owns order and de-duplication within a unit; across units the querier merges.
  *  Invariant: a unit's rows are the same whatever of it was flushed. */
 import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
+import { compileLabelFilters, type LabelFilters } from "../../logql/labelFilter.ts";
 import { compileLineFilters } from "../../logql/lineFilter.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
 import { openChunk } from "../../streams/chunk.ts";
+import { parseLabels } from "../../streams/labels.ts";
 import {
   batchBlock,
   type BlockFilter,
@@ -29,7 +31,9 @@ export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): S
     job,
     reader,
     checkpoint,
-    filters: compileLineFilters(job.filters, checkpoint),
+    labelFilters: compileLabelFilters(job.labelFilters, checkpoint),
+    lineFilters: compileLineFilters(job.filters, checkpoint),
+    filters: [],
     batches: job.batches.map(batchFromMessage),
     stats: { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 },
   };
@@ -49,7 +53,10 @@ interface ScanRun {
   readonly reader: ObjectReader;
   /** Throws when nobody waits for the result any more. */
   readonly checkpoint: () => void;
-  readonly filters: ReadonlyArray<BlockFilter>;
+  readonly labelFilters: LabelFilters;
+  readonly lineFilters: ReadonlyArray<BlockFilter>;
+  /** Those of the present unit: what its labels leave of the label filters, then the line filters, which are dearer. */
+  filters: ReadonlyArray<BlockFilter>;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: {
     bytesScanned: number;
@@ -60,6 +67,9 @@ interface ScanRun {
 }
 
 function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
+  const verdict = run.labelFilters.forStream(parseLabels(unit.labels));
+  if (verdict === "none") return;
+  run.filters = verdict === "all" ? run.lineFilters : [verdict, ...run.lineFilters];
   const only = unit.sources[0];
   if (unit.sources.length === 1 && only !== undefined && "chunk" in only) {
     scanChunk(run, only, out);
