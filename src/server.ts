@@ -29,7 +29,7 @@ export const serve = (settings: Settings) =>
     const system = yield* ActorSystem;
     const { http_listen_address: host, http_listen_port: port } = settings.server;
     yield* Effect.logInfo(
-      `listening on http://${host}:${port}, data in ${settings.common.path_prefix}`,
+      `listening on http://${host}:${port}, data in ${dataPaths(settings.common.path_prefix).root}`,
     );
     const tailer = yield* Tailer;
     // Requests get time to finish, live tails never would.
