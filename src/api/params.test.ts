@@ -1,6 +1,13 @@
 /** Parameters of the read API in all their spellings. */
 import t from "tap";
-import { BadRequest, parseDuration, parseLimit, parseRange, parseTime } from "./params.ts";
+import {
+  BadRequest,
+  parseCategorize,
+  parseDuration,
+  parseLimit,
+  parseRange,
+  parseTime,
+} from "./params.ts";
 
 t.test("parseTime", (t) => {
   const f = (text: string, want: bigint | undefined) =>
@@ -68,5 +75,24 @@ t.test("parseLimit", (t) => {
   fails("5001", /max entries limit per query exceeded.*\(5001 > 5000\)/);
   fails("many", /"many"/);
   fails("1.5", /"1.5"/);
+  t.end();
+});
+
+t.test("parseCategorize takes the header and the parameter", (t) => {
+  const f = (parameters: string, header: string | undefined, want: boolean) =>
+    t.equal(
+      parseCategorize(new URLSearchParams(parameters), {
+        "x-loki-response-encoding-flags": header,
+      }),
+      want,
+      `${parameters} ${header}`,
+    );
+  f("", undefined, false);
+  f("", "categorize-labels", true);
+  f("", "other, categorize-labels", true);
+  f("encoding_flags=categorize-labels", undefined, true);
+  f("encoding_flags=other,categorize-labels", undefined, true);
+  f("encoding_flags=other&encoding_flags=categorize-labels", "other", true);
+  f("encoding_flags=categorize", "labels", false);
   t.end();
 });

@@ -122,6 +122,19 @@ export function parseDirection(params: URLSearchParams): Direction {
   throw new BadRequest(`invalid direction "${text}": want forward or backward`);
 }
 
+/** Whether the answer keeps metadata apart from stream labels: the flag categorize-labels in Loki's header, or in the parameter
+ *  encoding_flags for browsers, which cannot set headers on a WebSocket. Flags that are not known are ignored, as in Loki. */
+export function parseCategorize(
+  params: URLSearchParams,
+  headers: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const flags = [
+    ...params.getAll("encoding_flags"),
+    headers["x-loki-response-encoding-flags"] ?? "",
+  ].flatMap((list) => list.split(","));
+  return flags.some((flag) => flag.trim() === "categorize-labels");
+}
+
 /** A parameter that must be there. */
 export function parseRequired(params: URLSearchParams, name: string): string {
   const text = params.get(name);

@@ -9,7 +9,14 @@ import type { Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
 import { encodeStreams } from "./encodeRows.ts";
 import { logQueryOf } from "./logQuery.ts";
-import { BadRequest, parseDirection, parseLimit, parseRange, parseRequired } from "./params.ts";
+import {
+  BadRequest,
+  parseCategorize,
+  parseDirection,
+  parseLimit,
+  parseRange,
+  parseRequired,
+} from "./params.ts";
 import { readParams, tenantOf } from "./request.ts";
 import { respondFailure, respondJson } from "./respond.ts";
 
@@ -69,10 +76,9 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
       const query = logQueryOf(parseRequired(params, "query"));
       const range = limitedRange(settings, tenant, parseRange(params, systemNowNs()));
       const limit = parseLimit(params, limitDefault, limits.max_entries_limit_per_query);
-      const flags = call.headers["x-loki-response-encoding-flags"] ?? "";
       return {
         request: { tenant, ...query, range, limit, direction: parseDirection(params) },
-        categorize: flags.split(",").some((flag) => flag.trim() === "categorize-labels"),
+        categorize: parseCategorize(params, call.headers),
       };
     });
     return streamsEnvelope(yield* querier.selectLogs(request), categorize);

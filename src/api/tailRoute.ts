@@ -11,7 +11,7 @@ import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket
 import { parseLabels } from "../streams/labels.ts";
 import { type EncodableRow, encodeStreams } from "./encodeRows.ts";
 import { type ExecutableQuery, logQueryOf } from "./logQuery.ts";
-import { BadRequest, parseLimit, parseRequired, parseTime } from "./params.ts";
+import { BadRequest, parseCategorize, parseLimit, parseRequired, parseTime } from "./params.ts";
 import { tenantOf } from "./request.ts";
 import { respondFailure } from "./respond.ts";
 
@@ -63,7 +63,6 @@ function tailCallOf(settings: Settings, request: HttpServerRequest.HttpServerReq
       `delay_for can't be greater than 5 seconds, and must be a whole number: it is "${delay}"`,
     );
   }
-  const flags = request.headers["x-loki-response-encoding-flags"] ?? "";
   return {
     tenant,
     ...logQueryOf(parseRequired(params, "query")),
@@ -74,7 +73,7 @@ function tailCallOf(settings: Settings, request: HttpServerRequest.HttpServerReq
     ),
     start: parseTime(params, "start") ?? systemNowNs() - hourNs,
     delayMs: Number(delay) * 1000,
-    categorize: flags.split(",").some((flag) => flag.trim() === "categorize-labels"),
+    categorize: parseCategorize(params, request.headers),
   };
 }
 
