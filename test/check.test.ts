@@ -7,9 +7,14 @@ const script = fileURLToPath(new URL("../scripts/check.mjs", import.meta.url));
 
 for (const name of ["format", "lint", "types", "page"]) {
   t.test(name, (t) => {
-    execFile(process.execPath, [script, name], (error, stdout, stderr) => {
-      t.ok(error === null, stdout.split("\n", 1)[0], { output: stdout + stderr });
-      t.end();
-    });
+    // The test runner loads hooks into every Node it sees being started, which TypeScript's launcher does not survive.
+    execFile(
+      "env",
+      ["-u", "NODE_OPTIONS", process.execPath, script, name],
+      (error, stdout, stderr) => {
+        t.ok(error === null, stdout.split("\n", 1)[0], { output: stdout + stderr });
+        t.end();
+      },
+    );
   });
 }
