@@ -105,7 +105,8 @@ export class ServerProcess {
   /** Starts the process and returns at once. */
   launch(): void {
     if (this.isRunning) throw new Error("Cannot launch: the server is running already");
-    const command = [process.execPath, launcherPath, "serve"];
+    // tap adds its hooks to the options of every Node that it sees being started: they are taken away out of its sight.
+    const command = ["env", "-u", "NODE_OPTIONS", process.execPath, launcherPath, "serve"];
     const [program, ...parameters] = [...(this.#options.disk?.enterCommand ?? []), ...command];
     const child = spawn(program as string, parameters, {
       env: this.#environment(),
@@ -201,7 +202,6 @@ export class ServerProcess {
       TAILRACE_COMMON_PATH_PREFIX: this.dataDirectory,
     };
     // tap preloads its own hooks into child processes, which are not the server's.
-    delete environment["NODE_OPTIONS"];
     for (const [path, value] of Object.entries(this.#options.settings ?? {})) {
       environment[`TAILRACE_${path.replaceAll(".", "_").toUpperCase()}`] = value;
     }

@@ -6,7 +6,7 @@ import { onServer, type Scenario } from "../../src/testing/onServer.ts";
 import type { FoundEntry } from "../../src/testing/queryClient.ts";
 
 const writerCount = 3;
-const pushesPerWriter = 120;
+const pushesPerWriter = 60;
 const linesPerPush = 25;
 
 /** What one writer has sent and what was acknowledged: line numbers below these counts. */

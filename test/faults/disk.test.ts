@@ -14,10 +14,10 @@ const linesPerPush = 50;
 
 for (const runtime of runtimes) {
   t.test(`${runtime}: a full disk`, async (t) => {
-    const disk = await TemporaryDisk.create(24_000_000);
+    const disk = await TemporaryDisk.create(12_000_000);
     t.teardown(() => disk.remove());
     const settings = {
-      "ingester.segment_target_bytes": "4MB",
+      "ingester.segment_target_bytes": "2MB",
       "ingester.wal.file_target_size": "1MB",
     };
     const server = await ServerProcess.start({ runtime, disk, settings });
@@ -30,7 +30,7 @@ for (const runtime of runtimes) {
       outcomes.push(reply);
       return reply;
     };
-    // 24 MB of disk hold fewer than 2000 pushes of 50 lines of 1 KB that do not compress.
+    // 12 MB of disk hold fewer than 2000 pushes of 50 lines of 1 KB that do not compress.
     while ((await pushNext()).status === 204 && outcomes.length < 2000);
     const refusal = outcomes.at(-1) as HttpReply;
     t.ok(refusal.status === 429 || refusal.status >= 500, `refused with ${refusal.status}`);
@@ -51,7 +51,7 @@ for (const runtime of runtimes) {
   });
 
   t.test(`${runtime}: killed while the disk is full`, async (t) => {
-    const disk = await TemporaryDisk.create(16_000_000);
+    const disk = await TemporaryDisk.create(6_000_000);
     t.teardown(() => disk.remove());
     const server = await ServerProcess.start({ runtime, disk });
     t.teardown(() => server.remove());
