@@ -69,6 +69,7 @@ export class ServerProcess {
     this.#ownsDirectory = options.dataDirectory === undefined && options.disk === undefined;
     this.dataDirectory = options.dataDirectory ?? options.disk?.directory ??
       mkdtempSync(join(tmpdir(), "tailrace-data-"));
+    if (this.#ownsDirectory) ownedDirectories.add(this.dataDirectory);
   }
 
   /** Starts a server and waits until /ready says 200. Throws with the server's output if it exits instead. */
@@ -172,7 +173,9 @@ export class ServerProcess {
   /** Kills what runs and deletes the data. */
   async remove(): Promise<void> {
     await this.kill();
-    if (this.#ownsDirectory) rmSync(this.dataDirectory, { recursive: true, force: true });
+    if (!this.#ownsDirectory) return;
+    rmSync(this.dataDirectory, { recursive: true, force: true });
+    ownedDirectories.delete(this.dataDirectory);
   }
 
   /** What the server process itself (not its launcher) has used since it started. */
@@ -225,17 +228,19 @@ const outputCharsMax = 1_000_000;
 const clockTicksPerSecond = 100;
 const ports = randomFrom(`${process.pid}-${Date.now()}`);
 const runningGroups = new Set<number>();
+const ownedDirectories = new Set<string>();
 
-process.once("exit", killAllGroups);
+process.once("exit", cleanUp);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
-    killAllGroups();
+    cleanUp();
     process.kill(process.pid, signal);
   });
 }
 
-function killAllGroups(): void {
+function cleanUp(): void {
   for (const pid of runningGroups) signalGroup(pid, "SIGKILL");
+  for (const directory of ownedDirectories) rmSync(directory, { recursive: true, force: true });
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
