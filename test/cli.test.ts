@@ -313,9 +313,9 @@ function start(runtime: RuntimeName, parameters: Array<string>, env: Record<stri
     TAILRACE_RUNTIME: runtime,
     ...env,
   };
-  // tap preloads its own hooks into child processes, which are not the program's.
-  delete environment["NODE_OPTIONS"];
-  const child = spawn(process.execPath, [launcher, ...parameters], {
+  // tap adds its hooks to the options of every Node that it sees being started: they are taken away out of its sight.
+  const command = ["-u", "NODE_OPTIONS", process.execPath, launcher, ...parameters];
+  const child = spawn("env", command, {
     env: environment,
     cwd: directory,
   });
