@@ -1,11 +1,24 @@
 /** Routes for operators and probes: ready, metrics, build information, flush, effective configuration, the actors' state. */
-import { Effect } from "effect";
+import { Effect, Metric } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { PrometheusMetrics } from "effect/observability";
 import { Ingester } from "../actors/ingester/Ingester.ts";
 import { ActorSystem, metricsText } from "../actors/runtime/mod.ts";
 import { printSettings, type Settings } from "../platform/config/mod.ts";
+import {
+  flushFailures,
+  queryBytesScanned,
+  segmentBytesFlushed,
+  segmentsFlushed,
+  tailClients,
+  tailLinesDropped,
+  unflushedBytes,
+  unflushedRecords,
+  unflushedStreams,
+} from "../platform/metrics.ts";
+import { processMetricsText } from "../platform/processMetrics.ts";
 import { version } from "../platform/version.ts";
+import { measureRequests } from "./requestMetrics.ts";
 import { respondError, respondJson } from "./respond.ts";
 
 /** A partition that has not replayed its log by then makes `ready` answer 503. */
@@ -15,6 +28,9 @@ export const opsRoutes = (settings: Settings) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
     const ingester = yield* Ingester;
     const system = yield* ActorSystem;
+
+    yield* measureRequests(router);
+    yield* showZeros;
 
     const ready = ingester.ready.pipe(
       Effect.timeoutOrElse({
@@ -30,9 +46,9 @@ export const opsRoutes = (settings: Settings) =>
       onSuccess: () => HttpServerResponse.empty({ status: 204 }),
       onFailure: (error) => respondError(503, `flush failed: ${error.message}`),
     }));
-    const metrics = PrometheusMetrics.format().pipe(
+    const metrics = Effect.andThen(sample(ingester), PrometheusMetrics.format()).pipe(
       Effect.map((text) =>
-        HttpServerResponse.text(`${text}\n${metricsText(system.metrics())}`, {
+        HttpServerResponse.text(withActorsAndProcess(text, system), {
           contentType: "text/plain; version=0.0.4; charset=utf-8",
         })
       ),
@@ -59,6 +75,33 @@ export const opsRoutes = (settings: Settings) =>
       Effect.suspend(() => respondJson(JSON.stringify(system.snapshot(), bigintAsText))),
     );
   }));
+
+/** A counter is shown from its first update on; rules that watch for failures need it before. */
+const showZeros = Effect.all([
+  ...[segmentsFlushed, segmentBytesFlushed, flushFailures, queryBytesScanned, tailLinesDropped]
+    .map((counter) => Metric.update(counter, 0)),
+  Metric.modify(tailClients, 0),
+], { discard: true });
+
+/** Brings the gauges of partitions up to date. A partition that is restarting keeps its last values. */
+const sample = (ingester: Ingester["Service"]) =>
+  Effect.forEach(ingester.partitions, (actor, partition) => {
+    const { from, next, unflushedBytes: bytes, streams } = actor.observe() ?? {};
+    const attributes = { partition: String(partition) };
+    const set = (gauge: Metric.Gauge<number>, value: unknown) =>
+      typeof value === "number"
+        ? Metric.update(Metric.withAttributes(gauge, attributes), value)
+        : Effect.void;
+    return Effect.all([
+      set(unflushedBytes, bytes),
+      set(unflushedStreams, streams),
+      set(unflushedRecords, Number(next) - Number(from)),
+    ], { discard: true });
+  }, { discard: true });
+
+function withActorsAndProcess(text: string, system: ActorSystem["Service"]): string {
+  return `${text}\n${metricsText(system.metrics())}${processMetricsText()}`;
+}
 
 /** All roles run in this process. */
 const services = ["distributor", "ingester", "querier", "tailer"].map((role) =>

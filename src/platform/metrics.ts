@@ -52,6 +52,18 @@ export const tailClients = Metric.gauge("tailrace_tail_clients", {
   description: "Live tails that are open",
 });
 
+export const unflushedBytes = Metric.gauge("tailrace_ingester_unflushed_bytes", {
+  description: "Line bytes in memory that are in no segment yet, by partition",
+});
+
+export const unflushedStreams = Metric.gauge("tailrace_ingester_streams", {
+  description: "Streams in memory, by partition",
+});
+
+export const unflushedRecords = Metric.gauge("tailrace_ingester_unflushed_records", {
+  description: "Write log records that no segment covers yet, by partition",
+});
+
 export const requestSeconds = Metric.histogram("loki_request_duration_seconds", {
   description: "Time from request to response, by route and status code",
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50],

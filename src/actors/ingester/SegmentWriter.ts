@@ -1,6 +1,7 @@
 /** Makes sealed chunks a committed segment: put the object, commit its index record on condition that the partition's checkpoint
  *  is where the segment starts, release the log. A crash between any two steps replays to the same state. */
-import { Effect } from "effect";
+import { Effect, Metric } from "effect";
+import { flushFailures, segmentBytesFlushed, segmentsFlushed } from "../../platform/metrics.ts";
 import type { Index } from "../../storage/Index.ts";
 import type { ObjectStore } from "../../storage/ObjectStore.ts";
 import type { WriteLog } from "../../storage/WriteLog.ts";
@@ -46,8 +47,13 @@ export class SegmentWriter {
       createdAt: this.#nowNs(),
       streams: sealed,
     });
-    yield* this.#objectStore.put(segment.record.key, segment.parts);
-    yield* this.#index.commit(segment.record);
+    yield* this.#objectStore.put(segment.record.key, segment.parts).pipe(
+      Effect.andThen(this.#index.commit(segment.record)),
+      Effect.tapError(() => Metric.update(flushFailures, 1)),
+    );
+    yield* Metric.update(segmentsFlushed, 1);
+    const bytes = segment.parts.reduce((sum, { length }) => sum + length, 0);
+    yield* Metric.update(segmentBytesFlushed, bytes);
     // The segment is safe; log that stays behind costs disk until the next release.
     yield* this.#writeLog.release(partition, logTo).pipe(
       Effect.catch((error) =>

@@ -13,7 +13,7 @@ import { compileLineFilters, type LineFilterDescription } from "../../logql/line
 import { parseLabels } from "../../streams/labels.ts";
 import { batchBlock, type BlockFilter } from "../../streams/lineBlock.ts";
 import { matchAll, type Matcher } from "../../streams/matcher.ts";
-import { tailLinesDropped } from "../../platform/metrics.ts";
+import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
 
 export interface TailRequest {
   readonly tenant: string;
@@ -76,10 +76,13 @@ export class Tailer extends Context.Service<Tailer, {
           const same = tails.get(request.tenant) ?? new Set();
           tails.set(request.tenant, same);
           const tail = new OpenTail(request, onDropped, () => {
-            same.delete(tail);
+            // Closed before. Its tenant may have a new set since.
+            if (!same.delete(tail)) return;
+            tailClients.modifyUnsafe(-1, context);
             if (same.size === 0) tails.delete(request.tenant);
           });
           same.add(tail);
+          tailClients.modifyUnsafe(1, context);
           return tail;
         },
         publish: (partition, offset, batch) => {
