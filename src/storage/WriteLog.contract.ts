@@ -48,6 +48,7 @@ export function writeLogContract(name: string, makeFixture: () => Promise<WriteL
   test("partitions are independent", async (t, fixture) => {
     await within(fixture, function* (log) {
       t.equal(yield* log.append(1, row(10)), 1);
+      t.ok((yield* log.partitions).includes(1), "the partition is known");
       t.equal(yield* log.append(2, row(20)), 1);
       t.equal(yield* log.append(1, row(11)), 2);
       t.same(texts(yield* log.read(1, 1, 1000)), ["row 10", "row 11"]);

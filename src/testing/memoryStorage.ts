@@ -55,6 +55,7 @@ export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<W
           const { first, next } = partitionOf(partition);
           return { first, next };
         }),
+      partitions: Effect.sync(() => [...partitions.keys()].sort((a, b) => a - b)),
     }));
 }
 

@@ -50,7 +50,8 @@ export class Distributor extends Context.Service<Distributor, {
         const writeLog = yield* WriteLog;
         const ingester = yield* Ingester;
         const tailer = yield* Tailer;
-        const appenders = ingester.partitions.map((actor, partition) =>
+        const partitions = ingester.partitions.slice(0, settings.ingester.partitions);
+        const appenders = partitions.map((actor, partition) =>
           new PartitionAppender({
             partition,
             writeLog,

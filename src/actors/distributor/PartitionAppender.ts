@@ -32,7 +32,7 @@ export interface PartitionAppenderOptions {
   readonly waitingBytesMax: number;
   /** Body bytes at which a record is not merged any further. */
   readonly recordBytesTarget: number;
-  /** Line bytes that may be unflushed; beyond it pushes are refused until a segment is committed. */
+  /** Bytes in memory that may be unflushed; beyond it pushes are refused until a segment is committed. */
   readonly unflushedBytesMax: number;
   /** Told of every durable batch, in log order. */
   readonly onAppended: (partition: number, offset: number, batch: Batch) => void;

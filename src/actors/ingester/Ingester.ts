@@ -22,6 +22,8 @@ export class IngesterUnavailable
   }) {}
 
 export class Ingester extends Context.Service<Ingester, {
+  /** By number. More than ingester.partitions when the write log holds records of further ones, from before it was lowered:
+   *  those are only flushed. */
   readonly partitions: ReadonlyArray<ActorRef<PartitionMessage>>;
   /** Waits until every partition has replayed its log. */
   readonly ready: Effect.Effect<void, IngesterUnavailable>;
@@ -63,7 +65,9 @@ const behavioursOf = Effect.fnUntraced(function* (settings: Settings) {
   const workers = yield* Workers;
   const chunkBuilder = new ChunkBuilder(workers, chunkOptionsDefault);
   const segmentWriter = new SegmentWriter(objectStore, index, writeLog, systemNowNs);
-  return Array.from({ length: ingester.partitions }, (_, partition) =>
+  const logged = yield* writeLog.partitions;
+  const count = Math.max(ingester.partitions, ...logged.map((partition) => partition + 1));
+  return Array.from({ length: count }, (_, partition) =>
     partitionBehaviour({
       partition,
       cut: {

@@ -2,7 +2,7 @@
  *  the stream actors' business, durability the write log's.
  *  Invariants: `from` is the checkpoint that the index has; every row of offsets [from, next) is with a stream actor; one cut
  *  runs at a time and covers exactly [from, its logTo). A restart rebuilds all of it from the checkpoint and the log. */
-import { Effect } from "effect";
+import { Cause, Effect } from "effect";
 import type {
   ActorContext,
   ActorRef,
@@ -34,12 +34,23 @@ export interface PartitionOptions {
   /** How long after a failed cut the next one is tried. */
   readonly cutRetryMs: number;
   readonly nowMs: () => number;
-  /** Line bytes that a replay may hold in memory when segments cannot be written. */
+  /** Bytes that a replay may hold in memory when segments cannot be written. */
   readonly unflushedBytesMax: number;
   readonly writeLog: WriteLog["Service"];
   readonly index: Index["Service"];
   readonly segmentWriter: SegmentWriter;
   readonly chunkBuilder: ChunkBuilder;
+}
+
+/** Lines that were acknowledged are neither in the segments that the index knows nor in the log. */
+class LogIncomplete extends Error {
+  override readonly name = "LogIncomplete";
+  constructor(partition: number, from: number, first: number) {
+    super(
+      `partition ${partition}: the index ends at log offset ${from}, but the write log begins at ${first}: the index is older ` +
+        "than the data, or files of the log were deleted. Run `tailrace rebuild-index`, which finds everything that is in segments",
+    );
+  }
 }
 
 /** Bytes of log read at a time while replaying. */
@@ -53,7 +64,12 @@ export function partitionBehaviour(options: PartitionOptions): Behaviour<Partiti
       weightMax: 64 * 1024 * 1024,
       weigh: (message) => message.type === "Append" ? message.batch.buffer.byteLength : 64,
     },
-    supervision: { restartsMax: 5, windowMs: 60_000 },
+    supervision: {
+      restartsMax: 5,
+      windowMs: 60_000,
+      // Starting again would find the same.
+      decide: (cause) => Cause.squash(cause) instanceof LogIncomplete ? "escalate" : "restart",
+    },
     start: (self) => startPartition(options, self),
   };
 }
@@ -63,6 +79,8 @@ const startPartition = Effect.fnUntraced(function* (
   self: ActorContext<PartitionMessage>,
 ) {
   const from = yield* options.index.checkpoint(options.partition);
+  const { first } = yield* options.writeLog.bounds(options.partition);
+  if (first > from) return yield* Effect.fail(new LogIncomplete(options.partition, from, first));
   // A crash between commit and release leaves log that nothing needs.
   yield* options.writeLog.release(options.partition, from);
   const streams = self.children<string, StreamMessage>({
@@ -79,6 +97,9 @@ const startPartition = Effect.fnUntraced(function* (
   );
   return handler;
 });
+
+/** About what a slice costs in memory beside its share of the batch: empty lines of many streams are not free. */
+const sliceBytes = 400;
 
 interface KnownStream {
   readonly tenant: string;
@@ -153,6 +174,9 @@ class PartitionHandler implements Handler<PartitionMessage> {
         const records = yield* writeLog.read(partition, this.#next, replayBytes);
         if (records.length === 0) return;
         for (const { offset, bytes } of records) {
+          if (offset !== this.#next) {
+            return yield* Effect.fail(new LogIncomplete(partition, this.#next, offset));
+          }
           yield* this.#routeNow(offset, decodeBatch(bytes)) ?? Effect.void;
         }
         while (this.#cutTo === undefined && this.#uncutBytes >= cut.segmentBytesTarget) {
@@ -198,8 +222,8 @@ class PartitionHandler implements Handler<PartitionMessage> {
       const message: StreamMessage = { type: "Append", slice };
       const stream = this.#streamOf(batch.tenant, batch.labelsOf(index));
       if (!stream.tryTell(message)) late.push(stream.tell(message));
-      this.#uncutBytes += slice.lineBytes;
     }
+    this.#uncutBytes += batch.buffer.byteLength + batch.sliceCount * sliceBytes;
     this.#next = offset + 1;
     this.#oldestMs ??= this.#options.nowMs();
     return late.length === 0 ? undefined : Effect.all(late, { discard: true });
@@ -254,7 +278,7 @@ class PartitionHandler implements Handler<PartitionMessage> {
   #cutIfDue(): void {
     const nowMs = this.#options.nowMs();
     if (this.#cutTo !== undefined || nowMs < this.#retryAtMs) return;
-    const uncut = { lineBytes: this.#uncutBytes, oldestMs: this.#oldestMs };
+    const uncut = { bytes: this.#uncutBytes, oldestMs: this.#oldestMs };
     if (shouldCut(this.#options.cut, uncut, nowMs)) this.#startCut();
   }
 

@@ -1,7 +1,7 @@
 /** Decides when a partition cuts a segment. Pure. */
 
 export interface CutPolicy {
-  /** Unflushed line bytes at which a segment is cut. */
+  /** Unflushed bytes in memory at which a segment is cut. */
   readonly segmentBytesTarget: number;
   /** Age of the oldest unflushed batch at which a segment is cut, milliseconds since it was received. */
   readonly segmentAgeMsMax: number;
@@ -9,13 +9,13 @@ export interface CutPolicy {
 
 /** Unflushed rows that no running cut covers. */
 export interface Uncut {
-  readonly lineBytes: number;
+  readonly bytes: number;
   /** When the oldest batch came, ms; undefined when there is none. */
   readonly oldestMs: number | undefined;
 }
 
 export function shouldCut(policy: CutPolicy, uncut: Uncut, nowMs: number): boolean {
   if (uncut.oldestMs === undefined) return false;
-  return uncut.lineBytes >= policy.segmentBytesTarget ||
+  return uncut.bytes >= policy.segmentBytesTarget ||
     nowMs - uncut.oldestMs >= policy.segmentAgeMsMax;
 }

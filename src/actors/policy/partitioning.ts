@@ -4,6 +4,7 @@ import { streamFingerprint } from "../../streams/fingerprint.ts";
 /** Partition of a tenant's stream: 0 <= result < partitionCount. Jump consistent hashing (Lamping, Veach 2014), so that a
  *  changed count moves only the streams it must. */
 export function partitionOf(tenant: string, labels: string, partitionCount: number): number {
+  if (partitionCount === 1) return 0;
   let key = streamFingerprint(tenant, labels);
   let [chosen, next] = [-1, 0];
   while (next < partitionCount) {

@@ -55,12 +55,12 @@ export const Settings = Schema.Struct({
     segment_target_bytes: setting(
       ByteSize,
       "64MB",
-      "Uncompressed bytes of a partition at which a segment is cut",
+      "Bytes of a partition in memory at which a segment is cut",
     ),
     max_unflushed_bytes: setting(
       ByteSize,
       "256MB",
-      "Bytes of a partition's lines in memory; beyond it pushes are answered 429 until a segment is committed",
+      "Bytes of a partition in memory; beyond it pushes are answered 429 until a segment is committed",
     ),
     max_segment_age: setting(
       DurationMs,

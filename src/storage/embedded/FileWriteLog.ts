@@ -79,7 +79,8 @@ const openLog = Effect.fn("FileWriteLog.open")(
     const close = async () => {
       await Promise.all([...partitions.values()].map((partition) => partition.close()));
     };
-    return { service: makeService(partitionOf, options.recordBytesMax), close };
+    const known = () => [...partitions.keys()].sort((a, b) => a - b);
+    return { service: makeService(partitionOf, known, options.recordBytesMax), close };
   },
 );
 
@@ -99,6 +100,7 @@ const reportScan = Effect.fnUntraced(function* (partition: LogPartition) {
 
 function makeService(
   partitionOf: (partition: number) => LogPartition,
+  known: () => ReadonlyArray<number>,
   recordBytesMax: number,
 ): Context.Service.Shape<typeof WriteLog> {
   const run = <Result>(partition: number, use: (log: LogPartition) => Promise<Result>) =>
@@ -125,6 +127,7 @@ function makeService(
     read: (partition, offset, bytesMax) => run(partition, (log) => log.read(offset, bytesMax)),
     release: (partition, offset) => run(partition, (log) => log.release(offset)),
     bounds: (partition) => run(partition, (log) => log.bounds()),
+    partitions: Effect.sync(known),
   });
 }
 
