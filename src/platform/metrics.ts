@@ -53,7 +53,7 @@ export const tailClients = Metric.gauge("tailrace_tail_clients", {
 });
 
 export const unflushedBytes = Metric.gauge("tailrace_ingester_unflushed_bytes", {
-  description: "Line bytes in memory that are in no segment yet, by partition",
+  description: "Bytes in memory that are in no segment yet, by partition",
 });
 
 export const unflushedStreams = Metric.gauge("tailrace_ingester_streams", {

@@ -7,6 +7,7 @@ import { Index } from "../../storage/Index.ts";
 import { ObjectStore } from "../../storage/ObjectStore.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
 import { chunkOptionsDefault } from "../../streams/chunkWriter.ts";
+import { chunkRawBytes } from "../policy/chunkSize.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage } from "../protocol/ingester.ts";
 import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
@@ -63,7 +64,10 @@ const behavioursOf = Effect.fnUntraced(function* (settings: Settings) {
   const writeLog = yield* WriteLog;
   const objectStore = yield* ObjectStore;
   const workers = yield* Workers;
-  const chunkBuilder = new ChunkBuilder(workers, chunkOptionsDefault);
+  const chunkBuilder = new ChunkBuilder(workers, {
+    ...chunkOptionsDefault,
+    rawBytesMax: chunkRawBytes(ingester.chunk_target_size),
+  });
   const segmentWriter = new SegmentWriter(objectStore, index, writeLog, systemNowNs);
   const logged = yield* writeLog.partitions;
   const count = Math.max(ingester.partitions, ...logged.map((partition) => partition + 1));

@@ -93,7 +93,10 @@ export class Querier extends Context.Service<Querier, {
           const units = unitsWanted(planUnits(chunks, heads, request.direction), request);
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
-              runScan(workers, units, request, settings.querier.max_response_bytes, signal),
+              runScan(workers, units, request, {
+                bytesMax: settings.querier.max_response_bytes,
+                bytesScannedMax: limitsFor(settings, request.tenant).max_query_bytes_read,
+              }, signal),
             catch: scanFailure,
           });
           yield* Metric.update(queryBytesScanned, stats.bytesScanned);
@@ -225,6 +228,8 @@ function scanFailure(error: unknown): QueryFailed {
         message:
           `${message}, which is querier.max_response_bytes; ask for fewer lines or a shorter time range`,
       });
+    case "QueryReadsTooMuch":
+      return new QueryFailed({ reason: "TooLarge", message });
     case "WorkerPoolBusy":
       return new QueryFailed({
         reason: "Busy",

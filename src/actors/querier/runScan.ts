@@ -12,13 +12,20 @@ import type { LogRequest } from "./Querier.ts";
 const jobBytesFirst = 256 * 1024;
 const jobBytesMax = 8 * 1024 * 1024;
 
+export interface ScanLimits {
+  /** Line and metadata bytes of the answer. */
+  readonly bytesMax: number;
+  /** Line bytes that may be looked at; 0 for no limit. Jobs that run when it is reached are stopped, so a little more may be. */
+  readonly bytesScannedMax: number;
+}
+
 /** Scans `units`, which are in the order in which the query wants them. Rejects with the first job's error, or the signal's
  *  reason; all jobs have then been told to stop. */
 export async function runScan(
   pool: WorkerPool,
   units: ReadonlyArray<PlannedUnit>,
   request: LogRequest,
-  bytesMax: number,
+  limits: ScanLimits,
   signal: AbortSignal,
 ): Promise<{ readonly rows: ReadonlyArray<ResultRow>; readonly stats: ScanStats }> {
   const top = new TopRows(request.limit, request.direction);
@@ -32,13 +39,18 @@ export async function runScan(
     const taken = takeUnits(units, next, jobBytes);
     next += taken.length;
     jobBytes = Math.min(jobBytes * 2, jobBytesMax);
-    const job = jobOf(taken, request, top.threshold, bytesMax);
+    const job = jobOf(taken, request, top.threshold, limits.bytesMax);
     const run: Promise<void> = pool.run<ScanResult>("scan", job, { signal: jobSignal }).then(
       (result) => {
         running.delete(run);
         top.add(taken, result);
         addStats(stats, result.stats);
-        if (top.bytes > bytesMax) throw tooLarge(bytesMax);
+        if (top.bytes > limits.bytesMax) {
+          throw tooLarge(`the matching lines exceed ${limits.bytesMax} bytes`);
+        }
+        if (limits.bytesScannedMax > 0 && stats.bytesScanned > limits.bytesScannedMax) {
+          throw tooMuchRead(limits.bytesScannedMax);
+        }
       },
     );
     running.add(run);
@@ -116,8 +128,17 @@ function addStats(total: { -readonly [Key in keyof ScanStats]: number }, some: S
   total.chunksRead += some.chunksRead;
 }
 
-function tooLarge(bytesMax: number): Error {
-  const error = new Error(`the matching lines exceed ${bytesMax} bytes`);
+function tooLarge(message: string): Error {
+  const error = new Error(message);
   error.name = "ResponseTooLarge";
+  return error;
+}
+
+function tooMuchRead(bytesMax: number): Error {
+  const error = new Error(
+    `the query would read more than ${bytesMax} bytes, which is limits_config.max_query_bytes_read; ` +
+      "add label matchers or shorten the time range",
+  );
+  error.name = "QueryReadsTooMuch";
   return error;
 }

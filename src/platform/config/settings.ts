@@ -45,13 +45,16 @@ export const Settings = Schema.Struct({
   }),
   ingester: Schema.Struct({
     partitions: setting(wholeNumber(1, 256), 1, "Partitions, each with its own log and writer"),
-    chunk_target_size: setting(ByteSize, "1536KB", "Compressed bytes at which a chunk is full"),
+    chunk_target_size: setting(
+      ByteSize,
+      "1536KB",
+      "Compressed bytes at which a chunk is full, about: logs are taken to shrink to 3/16; at most 12MB count",
+    ),
     chunk_idle_period: setting(
       DurationMs,
       "30m",
       "Time without new lines after which a stream leaves memory",
     ),
-    max_chunk_age: setting(DurationMs, "2h", "Longest time range of one chunk"),
     segment_target_bytes: setting(
       ByteSize,
       "64MB",
