@@ -55,30 +55,20 @@ export class RowSink {
     this.rowCount = at + 1;
   }
 
-  /** Copies row `row` of another sink. */
-  pushFrom(other: RowSink, row: number): void {
-    this.push(
-      other.times,
-      row,
-      other.lines,
-      row === 0 ? 0 : other.lineEnds[row - 1]!,
-      other.lineEnds[row]!,
-      other.meta,
-      row === 0 ? 0 : other.metaEnds[row - 1]!,
-      other.metaEnds[row]!,
-    );
+  lineStart(row: number): number {
+    return row === 0 ? 0 : this.lineEnds[row - 1]!;
   }
 
-  /** Order of two rows by timestamp: negative, zero or positive. */
-  compare(a: number, b: number): number {
-    const times = this.times;
-    const high = times[a * 2 + 1]! - times[b * 2 + 1]!;
-    return high !== 0 ? high : (times[a * 2]! >>> 0) - (times[b * 2]! >>> 0);
+  lineEnd(row: number): number {
+    return this.lineEnds[row]!;
   }
 
-  /** Whether two rows hold the same line and metadata. */
-  sameContent(a: number, b: number): boolean {
-    return sameBytes(this.lines, this.lineEnds, a, b) && sameBytes(this.meta, this.metaEnds, a, b);
+  metaStart(row: number): number {
+    return row === 0 ? 0 : this.metaEnds[row - 1]!;
+  }
+
+  metaEnd(row: number): number {
+    return this.metaEnds[row]!;
   }
 
   #growRows(): void {
@@ -99,15 +89,4 @@ function grown(bytes: Uint8Array<ArrayBuffer>, least: number): Uint8Array<ArrayB
   const larger = new Uint8Array(Math.max(bytes.length * 2, least));
   larger.set(bytes);
   return larger;
-}
-
-function sameBytes(bytes: Uint8Array, ends: Uint32Array, a: number, b: number): boolean {
-  const startA = a === 0 ? 0 : ends[a - 1]!;
-  const startB = b === 0 ? 0 : ends[b - 1]!;
-  const length = ends[a]! - startA;
-  if (length !== ends[b]! - startB) return false;
-  for (let index = 0; index < length; index++) {
-    if (bytes[startA + index] !== bytes[startB + index]) return false;
-  }
-  return true;
 }

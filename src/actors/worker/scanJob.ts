@@ -16,6 +16,7 @@ import {
 } from "../../streams/lineBlock.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanUnit } from "../protocol/scan.ts";
 import { RowSink } from "./rowSink.ts";
+import { BatchRows, UnitRows } from "./unitRows.ts";
 
 /** Thrown in a scan that nobody waits for any more. */
 export class ScanCancelled extends Error {
@@ -75,23 +76,24 @@ function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
     scanChunk(run, only, out);
     return;
   }
-  const found = new RowSink(run.job.bytesMax);
-  const forward: number[] = [];
+  const rows = new UnitRows();
   for (const source of unit.sources) {
-    const from = found.rowCount;
-    if ("chunk" in source) {
-      scanChunk(run, source, found);
-      // A chunk is read in the query's direction; arrival order is needed below.
-      const backward = run.job.direction === "backward";
-      for (let row = from; row < found.rowCount; row++) {
-        forward.push(backward ? found.rowCount - 1 - (row - from) : row);
-      }
-    } else {
-      scanSlice(run, source, found);
-      for (let row = from; row < found.rowCount; row++) forward.push(row);
-    }
+    if ("chunk" in source) addChunk(run, source, rows);
+    else addSlice(run, source, rows);
   }
-  emitSorted(run.job, found, Uint32Array.from(forward), out);
+  rows.emit(run.job.direction, run.job.rowsMax, out);
+}
+
+/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct. */
+function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: UnitRows): void {
+  const found = new RowSink(run.job.bytesMax);
+  scanChunk(run, source, found);
+  const holder = rows.addHolder(found);
+  // A chunk was read in the query's direction, and rows are added in arrival order.
+  const backward = run.job.direction === "backward";
+  for (let index = 0; index < found.rowCount; index++) {
+    rows.add(holder, backward ? found.rowCount - 1 - index : index, found.times);
+  }
 }
 
 /** Reads a chunk in the job's direction until it gave rowsMax rows. */
@@ -115,8 +117,8 @@ function scanChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, out: R
   stats.rowsScanned += selected.rowsScanned;
 }
 
-/** Takes every matching row of a slice in arrival order: its rows may be in any order of time. */
-function scanSlice(run: ScanRun, source: ScanSource, out: RowSink): void {
+/** Adds every matching row of a slice: its rows may be in any order of time. */
+function addSlice(run: ScanRun, source: ScanSource, rows: UnitRows): void {
   const { batch: batchIndex, rowStart, rowEnd } = source as Extract<ScanSource, { batch: number }>;
   const batch = run.batches[batchIndex]!;
   const block = batchBlock(batch, rowStart, rowEnd);
@@ -129,7 +131,12 @@ function scanSlice(run: ScanRun, source: ScanSource, out: RowSink): void {
     if (left === 0) return;
     left = filter.apply(block, mask);
   }
-  if (left > 0) takeRows({ direction: "forward" }, block, mask, left, out);
+  if (left === 0) return;
+  const holder = rows.addHolder(new BatchRows(batch));
+  const words = wordsOf(batch.timestamps);
+  for (let at = 0; at < mask.length; at++) {
+    if (mask[at] !== 0) rows.add(holder, rowStart + at, words);
+  }
 }
 
 /** Copies up to `wanted` masked rows in the given direction; returns how many. */
@@ -163,55 +170,6 @@ function takeRows(
     taken++;
   }
   return taken;
-}
-
-/** Sorts rows by time (arrival order within one time), drops exact duplicates, and emits the first rowsMax in direction. */
-function emitSorted(job: ScanJob, found: RowSink, order: Uint32Array, out: RowSink): void {
-  // The sort is stable (ECMAScript 2019), so rows of one timestamp keep their arrival order.
-  order.sort((a, b) => found.compare(a, b));
-  const kept: number[] = [];
-  for (let start = 0; start < order.length;) {
-    let end = start + 1;
-    while (end < order.length && found.compare(order[start]!, order[end]!) === 0) end++;
-    keepDistinct(found, order.subarray(start, end), kept);
-    start = end;
-  }
-  const count = Math.min(job.rowsMax, kept.length);
-  for (let index = 0; index < count; index++) {
-    out.pushFrom(found, kept[job.direction === "backward" ? kept.length - 1 - index : index]!);
-  }
-}
-
-/** Appends to `kept` the rows of one timestamp whose line and metadata did not occur before. */
-function keepDistinct(found: RowSink, rows: Uint32Array, kept: number[]): void {
-  if (rows.length === 1) {
-    kept.push(rows[0]!);
-    return;
-  }
-  const byLength = new Map<number, number[]>();
-  for (const row of rows) {
-    const key = contentKey(found, row);
-    const same = byLength.get(key);
-    if (same === undefined) byLength.set(key, [row]);
-    else if (same.some((other) => found.sameContent(row, other))) continue;
-    else same.push(row);
-    kept.push(row);
-  }
-}
-
-/** A cheap hash of a row's line and metadata: FNV-1a over at most 256 bytes of each end, and the lengths. */
-function contentKey(found: RowSink, row: number): number {
-  const start = row === 0 ? 0 : found.lineEnds[row - 1]!;
-  const end = found.lineEnds[row]!;
-  let hash = 0x811c9dc5 ^ (end - start);
-  const mix = (bytes: Uint8Array, from: number, to: number) => {
-    for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
-  };
-  mix(found.lines, start, Math.min(end, start + 256));
-  mix(found.lines, Math.max(start + 256, end - 256), end);
-  const metaStart = row === 0 ? 0 : found.metaEnds[row - 1]!;
-  mix(found.meta, metaStart, Math.min(found.metaEnds[row]!, metaStart + 256));
-  return hash;
 }
 
 function resultOf(
