@@ -22,6 +22,7 @@ import { WriteLog } from "../../storage/WriteLog.ts";
 import { Ingester } from "../ingester/Ingester.ts";
 import { Tailer } from "../tailer/Tailer.ts";
 import { PartitionAppender } from "./PartitionAppender.ts";
+import { cutSlices } from "./cutSlices.ts";
 import { addKernelRejects, LevelCodes, pushLimits } from "./lineChecks.ts";
 import { RateLimiter } from "./rateLimiter.ts";
 import { Rejections, texts } from "./rejection.ts";
@@ -72,6 +73,10 @@ export class Distributor extends Context.Service<Distributor, {
 /** Waiting batches are merged up to this many bytes: larger records compress no better. */
 const recordBytesTarget = 4 * 1024 * 1024;
 
+/** A push with more than this for one partition becomes several records. The log takes 64 MB at most, and a replay reads one
+ *  record at a time into memory. */
+const recordBytesMax = 16 * 1024 * 1024;
+
 interface Tenant {
   readonly name: string;
   readonly limits: Limits;
@@ -81,7 +86,8 @@ interface Tenant {
 
 /** What of a push is to be stored. */
 interface Accepted {
-  readonly batches: ReadonlyMap<number, Batch>;
+  /** By partition, to be stored in this order. */
+  readonly batches: ReadonlyMap<number, ReadonlyArray<Batch>>;
   readonly rejections: Rejections;
   readonly lineCount: number;
 }
@@ -118,10 +124,12 @@ function makeDistributor(
       catch: refusalOf,
     });
     yield* count(name, batches, rejections);
-    yield* Effect.forEach(batches, ([partition, batch]) => appenders[partition]!.append(batch), {
-      concurrency: "unbounded",
-      discard: true,
-    }).pipe(Effect.mapError(appendRefusal));
+    // If a later piece fails, earlier ones stay: the agent sends all of it again, and what is there already is not stored twice.
+    const appendAll = ([partition, pieces]: readonly [number, ReadonlyArray<Batch>]) =>
+      Effect.forEach(pieces, (batch) => appenders[partition]!.append(batch), { discard: true });
+    yield* Effect.forEach(batches, appendAll, { concurrency: "unbounded", discard: true }).pipe(
+      Effect.mapError(appendRefusal),
+    );
     if (rejections.any) {
       return yield* new PushRefused({
         status: rejections.status,
@@ -216,14 +224,14 @@ function takeRate(tenant: Tenant, rows: PushRows, nowMs: number): void {
   });
 }
 
-/** One batch for each partition that gets rows. */
+/** The batches of each partition that gets rows: one, unless the push is huge. */
 function split(
   tenant: Tenant,
   streams: ReadonlyArray<KnownStream | undefined>,
   rows: PushRows,
   rejections: Rejections,
   nowMs: number,
-): ReadonlyMap<number, Batch> {
+): ReadonlyMap<number, ReadonlyArray<Batch>> {
   const { per_stream_rate_limit: rate, per_stream_rate_limit_burst: burst } = tenant.limits;
   const slices = new Map<number, RowSlice[]>();
   for (let index = 0, rowStart = 0; index < streams.length; index++) {
@@ -247,21 +255,22 @@ function split(
     if (same === undefined) slices.set(stream.partition, [slice]);
     else same.push(slice);
   }
-  const batches = new Map<number, Batch>();
+  const batches = new Map<number, ReadonlyArray<Batch>>();
   for (const [partition, some] of slices) {
-    batches.set(partition, buildBatch(tenant.name, some, rows));
+    const pieces = cutSlices(some, rows, recordBytesMax);
+    batches.set(partition, pieces.map((piece) => buildBatch(tenant.name, piece, rows)));
   }
   return batches;
 }
 
 function count(
   tenant: string,
-  batches: ReadonlyMap<number, Batch>,
+  batches: ReadonlyMap<number, ReadonlyArray<Batch>>,
   rejections: Rejections,
 ): Effect.Effect<void> {
   return Effect.withFiber((fiber) => {
     const attributes = { tenant };
-    for (const batch of batches.values()) {
+    for (const batch of [...batches.values()].flat()) {
       Metric.withAttributes(linesReceived, attributes).updateUnsafe(batch.rowCount, fiber.context);
       Metric.withAttributes(bytesReceived, attributes).updateUnsafe(
         batch.lines.length,
