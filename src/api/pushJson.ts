@@ -14,6 +14,7 @@ const second = 1_000_000_000n;
 /** `{"streams":[{"stream":{..},"values":[["<ns>","line",{..}?]]}]}` as a logproto.PushRequest. With `legacy`,
  *  `{"streams":[{"labels":"{..}","entries":[{"ts":"<RFC 3339>","line":".."}]}]}`. */
 export function transcodeJsonPush(body: Uint8Array, legacy: boolean): Uint8Array {
+  refuseTooMany(body);
   const streams = streamsOf(body);
   const writer = new ProtobufWriter(body.length + 1024);
   streams.forEach((stream, index) => {
@@ -25,6 +26,23 @@ export function transcodeJsonPush(body: Uint8Array, legacy: boolean): Uint8Array
     writer.end(message);
   });
   return writer.bytes();
+}
+
+/** Parsing makes an object of 50 bytes and more of each brace and bracket, on the thread that serves everybody. Braces within
+ *  strings count too: a line of JSON has a few. */
+const containersMax = 2_000_000;
+
+function refuseTooMany(body: Uint8Array): void {
+  let count = 0;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at];
+    if (byte === 0x7b || byte === 0x5b) count++;
+  }
+  if (count > containersMax) {
+    throw new JsonPushInvalid(
+      `the body has ${count} objects and arrays, the limit is ${containersMax}: send smaller pushes`,
+    );
+  }
 }
 
 function streamsOf(body: Uint8Array): ReadonlyArray<unknown> {

@@ -1,7 +1,7 @@
 /** `POST /loki/api/v1/push` and its legacy spelling: content types and encodings as Loki takes them, bytes in flight bounded. */
-import { Effect } from "effect";
+import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
-import { Distributor, type PushBody, PushRefused } from "../actors/distributor/Distributor.ts";
+import { Distributor, PushRefused } from "../actors/distributor/Distributor.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { decompressDeflate, DecompressFailed, decompressGzip } from "../platform/compression.ts";
 import { JsonPushInvalid, transcodeJsonPush } from "./pushJson.ts";
@@ -46,37 +46,66 @@ const handlePush = (
 ) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const tenant = yield* Effect.try({
-      try: () => tenantOf(settings, request.headers),
-      catch: (error) => error as RequestRefused,
+    const { tenant, format } = yield* Effect.try({
+      try: () => ({
+        tenant: tenantOf(settings, request.headers),
+        format: formatOf(request.headers),
+      }),
+      catch: (error) => error,
     });
-    const format = yield* Effect.try({
-      try: () => formatOf(request.headers),
-      catch: (error) => error as RequestRefused,
-    });
-    const { max_recv_msg_size: bytesMax, max_decompressed_size: rawBytesMax } =
-      settings.distributor;
-    const reserved = Math.min(Number(request.headers["content-length"] ?? bytesMax), bytesMax);
-    if (!inFlight.reserve(reserved)) {
-      return respondError(
-        429,
-        `too many pushes at once: ${settings.distributor.max_inflight_size} bytes are being received, which is ` +
+    const { max_recv_msg_size: bytesMax, max_json_size: jsonBytesMax } = settings.distributor;
+    const declared = Number(request.headers["content-length"] ?? bytesMax);
+    const unzippedMax = format.json ? jsonBytesMax : bytesMax;
+    const hold = new Hold(inFlight, settings.distributor.max_inflight_size);
+    return yield* Effect.gen(function* () {
+      hold.add(Math.min(declared, bytesMax));
+      const body = yield* readBody(bytesMax, settings.server.http_server_read_timeout);
+      const unzipped = yield* Effect.tryPromise({
+        try: () => unzip(body, format, unzippedMax),
+        catch: (error) => error,
+      });
+      hold.add(unzipped.length - body.length);
+      const push = format.json
+        ? { bytes: transcodeJsonPush(unzipped, legacy), isSnappy: false }
+        : { bytes: unzipped, isSnappy: true };
+      yield* distributor.push(tenant, push);
+      return HttpServerResponse.empty({ status: 204 });
+    }).pipe(Effect.ensuring(Effect.sync(() => hold.release())));
+  }).pipe(
+    // What the synchronous steps throw is a refusal, too.
+    Effect.sandbox,
+    Effect.catch((cause) => Effect.succeed(respondPushFailure(Cause.squash(cause)))),
+  );
+
+/** One request's share of the bytes in flight. */
+class Hold {
+  readonly #inFlight: InFlight;
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(inFlight: InFlight, bytesMax: number) {
+    this.#inFlight = inFlight;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Throws a PushRefused when all requests together would hold too much. */
+  add(bytes: number): void {
+    if (bytes <= 0) return;
+    if (!this.#inFlight.reserve(bytes)) {
+      throw new PushRefused({
+        status: 429,
+        message: `too many pushes at once: ${this.#bytesMax} bytes are being received, which is ` +
           "distributor.max_inflight_size; send again later",
-        { "retry-after": "1" },
-      );
+      });
     }
-    return yield* readBody(bytesMax, settings.server.http_server_read_timeout).pipe(
-      Effect.flatMap((body) =>
-        Effect.tryPromise({
-          try: () => pushBody(body, format, rawBytesMax, legacy),
-          catch: (error) => error,
-        })
-      ),
-      Effect.flatMap((body) => distributor.push(tenant, body)),
-      Effect.ensuring(Effect.sync(() => inFlight.release(reserved))),
-      Effect.as(HttpServerResponse.empty({ status: 204 })),
-    );
-  }).pipe(Effect.catch((error) => Effect.succeed(respondPushFailure(error))));
+    this.#bytes += bytes;
+  }
+
+  release(): void {
+    this.#inFlight.release(this.#bytes);
+    this.#bytes = 0;
+  }
+}
 
 interface PushFormat {
   readonly json: boolean;
@@ -110,21 +139,22 @@ function formatOf(headers: Readonly<Record<string, string | undefined>>): PushFo
   }
 }
 
-/** The push as the distributor takes it. */
-async function pushBody(
-  body: Uint8Array,
-  format: PushFormat,
-  bytesMax: number,
-  legacy: boolean,
-): Promise<PushBody> {
-  const unzipped = format.encoding === "gzip"
-    ? await decompressGzip(body, bytesMax)
-    : format.encoding === "deflate"
-    ? await decompressDeflate(body, bytesMax)
-    : body;
-  return format.json
-    ? { bytes: transcodeJsonPush(unzipped, legacy), isSnappy: false }
-    : { bytes: unzipped, isSnappy: true };
+/** The body without its content encoding, at most `bytesMax` bytes. */
+async function unzip(body: Uint8Array, format: PushFormat, bytesMax: number): Promise<Uint8Array> {
+  switch (format.encoding) {
+    case "gzip":
+      return await decompressGzip(body, bytesMax);
+    case "deflate":
+      return await decompressDeflate(body, bytesMax);
+    default:
+      if (body.length > bytesMax) {
+        throw new DecompressFailed(
+          `the body has ${body.length} bytes, the limit is ${bytesMax}`,
+          true,
+        );
+      }
+      return body;
+  }
 }
 
 function respondPushFailure(error: unknown): HttpServerResponse.HttpServerResponse {

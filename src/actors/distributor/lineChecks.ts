@@ -7,7 +7,8 @@ import { type Rejections, type RejectReason, texts } from "./rejection.ts";
 const msNs = 1_000_000n;
 
 const timeLeast = -(2n ** 63n);
-const timeMost = 2n ** 63n - 1n;
+/** One less than 64 bits hold: the ends of time ranges are exclusive, so nothing could find the last one. */
+const timeMost = 2n ** 63n - 2n;
 
 /** The nearest time that 64 bits hold: a grace period of centuries means no limit. */
 function clamped(time: bigint): bigint {

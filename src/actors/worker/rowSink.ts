@@ -55,6 +55,13 @@ export class RowSink {
     this.rowCount = at + 1;
   }
 
+  /** Whether row `row` of a source, whose timestamps `times` are, has the time of the row pushed last. */
+  lastHasTime(times: Int32Array, row: number): boolean {
+    const last = this.rowCount - 1;
+    return this.times[last * 2] === times[row * 2] &&
+      this.times[last * 2 + 1] === times[row * 2 + 1];
+  }
+
   lineStart(row: number): number {
     return row === 0 ? 0 : this.lineEnds[row - 1]!;
   }

@@ -222,3 +222,21 @@ t.test("scan stops when nobody waits, and refuses more bytes than allowed", (t) 
   t.throws(() => scan({ ...job, bytesMax: 2 }, reader, context()), { name: "ResponseTooLarge" });
   t.end();
 });
+
+t.test("a limit among lines of one time does not bring a duplicate back", (t) => {
+  const row = (letter: string): ModelRow => ({
+    timestamp: 1n,
+    line: [letter.charCodeAt(0)],
+    metadata: [],
+  });
+  const parts: Part[] = [
+    { rows: [row("a"), row("b"), row("c")], flushed: true },
+    { rows: [row("a")], flushed: false },
+  ];
+  for (const direction of ["backward", "forward"] as const) {
+    const question = { start: 0n, end: 9n, direction, rowsMax: 2, filters: [], labelFilters: [] };
+    const { job, reader } = jobOf(parts, question);
+    t.same(rowsOf(scan(job, reader, context())), naive(parts, question), direction);
+  }
+  t.end();
+});

@@ -84,10 +84,11 @@ function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
   rows.emit(run.job.direction, run.job.rowsMax, out);
 }
 
-/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct. */
+/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct, and all of the last one's
+ *  time, since which of those came first decides which is the duplicate. */
 function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: UnitRows): void {
   const found = new RowSink(run.job.bytesMax);
-  scanChunk(run, source, found);
+  scanChunk(run, source, found, true);
   const holder = rows.addHolder(found);
   // A chunk was read in the query's direction, and rows are added in arrival order.
   const backward = run.job.direction === "backward";
@@ -96,18 +97,24 @@ function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: U
   }
 }
 
-/** Reads a chunk in the job's direction until it gave rowsMax rows. */
-function scanChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, out: RowSink): void {
+/** Reads a chunk in the job's direction until it gave rowsMax rows, `withTies` also the further ones of the last one's time. */
+function scanChunk(
+  run: ScanRun,
+  source: ScanSource & { chunk: unknown },
+  out: RowSink,
+  withTies = false,
+): void {
   const { key, offset, length } = (source as Extract<ScanSource, { chunk: unknown }>).chunk;
   const { job, stats } = run;
   const bytes = run.reader.getRange(key, offset, length);
   stats.bytesRead += length;
   stats.chunksRead++;
-  let wanted = job.rowsMax;
+  const rowCountEnd = out.rowCount + job.rowsMax;
+  let isDone = false;
   const visit = (block: LineBlock, mask: Uint8Array, matched: number): boolean => {
     run.checkpoint();
-    if (matched > 0) wanted -= takeRows(job, block, mask, wanted, out);
-    return wanted > 0;
+    if (matched > 0) isDone = takeRows(job, block, mask, rowCountEnd, withTies, out);
+    return !isDone;
   };
   const selected = openChunk(bytes).select(
     { range: job.range, filters: run.filters, order: job.direction },
@@ -139,23 +146,25 @@ function addSlice(run: ScanRun, source: ScanSource, rows: UnitRows): void {
   }
 }
 
-/** Copies up to `wanted` masked rows in the given direction; returns how many. */
+/** Copies masked rows in the given direction until `out` has rowCountEnd of them, `withTies` also those that follow with the time
+ *  of the last; returns whether no more are wanted. */
 function takeRows(
   job: Pick<ScanJob, "direction">,
   block: LineBlock,
   mask: Uint8Array,
-  wanted: number,
+  rowCountEnd: number,
+  withTies: boolean,
   out: RowSink,
-): number {
+): boolean {
   const rowCount = block.rowEnd - block.rowStart;
   const words = wordsOf(block.timestamps);
   const { lines, lineEnds, metaIds, sets } = block;
   const backward = job.direction === "backward";
-  let taken = 0;
-  for (let index = 0; index < rowCount && taken < wanted; index++) {
+  for (let index = 0; index < rowCount; index++) {
     const at = backward ? rowCount - 1 - index : index;
     if (mask[at] === 0) continue;
     const row = block.rowStart + at;
+    if (out.rowCount >= rowCountEnd && !(withTies && out.lastHasTime(words, row))) return true;
     const set = metaIds[row]!;
     out.push(
       words,
@@ -167,9 +176,8 @@ function takeRows(
       set <= 1 ? 0 : sets.setEnds[set - 2]!,
       set === 0 ? 0 : sets.setEnds[set - 1]!,
     );
-    taken++;
   }
-  return taken;
+  return out.rowCount >= rowCountEnd && !withTies;
 }
 
 function resultOf(

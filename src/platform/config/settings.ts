@@ -37,6 +37,8 @@ export const Settings = Schema.Struct({
     max_recv_msg_size: setting(ByteSize, "100MB", "Bytes of a push as sent"),
     // Loki's is 5000 MB. A push is decoded in memory, so that would let one request end the process.
     max_decompressed_size: setting(ByteSize, "256MB", "Bytes of a push when decompressed"),
+    // JSON becomes objects before it becomes columns. It is for scripts; agents send protobuf.
+    max_json_size: setting(ByteSize, "32MB", "Bytes of a JSON push when decompressed"),
     max_inflight_size: setting(
       ByteSize,
       "512MB",

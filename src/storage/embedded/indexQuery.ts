@@ -36,6 +36,7 @@ interface Part {
 type Row = ReadonlyArray<number | bigint | string>;
 
 const timeMax = 2n ** 63n - 1n;
+const timeMin = -(2n ** 63n);
 
 export class IndexReader {
   readonly #database: DatabaseSync;
@@ -339,5 +340,5 @@ function numbers(row: Row | undefined): number[] {
 }
 
 function clampTime(time: bigint): bigint {
-  return time > timeMax ? timeMax : time < -timeMax ? -timeMax : time;
+  return time > timeMax ? timeMax : time < timeMin ? timeMin : time;
 }
