@@ -92,8 +92,8 @@ const reportScan = Effect.fnUntraced(function* (partition: LogPartition) {
   if (typeof result === "string") return yield* Effect.logError(result);
   for (const { path, cutBytes, nextOffset } of result) {
     yield* Effect.logWarning(
-      `Cut ${cutBytes} bytes off the end of "${path}": the last write was not completed and not ` +
-        `acknowledged. The log continues at offset ${nextOffset}`,
+      `Cut ${cutBytes} bytes off the end of "${path}": after a crash they are a write that was not completed and not ` +
+        `acknowledged; if the file was damaged otherwise, they held lines. The log continues at offset ${nextOffset}`,
     );
   }
 });
