@@ -1,0 +1,173 @@
+/** Live tails without a network: who gets which rows, in which order, what a full buffer drops and says, and that closing frees. */
+import { Effect, Fiber, Metric } from "effect";
+import fc from "fast-check";
+import t from "tap";
+import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
+import { type Batch, buildBatch } from "../../streams/batch.ts";
+import { makeMatcher } from "../../streams/matcher.ts";
+import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
+import { Tailer, type TailRequest, type Taken } from "./Tailer.ts";
+
+type Streams = Readonly<Record<string, ReadonlyArray<ModelRow>>>;
+
+function batchOf(streams: Streams, tenant = "t"): Batch {
+  let row = 0;
+  const slices = Object.entries(streams).map(([labels, rows]) => ({
+    labels,
+    rowStart: row,
+    rowEnd: row += rows.length,
+  }));
+  return buildBatch(tenant, slices, columnsOf(Object.values(streams).flat()));
+}
+
+const encoder = new TextEncoder();
+const row = (
+  timestamp: bigint,
+  line: string,
+  metadata: ModelRow["metadata"] = [],
+): ModelRow => ({ timestamp, line: [...encoder.encode(line)], metadata });
+
+const request: TailRequest = {
+  tenant: "t",
+  matchers: [makeMatcher("app", "=", "a")],
+  filters: [],
+  labelFilters: [],
+  bufferBytesMax: 1000,
+};
+
+/** What was taken, as "offset labels line". */
+function textsOf({ rows }: Taken): string[] {
+  const decoder = new TextDecoder();
+  return rows.flatMap(({ offset, labels, batch, rows }) =>
+    [...rows].map((row) => {
+      const start = row === 0 ? 0 : batch.lineEnds[row - 1]!;
+      const line = decoder.decode(batch.lines.slice(start, batch.lineEnds[row]));
+      return `${offset} ${labels} ${line}`;
+    })
+  );
+}
+
+function tailTest(name: string, body: (tailer: Tailer["Service"]) => Effect.Effect<void>): void {
+  t.test(
+    name,
+    () => Effect.runPromise(Effect.flatMap(Tailer, body).pipe(Effect.provide(Tailer.layer))),
+  );
+}
+
+tailTest(
+  "a tail gets matching rows of its tenant in log order, from its subscription on",
+  (tailer) =>
+    Effect.gen(function* () {
+      const a = '{app="a"}';
+      tailer.publish(0, 1, batchOf({ [a]: [row(1n, "before")] }));
+      const tail = tailer.subscribe({
+        ...request,
+        filters: [{ op: "|=", operands: [{ type: "text", value: "o" }] }],
+        labelFilters: [{ name: "level", op: "!=", value: "debug" }],
+      });
+      tailer.publish(
+        0,
+        2,
+        batchOf({
+          [a]: [row(9n, "one"), row(3n, "two"), row(1n, "x"), row(1n, "foo", [["level", "debug"]])],
+          '{app="b"}': [row(1n, "not asked for")],
+          '{app="a", level="debug"}': [row(1n, "not wanted")],
+          '{app="a", level="info"}': [row(1n, "so", [["level", "debug"]])],
+        }),
+      );
+      tailer.publish(0, 3, batchOf({ [a]: [row(1n, "other tenant")] }, "other"));
+      tailer.publish(1, 7, batchOf({ [a]: [row(0n, "partition one")] }));
+      const taken = yield* tail.take;
+      t.same(textsOf(taken), [
+        '2 {app="a"} one',
+        '2 {app="a"} two',
+        '2 {app="a", level="info"} so',
+        '7 {app="a"} partition one',
+      ]);
+      t.equal(taken.droppedCount, 0);
+      const waiting = yield* Effect.forkChild(tail.take);
+      yield* Effect.yieldNow;
+      tailer.publish(0, 4, batchOf({ [a]: [row(5n, "oh")] }));
+      t.same(textsOf(yield* Fiber.join(waiting)), ['4 {app="a"} oh']);
+      tail.close();
+    }),
+);
+
+tailTest(
+  "what a full buffer drops is counted and named, and taking makes room",
+  (tailer) =>
+    Effect.gen(function* () {
+      const before = (yield* Metric.value(tailLinesDropped)).count;
+      const tail = tailer.subscribe({ ...request, bufferBytesMax: 10 });
+      const publish = (offset: number, ...lines: string[]) => {
+        const rows = lines.map((line, index) => row(BigInt(offset * 100 + index), line));
+        tailer.publish(0, offset, batchOf({ '{app="a"}': rows }));
+      };
+      publish(1, "12345678901234567890");
+      publish(2, "abc", "de");
+      publish(3, "f");
+      const taken = yield* tail.take;
+      t.same(textsOf(taken).map((text) => text.slice(0, 2)), ["1 "], "the first always fits");
+      t.equal(taken.droppedCount, 3);
+      t.same(taken.dropped, [200n, 201n, 300n].map((time) => ({ labels: '{app="a"}', time })));
+      t.equal((yield* Metric.value(tailLinesDropped)).count, before + 3);
+      publish(4, "12345");
+      publish(5, "67890");
+      const next = yield* tail.take;
+      t.equal(textsOf(next).length, 2);
+      t.equal(next.droppedCount, 0);
+      publish(6, "12345678");
+      publish(7, ...Array.from({ length: 5000 }, () => "xyz"));
+      const many = yield* tail.take;
+      t.equal(many.droppedCount, 5000);
+      t.equal(many.dropped.length, 1000);
+      tail.close();
+    }),
+);
+
+tailTest("closing a tail frees its place, once", (tailer) =>
+  Effect.gen(function* () {
+    const start = (yield* Metric.value(tailClients)).value;
+    const [first, second] = [tailer.subscribe(request), tailer.subscribe(request)];
+    const other = tailer.subscribe({ ...request, tenant: "other" });
+    t.same([tailer.count("t"), tailer.count("other"), tailer.count("nobody")], [2, 1, 0]);
+    t.equal((yield* Metric.value(tailClients)).value, start + 3);
+    first.close();
+    first.close();
+    t.equal(tailer.count("t"), 1);
+    second.close();
+    const third = tailer.subscribe(request);
+    second.close();
+    t.equal(tailer.count("t"), 1, "closing again closes nobody else");
+    t.equal((yield* Metric.value(tailClients)).value, start + 2);
+    tailer.publish(0, 1, batchOf({ '{app="a"}': [row(1n, "x")] }));
+    t.same(textsOf(yield* third.take), ['1 {app="a"} x']);
+    third.close();
+    other.close();
+    t.equal((yield* Metric.value(tailClients)).value, start);
+  }));
+
+tailTest("a client that keeps up gets every row of every batch", (tailer) =>
+  Effect.sync(() => {
+    const batches = fc.array(
+      fc.record({
+        '{app="a"}': fc.array(fc.string({ maxLength: 8 }), { minLength: 1, maxLength: 5 }),
+        '{app="b"}': fc.array(fc.string({ maxLength: 8 }), { maxLength: 2 }),
+      }, { noNullPrototype: true }),
+      { minLength: 1, maxLength: 10 },
+    );
+    fc.assert(fc.property(batches, (batches) => {
+      const tail = tailer.subscribe({ ...request, bufferBytesMax: 100_000 });
+      batches.forEach((streams, offset) => {
+        const rows = Object.entries(streams).map(([labels, lines]) =>
+          [labels, lines.map((line) => row(0n, line))] as const
+        );
+        tailer.publish(0, offset, batchOf(Object.fromEntries(rows)));
+      });
+      const wanted = batches.flatMap((streams, offset) =>
+        streams['{app="a"}'].map((line) => `${offset} {app="a"} ${line}`)
+      );
+      t.same(textsOf(Effect.runSync(tail.take)), wanted);
+      tail.close();
+    }));
+  }));
