@@ -1,4 +1,4 @@
-/** Jobs that misbehave on request, for tests of the worker pool. Runs in a worker thread, without Effect, as the real one does. */
+/** Jobs that misbehave on request, for tests of the worker pool. Runs in a worker thread, without Effect as the real one. */
 import process from "node:process";
 import { serveJobs, threadData } from "../platform/workerHost.ts";
 

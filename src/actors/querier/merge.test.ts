@@ -1,4 +1,5 @@
-/** Keeping the first rows of results that arrive in any order, against sorting everything at once; and the scan that drives it. */
+/** Keeping the first rows of results that arrive in any order, against sorting everything at once; and
+ *  the scan that drives it. */
 import fc from "fast-check";
 import t from "tap";
 import type { WorkerPool } from "../../platform/workerPool.ts";

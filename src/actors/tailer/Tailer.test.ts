@@ -1,4 +1,5 @@
-/** Live tails without a network: who gets which rows, in which order, what a full buffer drops and says, and that closing frees. */
+/** Live tails without a network: who gets which rows, in which order, what a full buffer drops and says, and that closing
+ *  frees. */
 import { Effect, Fiber, Metric } from "effect";
 import fc from "fast-check";
 import t from "tap";

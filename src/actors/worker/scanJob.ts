@@ -56,7 +56,7 @@ interface ScanRun {
   readonly checkpoint: () => void;
   readonly labelFilters: LabelFilters;
   readonly lineFilters: ReadonlyArray<BlockFilter>;
-  /** Those of the present unit: what its labels leave of the label filters, then the line filters, which are dearer. */
+  /** Those of the present unit: what its labels leave of the label filters, then the line filters. */
   filters: ReadonlyArray<BlockFilter>;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: {
