@@ -84,8 +84,8 @@ function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
   rows.emit(run.job.direction, run.job.rowsMax, out);
 }
 
-/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct, and all of the last one's
- *  time, since which of those came first decides which is the duplicate. */
+/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct, and all of the last
+ *  one's time, since which of those came first decides which is the duplicate. */
 function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: UnitRows): void {
   const found = new RowSink(run.job.bytesMax);
   scanChunk(run, source, found, true);
