@@ -64,7 +64,7 @@ function httpLayer(settings: Settings) {
     queryRoutes(settings),
     tailRoute(settings),
     opsRoutes(settings),
-    actorsPage,
+    actorsPage(settings),
     pageRoutes(settings),
     methodRoutes,
   );
@@ -74,6 +74,8 @@ function httpLayer(settings: Settings) {
       port: server.http_listen_port,
       readTimeoutMs: server.http_server_read_timeout,
       idleTimeoutMs: server.http_server_idle_timeout,
+      // A query may think as long as it is allowed to before the first byte of its answer.
+      quietTimeoutMs: settings.limits_config.query_timeout + 60_000,
       shutdownTimeoutMs: server.graceful_shutdown_timeout,
     })),
   );

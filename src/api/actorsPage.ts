@@ -3,27 +3,48 @@
 import { Effect } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { type ActorSnapshot, ActorSystem } from "../actors/runtime/mod.ts";
+import type { Settings } from "../platform/config/mod.ts";
+import { respondError, respondJson } from "./respond.ts";
 
 /** Actors shown below each parent; the rest are counted. */
 const childrenMax = 200;
 
-export const actorsPage = HttpRouter.use(Effect.fnUntraced(function* (router) {
-  const system = yield* ActorSystem;
-  yield* router.add(
-    "GET",
-    "/actors",
-    Effect.sync(() =>
-      HttpServerResponse.text(page(system.snapshot(childrenMax)), {
-        contentType: "text/html; charset=utf-8",
-        headers: {
-          "content-security-policy":
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-          "cache-control": "no-store",
-        },
-      })
-    ),
-  );
-}));
+export const actorsPage = (settings: Settings) =>
+  HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const system = yield* ActorSystem;
+    if (settings.auth_enabled) {
+      const refusal = respondError(
+        403,
+        "the names of actors hold labels of all tenants: with auth_enabled they are not shown",
+      );
+      yield* router.add("GET", "/actors", refusal);
+      yield* router.add("GET", "/api/v1/actors", refusal);
+      return;
+    }
+    yield* router.add(
+      "GET",
+      "/api/v1/actors",
+      Effect.suspend(() => respondJson(JSON.stringify(system.snapshot(childrenMax), bigintAsText))),
+    );
+    yield* router.add(
+      "GET",
+      "/actors",
+      Effect.sync(() =>
+        HttpServerResponse.text(page(system.snapshot(childrenMax)), {
+          contentType: "text/html; charset=utf-8",
+          headers: {
+            "content-security-policy":
+              "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            "cache-control": "no-store",
+          },
+        })
+      ),
+    );
+  }));
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
 
 function page(roots: ReadonlyArray<ActorSnapshot>): string {
   const rows: string[] = [];

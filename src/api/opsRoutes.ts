@@ -69,11 +69,6 @@ export const opsRoutes = (settings: Settings) =>
     yield* router.add("GET", "/loki/api/v1/status/buildinfo", respondJson(buildInfo));
     yield* router.add("GET", "/config", configOf(settings));
     yield* router.add("GET", "/services", HttpServerResponse.text(services));
-    yield* router.add(
-      "GET",
-      "/api/v1/actors",
-      Effect.suspend(() => respondJson(JSON.stringify(system.snapshot(), bigintAsText))),
-    );
   }));
 
 /** A counter is shown from its first update on; rules that watch for failures need it before. */
@@ -113,8 +108,4 @@ function configOf(settings: Settings): HttpServerResponse.HttpServerResponse {
   return HttpServerResponse.text(printSettings({ settings, origins: new Map() }), {
     contentType: "text/plain; charset=utf-8",
   });
-}
-
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

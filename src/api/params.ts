@@ -80,7 +80,10 @@ const unitNs: Readonly<Record<string, number>> = {
 
 /** A duration in ns: float seconds, or a Prometheus or Go duration (`90s`, `1h30m`, `2d`). */
 export function parseDuration(name: string, text: string): bigint {
-  if (/^\d+(\.\d*)?$/.test(text)) return BigInt(Math.round(Number(text) * 1000)) * 1_000_000n;
+  if (/^\d+(\.\d*)?$/.test(text)) {
+    if (Number(text) * 1e9 > durationNsMax) throw tooLong(name, text);
+    return BigInt(Math.round(Number(text) * 1000)) * 1_000_000n;
+  }
   let rest = text;
   let total = 0;
   do {
@@ -93,7 +96,17 @@ export function parseDuration(name: string, text: string): bigint {
     total += Number(match[1]) * unitNs[match[2]!]!;
     rest = rest.slice(match[0].length);
   } while (rest !== "");
+  if (total > durationNsMax) throw tooLong(name, text);
   return BigInt(Math.round(total));
+}
+
+/** Some 290 years: more is not a time in 64 bits. */
+const durationNsMax = 2 ** 63;
+
+function tooLong(name: string, text: string): BadRequest {
+  return new BadRequest(
+    `"${text.slice(0, 40)}" in parameter ${name} is too long: want less than 290 years`,
+  );
 }
 
 /** The number of lines asked for. */
@@ -142,4 +155,13 @@ export function parseRequired(params: URLSearchParams, name: string): string {
     throw new BadRequest(`parameter ${name} is missing or empty`);
   }
   return text;
+}
+
+/** The parameters of a request's URL. */
+export function urlParams(url: string): URLSearchParams {
+  try {
+    return new URL(url, "http://localhost").searchParams;
+  } catch {
+    throw new BadRequest(`cannot read the request's URL "${url.slice(0, 200)}"`);
+  }
 }

@@ -20,6 +20,9 @@ import {
 import { readParams, tenantOf } from "./request.ts";
 import { respondFailure, respondJson } from "./respond.ts";
 
+/** Selectors of one series request. */
+const selectorsMax = 64;
+
 /** Lines that a query gets when it does not say how many it wants. */
 const limitDefault = 100;
 
@@ -81,7 +84,8 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
         categorize: parseCategorize(params, call.headers),
       };
     });
-    return streamsEnvelope(yield* querier.selectLogs(request), categorize);
+    const answer = yield* querier.selectLogs(request);
+    return yield* attempt(() => streamsEnvelope(answer, categorize));
   });
 
 const labelNames = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
@@ -102,6 +106,11 @@ const series = (settings: Settings, querier: Querier["Service"]): Handler => (ca
   Effect.gen(function* () {
     const { selectors, range } = yield* attempt(() => {
       const texts = [...call.params.getAll("match[]"), ...call.params.getAll("match")];
+      if (texts.length > selectorsMax) {
+        throw new BadRequest(
+          `${texts.length} selectors in match[], the limit is ${selectorsMax}: ask in several requests`,
+        );
+      }
       return {
         selectors: texts.length === 0 ? [[]] : texts.map(matchersOf),
         range: limitedRange(settings, call.tenant, parseRange(call.params, systemNowNs())),

@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import { HttpIncomingMessage, type HttpServerError, HttpServerRequest } from "effect/http";
 import { ByteSize } from "effect";
 import type { Settings } from "../platform/config/mod.ts";
-import { BadRequest } from "./params.ts";
+import { type BadRequest, urlParams } from "./params.ts";
 
 /** A failure with its status and text. */
 export class RequestRefused extends Error {
@@ -76,7 +76,10 @@ export const readParams = (
 > =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const params = new URL(request.url, "http://localhost").searchParams;
+    const params = yield* Effect.try({
+      try: () => urlParams(request.url),
+      catch: (error) => error as BadRequest,
+    });
     if (request.method !== "POST") return params;
     const type = request.headers["content-type"] ?? "";
     if (!type.startsWith("application/x-www-form-urlencoded")) return params;

@@ -1,24 +1,59 @@
 /** Responses as Loki's clients expect them: JSON with gzip where accepted, errors as plain text. */
-import { Effect } from "effect";
+import { Effect, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { gzip } from "../platform/compression.ts";
 import { QueryFailed } from "../actors/querier/Querier.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
 
-/** A response that carries `json`, which is already text. Compressed when that is worth it and the client accepts it. */
+/** A response that carries `json`, which is already text. Compressed when that is worth it and the client accepts it. Large answers
+ *  that wait for their clients are bounded together: one more is refused with 429 (QueryFailed, Busy). */
 export const respondJson = Effect.fnUntraced(function* (json: string) {
   const request = yield* HttpServerRequest.HttpServerRequest;
   const contentType = "application/json; charset=UTF-8";
-  if (json.length >= gzipBytesMin && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
-    const body = yield* Effect.promise(() => gzip(json));
-    return HttpServerResponse.uint8Array(body, {
-      contentType,
-      headers: { "content-encoding": "gzip", vary: "Accept-Encoding" },
+  const zips = json.length >= gzipBytesMin &&
+    /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+  const headers: Record<string, string> = zips
+    ? { "content-encoding": "gzip", vary: "Accept-Encoding" }
+    : {};
+  if (json.length <= smallAnswerBytes) {
+    return zips
+      ? HttpServerResponse.uint8Array(yield* Effect.promise(() => gzip(json)), {
+        contentType,
+        headers,
+      })
+      : HttpServerResponse.text(json, { contentType });
+  }
+  const body = zips ? yield* Effect.promise(() => gzip(json)) : encoder.encode(json);
+  if (answersBytes > 0 && answersBytes + body.length > answersBytesMax) {
+    return yield* new QueryFailed({
+      reason: "Busy",
+      message:
+        `too many outstanding requests: answers of ${answersBytes} bytes wait for clients that read slowly, ` +
+        `the limit is ${answersBytesMax}; try again later, or ask for fewer lines`,
     });
   }
-  return HttpServerResponse.text(json, { contentType });
+  // Counted while it is sent: an answer to HEAD never is.
+  const pieces = Stream.unwrap(Effect.sync(() => {
+    answersBytes += body.length;
+    return Stream.range(0, Math.ceil(body.length / pieceBytes) - 1).pipe(
+      Stream.map((index) => body.subarray(index * pieceBytes, (index + 1) * pieceBytes)),
+      Stream.ensuring(Effect.sync(() => answersBytes -= body.length)),
+    );
+  }));
+  return HttpServerResponse.stream(pieces, {
+    contentType,
+    contentLength: body.length,
+    headers,
+  });
 });
+
+const encoder = new TextEncoder();
+const smallAnswerBytes = 256 * 1024;
+const pieceBytes = 256 * 1024;
+/** Bytes of large answers that wait for their clients, all together. */
+const answersBytesMax = 256 * 1024 * 1024;
+let answersBytes = 0;
 
 const gzipBytesMin = 1400;
 
@@ -42,6 +77,9 @@ export function respondFailure(error: unknown): HttpServerResponse.HttpServerRes
     // The rest of such a body is not wanted: the connection cannot be used again.
     const unread = error.status === 408 || error.status === 413;
     return respondError(error.status, error.message, unread ? { connection: "close" } : {});
+  }
+  if (error instanceof RangeError) {
+    return respondError(400, `the answer is too large: ${error.message}; ask for fewer lines`);
   }
   if (error instanceof QueryFailed) {
     switch (error.reason) {

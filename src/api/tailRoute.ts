@@ -1,7 +1,7 @@
 /** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest of them first, then every
  *  matching line as it becomes durable. The seam is exact: the tail subscribes before it queries, and the answer says up to which
  *  log offset it reaches. A slow client loses lines, never the server its memory; what is lost is named in dropped_entries. */
-import { Effect } from "effect";
+import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Querier } from "../actors/querier/Querier.ts";
 import { type DroppedRow, type Tail, type TailedRows, Tailer } from "../actors/tailer/Tailer.ts";
@@ -11,7 +11,14 @@ import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket
 import { parseLabels } from "../streams/labels.ts";
 import { type EncodableRow, encodeStreams } from "./encodeRows.ts";
 import { type ExecutableQuery, logQueryOf } from "./logQuery.ts";
-import { BadRequest, parseCategorize, parseLimit, parseRequired, parseTime } from "./params.ts";
+import {
+  BadRequest,
+  parseCategorize,
+  parseLimit,
+  parseRequired,
+  parseTime,
+  urlParams,
+} from "./params.ts";
 import { tenantOf } from "./request.ts";
 import { respondFailure } from "./respond.ts";
 
@@ -52,7 +59,7 @@ export const tailRoute = (settings: Settings) =>
   }));
 
 function tailCallOf(settings: Settings, request: HttpServerRequest.HttpServerRequest): TailCall {
-  const params = new URL(request.url, "http://localhost").searchParams;
+  const params = urlParams(request.url);
   const tenant = tenantOf(settings, request.headers);
   if ((request.headers["upgrade"] ?? "").toLowerCase() !== "websocket") {
     throw new BadRequest("tail is a WebSocket: want the header Upgrade: websocket");
@@ -98,9 +105,7 @@ const serveTail = (
     const tail = tailer.subscribe({ ...call, bufferBytesMax });
     return sendHistory(querier, call, connection).pipe(
       Effect.flatMap((logTo) => sendLive(tail, call, logTo, connection)),
-      Effect.catch((error) =>
-        Effect.sync(() => connection.close(1011, String((error as Error).message).slice(0, 120)))
-      ),
+      Effect.catchCause((cause) => Effect.sync(() => connection.close(1011, reasonOf(cause)))),
       Effect.raceFirst(Effect.promise(() => connection.closed)),
       Effect.raceFirst(tailer.stopped),
       Effect.timeoutOrElse({
@@ -113,6 +118,15 @@ const serveTail = (
       })),
     );
   });
+
+/** What a close frame can say: at most 123 bytes. */
+function reasonOf(cause: Cause.Cause<unknown>): string {
+  const error = Cause.squash(cause);
+  return (error instanceof Error ? error.message : String(error)).replace(/[^ -~]/g, "?").slice(
+    0,
+    120,
+  );
+}
 
 /** Sends the newest lines since `start`; the result says where the live lines continue. */
 const sendHistory = Effect.fnUntraced(function* (

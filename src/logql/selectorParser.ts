@@ -6,13 +6,21 @@ import type { LabelMatcher, MatchOp, Selector } from "./ast.ts";
 import type { ParseError } from "./error.ts";
 import type { StringToken, TokenStream } from "./tokenStream.ts";
 
+/** Matchers of one selector: each may be a regex, and compiling one takes time. */
+const matchersMax = 100;
+
 /** Parses `{...}`. Unless `allowAll`, one matcher at least must refuse the empty value, so that no
  *  query reads everything. */
 export function parseSelector(stream: TokenStream, allowAll: boolean): Selector {
   const start = stream.expect("{", 'a stream selector such as {app="web"}').start;
   const matchers: LabelMatcher[] = [];
   if (!stream.take("}")) {
-    do matchers.push(selectorMatcher(stream, matchers.length > 0)); while (stream.take(","));
+    do {
+      if (matchers.length >= matchersMax) {
+        throw stream.fail(`at most ${matchersMax} matchers`, 'join values with a regex: a=~"b|c"');
+      }
+      matchers.push(selectorMatcher(stream, matchers.length > 0));
+    } while (stream.take(","));
     stream.expect("}", '"," or "}"', missingCommaHint(stream));
   }
   const selector: Selector = { kind: "Selector", matchers, span: stream.spanFrom(start) };

@@ -8,6 +8,8 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly readTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** How long nothing may move on a connection while a request is answered. */
+  readonly quietTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
 }
 
@@ -63,5 +65,21 @@ function configured(options: HttpServerOptions): Server {
   // The body has its own limit (readBody), which can answer; this one only cuts.
   server.requestTimeout = options.readTimeoutMs * 2;
   server.keepAliveTimeout = options.idleTimeoutMs;
+  // A connection on which nothing moves, also in the middle of an answer, is gone.
+  server.timeout = options.quietTimeoutMs;
+  endConnectionsOnClose(server);
   return server;
+}
+
+/** Once the server closes, each answer also ends its connection: clients that keep theirs busy would hold up the stop. */
+function endConnectionsOnClose(server: Server): void {
+  const close = server.close.bind(server);
+  let isClosing = false;
+  server.close = (callback) => {
+    isClosing = true;
+    return close(callback);
+  };
+  server.on("request", (_request, response) => {
+    if (isClosing) response.setHeader("connection", "close");
+  });
 }

@@ -19,6 +19,7 @@ export function withRoutes<E>(
     port: 0,
     readTimeoutMs: 10_000,
     idleTimeoutMs: 10_000,
+    quietTimeoutMs: 60_000,
     shutdownTimeoutMs: 1000,
   });
   const app = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(

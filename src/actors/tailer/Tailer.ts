@@ -20,7 +20,7 @@ export interface TailRequest {
   readonly matchers: ReadonlyArray<Matcher>;
   readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
   readonly filters: ReadonlyArray<LineFilterDescription>;
-  /** Line bytes that may wait for the client. */
+  /** Bytes of batches that may wait for the client. */
   readonly bufferBytesMax: number;
 }
 
@@ -166,6 +166,7 @@ class OpenTail implements Tail {
 
   offer(partition: number, offset: number, batch: Batch): void {
     this.#deadlineMs = performance.now() + batchMsMax;
+    let isCounted = false;
     for (let slice = 0; slice < batch.sliceCount; slice++) {
       const labels = batch.labelsOf(slice);
       const verdict = this.#verdictOf(labels);
@@ -177,14 +178,13 @@ class OpenTail implements Tail {
         continue;
       }
       if (rows.length === 0) continue;
-      let bytes = 0;
-      for (const row of rows) {
-        bytes += batch.lineEnds[row]! - (row === 0 ? 0 : batch.lineEnds[row - 1]!);
-      }
+      // Its rows keep the whole batch in memory, once.
+      const bytes = isCounted ? 0 : batch.buffer.byteLength;
       if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#request.bufferBytesMax) {
         this.#drop(labels, batch, rows);
       } else {
         this.#waitingBytes += bytes;
+        isCounted = true;
         const receivedMs = performance.now();
         this.#waiting.push({ partition, offset, labels, batch, rows, receivedMs });
       }

@@ -95,9 +95,10 @@ export const Settings = Schema.Struct({
       1024,
       "Queries of a tenant that wait; beyond it the answer is 429",
     ),
+    // As JSON a byte becomes up to six, and an answer is one text.
     max_response_bytes: setting(
       ByteSize,
-      "256MB",
+      "64MB",
       "Bytes of lines that one query may return",
     ),
     tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
