@@ -1,5 +1,6 @@
-/** The server: every role in one process, on embedded storage, behind one HTTP port. Picks the layers and launches them. Layers end
- *  in reverse order: stop listening and answer what runs, flush, stop the actors, close storage, give up the data directory. */
+/** The server: every role in one process, on embedded storage, behind one HTTP port. Picks the layers and launches them.
+ *  Layers end in reverse order: stop listening and answer what runs, flush, stop the actors, close storage, give up the
+ *  data directory. */
 import { Effect, Layer, Logger, References } from "effect";
 import { HttpRouter } from "effect/http";
 import { Distributor } from "./actors/distributor/Distributor.ts";

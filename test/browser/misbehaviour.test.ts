@@ -1,5 +1,5 @@
-/** The page when the connection or the server misbehaves, above all in live mode, against a Loki that does so on request, below a path prefix and under
- *  the strictest policy. With a healthy server, page.test.ts. */
+/** The page when the connection or the server misbehaves, above all in live mode, against a Loki that does so on request,
+ *  below a path prefix and under the strictest policy. With a healthy server, page.test.ts. */
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { FakeLoki } from "../../ui/dev/fakeLoki.ts";

@@ -1,5 +1,6 @@
-/** Drives the page in Chromium as a person would: opens it, reads its rows, writes queries. Owns the browser's life and watching for
- *  errors; what is expected is the test's business. Invariant: a test that ends with an unexpected console message fails. */
+/** Drives the page in Chromium as a person would: opens it, reads its rows, writes queries. Owns the browser's life and
+ *  watching for errors; what is expected is the test's business. Invariant: a test that ends with an unexpected console
+ *  message fails. */
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import type { Test } from "tap";
 import { launchChromium } from "../../src/testing/browser.ts";

@@ -99,12 +99,13 @@ tailTest(
   (tailer) =>
     Effect.gen(function* () {
       const before = (yield* Metric.value(tailLinesDropped)).count;
-      const tail = tailer.subscribe({ ...request, bufferBytesMax: 10 });
+      const small = batchOf({ '{app="a"}': [row(0n, "12345")] });
+      const tail = tailer.subscribe({ ...request, bufferBytesMax: 2 * small.buffer.byteLength });
       const publish = (offset: number, ...lines: string[]) => {
         const rows = lines.map((line, index) => row(BigInt(offset * 100 + index), line));
         tailer.publish(0, offset, batchOf({ '{app="a"}': rows }));
       };
-      publish(1, "12345678901234567890");
+      publish(1, "1".repeat(300));
       publish(2, "abc", "de");
       publish(3, "f");
       const taken = yield* tail.take;
