@@ -6,9 +6,11 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from "node:zlib";
+import { willDiscard } from "./sharedMemory.ts";
 
 /** Compresses `bytes` on the calling thread. `level` is zstd's, negative ones are faster and larger. */
 export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {
+  willDiscard(bytes.byteLength >> 1);
   return zstdCompressSync(bytes, compressOptions(bytes.byteLength, level));
 }
 
@@ -34,6 +36,7 @@ export function zstdCompressAsync(bytes: Uint8Array, level: number): Promise<Uin
 /** Undoes zstdCompress. `rawBytes` is the expected length; a frame that yields any other length is corrupt and throws,
  *  so a forged frame cannot take more memory than its header promised. */
 export function zstdDecompress(bytes: Uint8Array, rawBytes: number): Uint8Array {
+  willDiscard(rawBytes);
   const raw = zstdDecompressSync(bytes, {
     chunkSize: Math.max(64, rawBytes + 1),
     maxOutputLength: Math.max(1, rawBytes),

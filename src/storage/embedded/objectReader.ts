@@ -2,6 +2,7 @@
  *  a file with a key's name is whole and never changes, so no lock is needed. Imports no Effect, so that threads start fast. */
 import { isObjectKey } from "../objectKey.ts";
 import { errorCode, errorText, joinPath, RangeReader } from "../../platform/files.ts";
+import { willDiscard } from "../../platform/sharedMemory.ts";
 
 export interface ObjectReader {
   /** Exactly `length` bytes from `offset`. Throws ObjectReadFailed. */
@@ -39,6 +40,7 @@ export function openObjectReader(directory: string): ObjectReader {
       }
       if (!(offset >= 0 && length >= 0)) throw badRange(key, offset, length, 0);
       let bytes: Uint8Array;
+      willDiscard(length);
       try {
         bytes = reader.read(joinPath(directory, key), offset, length);
       } catch (error) {
