@@ -26,7 +26,7 @@ if (!existsSync(program) || !existsSync(join(root, "build", "kernels.wasm"))) {
 }
 const options = runtime === "deno"
   ? denoOptions()
-  // For shared memory, which must be asked to be freed (src/platform/sharedMemory.ts).
+  // For shared memory, which must be asked to be freed (src/platform/externalMemory.ts).
   : ["--disable-warning=ExperimentalWarning", "--expose-gc"];
 const child = spawn(program, [...options, join(root, "src", "main.ts"), ...commandLine], {
   stdio: "inherit",

@@ -1,7 +1,7 @@
 /** The inside of a worker thread: takes jobs from the pool (workerPool.ts), runs the handler of their kind, replies.
  *  Handlers are synchronous; one that runs long asks `cancelled()` between blocks and throws when it says so. */
 import { parentPort, workerData } from "node:worker_threads";
-import { releaseShared } from "./sharedMemory.ts";
+import { releaseShared } from "./externalMemory.ts";
 
 export interface JobMessage {
   readonly id: number;

@@ -6,7 +6,7 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from "node:zlib";
-import { willDiscard } from "./sharedMemory.ts";
+import { willDiscard } from "./externalMemory.ts";
 
 /** Compresses `bytes` on the calling thread. `level` is zstd's, negative ones are faster and larger. */
 export function zstdCompress(bytes: Uint8Array, level: number): Uint8Array {

@@ -15,7 +15,7 @@ import type { CutPolicy } from "../policy/cut.ts";
 import { shouldCut } from "../policy/cut.ts";
 import type { HeadSnapshot, HeadStream } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage, StreamMessage } from "../protocol/ingester.ts";
-import { releaseShared } from "../../platform/sharedMemory.ts";
+import { releaseShared } from "../../platform/externalMemory.ts";
 import { type Batch, decodeBatch } from "../../streams/batch.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";

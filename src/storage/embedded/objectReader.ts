@@ -2,7 +2,7 @@
  *  a file with a key's name is whole and never changes, so no lock is needed. Imports no Effect, so that threads start fast. */
 import { isObjectKey } from "../objectKey.ts";
 import { errorCode, errorText, joinPath, RangeReader } from "../../platform/files.ts";
-import { willDiscard } from "../../platform/sharedMemory.ts";
+import { willDiscard } from "../../platform/externalMemory.ts";
 
 export interface ObjectReader {
   /** Exactly `length` bytes from `offset`. Throws ObjectReadFailed. */
