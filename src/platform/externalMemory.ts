@@ -1,7 +1,8 @@
 /** Gives memory outside V8's heap back in time: shared memory that was let go of, and short-lived buffers.
- *  V8 does not count a SharedArrayBuffer as weight of garbage: a thread that makes little other garbage keeps every buffer it ever
- *  saw, a gigabyte in a minute of pushes (measured on Node 24 and Deno 2.9). So whoever lets go of shared memory says how much, and
- *  each thread collects when that adds up. Needs --expose-gc, which bin/tailrace.mjs gives; without it memory is freed later. */
+ *  V8 does not count a SharedArrayBuffer as weight of garbage: a thread that makes little other garbage keeps every buffer it
+ *  ever saw, a gigabyte in a minute of pushes (measured on Node 24 and Deno 2.9). So whoever lets go of shared memory says how
+ *  much, and each thread collects when that adds up. Needs --expose-gc, which bin/tailrace.mjs gives; without it memory is
+ *  freed later. */
 
 /** Bytes let go of that are worth a collection: tens of milliseconds on the main thread, a few on a worker. */
 const collectBytes = 48 * 1024 * 1024;
