@@ -15,6 +15,7 @@ import { methodRoutes } from "./api/methods.ts";
 import { pageRoutes } from "./api/page.ts";
 import { pushRoutes } from "./api/pushRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
+import { streamRoute } from "./api/streamRoute.ts";
 import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import { httpServerLayer } from "./platform/httpServer.ts";
@@ -64,6 +65,7 @@ function httpLayer(settings: Settings) {
     pushRoutes(settings),
     queryRoutes(settings),
     tailRoute(settings),
+    streamRoute(settings),
     opsRoutes(settings),
     actorsPage(settings),
     pageRoutes(settings),

@@ -12,6 +12,7 @@ const paths: ReadonlyArray<readonly [path: HttpRouter.PathInput, allow: string]>
   ["/loki/api/v1/label/:name/values", "GET, POST"],
   ["/loki/api/v1/series", "GET, POST"],
   ["/loki/api/v1/tail", "GET"],
+  ["/tailrace/api/v1/query", "GET"],
   ["/loki/api/v1/status/buildinfo", "GET"],
   ["/ready", "GET"],
   ["/metrics", "GET"],

@@ -1,7 +1,7 @@
 /** Loki's read API: query_range, labels, label values, series. GET and POST alike. */
 import { Effect, Result } from "effect";
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
-import { type LogAnswer, Querier } from "../actors/querier/Querier.ts";
+import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
 import { parseMatchers } from "../logql/mod.ts";
 import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import { systemNowNs } from "../platform/clock.ts";
@@ -73,20 +73,25 @@ const handle = (settings: Settings, handler: Handler) =>
 
 const queryRange = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
   Effect.gen(function* () {
-    const { request, categorize } = yield* attempt(() => {
-      const { tenant, params } = call;
-      const limits = limitsFor(settings, tenant);
-      const query = logQueryOf(parseRequired(params, "query"));
-      const range = limitedRange(settings, tenant, parseRange(params, systemNowNs()));
-      const limit = parseLimit(params, limitDefault, limits.max_entries_limit_per_query);
-      return {
-        request: { tenant, ...query, range, limit, direction: parseDirection(params) },
-        categorize: parseCategorize(params, call.headers),
-      };
-    });
+    const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
     const answer = yield* querier.selectLogs(request);
     return yield* attempt(() => streamsEnvelope(answer, categorize));
   });
+
+/** A log query as the parameters of query_range ask for it. Throws BadRequest. */
+export function logCallOf(
+  settings: Settings,
+  { tenant, params, headers }: Omit<ApiCall, "path">,
+): { readonly request: LogRequest; readonly categorize: boolean } {
+  const limits = limitsFor(settings, tenant);
+  const query = logQueryOf(parseRequired(params, "query"));
+  const range = limitedRange(settings, tenant, parseRange(params, systemNowNs()));
+  const limit = parseLimit(params, limitDefault, limits.max_entries_limit_per_query);
+  return {
+    request: { tenant, ...query, range, limit, direction: parseDirection(params) },
+    categorize: parseCategorize(params, headers),
+  };
+}
 
 const labelNames = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
   Effect.gen(function* () {
@@ -175,7 +180,8 @@ function streamsEnvelope(answer: LogAnswer, categorize: boolean): string {
   return `{"status":"success","data":{"resultType":"streams",${flags}"result":${streams},"stats":${stats}}}`;
 }
 
-function statsOf({ rows, stats }: LogAnswer) {
+/** Loki's statistics of a log query. */
+export function statsOf({ rows, stats }: LogAnswer) {
   const seconds = Math.max(stats.execSeconds, 1e-6);
   return {
     summary: {

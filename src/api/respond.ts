@@ -81,19 +81,27 @@ export function respondFailure(error: unknown): HttpServerResponse.HttpServerRes
   if (error instanceof RangeError) {
     return respondError(400, `the answer is too large: ${error.message}; ask for fewer lines`);
   }
-  if (error instanceof QueryFailed) {
-    switch (error.reason) {
-      case "Timeout":
-        return respondError(504, error.message);
-      case "TooLarge":
-        return respondError(400, error.message);
-      case "Busy":
-        return respondError(429, error.message, { "retry-after": "1" });
-      case "Unavailable":
-        return respondError(503, error.message, { "retry-after": "1" });
-      case "Failed":
-        return respondError(500, error.message);
-    }
+  const status = failureStatus(error);
+  const isPassing = status === 429 || status === 503;
+  const message = error instanceof Error ? error.message : String(error);
+  return respondError(status, message, isPassing ? { "retry-after": "1" } : {});
+}
+
+/** The HTTP status that a failure of a query means. */
+export function failureStatus(error: unknown): number {
+  if (error instanceof BadRequest || error instanceof RangeError) return 400;
+  if (error instanceof RequestRefused) return error.status;
+  if (!(error instanceof QueryFailed)) return 500;
+  switch (error.reason) {
+    case "Timeout":
+      return 504;
+    case "TooLarge":
+      return 400;
+    case "Busy":
+      return 429;
+    case "Unavailable":
+      return 503;
+    case "Failed":
+      return 500;
   }
-  return respondError(500, error instanceof Error ? error.message : String(error));
 }

@@ -16,6 +16,7 @@ import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import { Workers } from "../Workers.ts";
 import type { ResultRow } from "./merge.ts";
+import type { ScanProgress } from "./progress.ts";
 import { runScan } from "./runScan.ts";
 
 export interface LogRequest {
@@ -53,7 +54,11 @@ export interface StreamRequest {
 }
 
 export class Querier extends Context.Service<Querier, {
-  readonly selectLogs: (request: LogRequest) => Effect.Effect<LogAnswer, QueryFailed>;
+  /** `onProgress` is called as the scan goes on; it must not throw, and the scan does not wait for what it starts. */
+  readonly selectLogs: (
+    request: LogRequest,
+    onProgress?: (progress: ScanProgress) => void,
+  ) => Effect.Effect<LogAnswer, QueryFailed>;
   /** Label sets of streams that have rows in the range, sorted by label string. */
   readonly series: (
     request: StreamRequest,
@@ -84,7 +89,11 @@ export class Querier extends Context.Service<Querier, {
             Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
           );
 
-        const scan = Effect.fn("Querier.scan")(function* (request: LogRequest, queuedMs: number) {
+        const scan = Effect.fn("Querier.scan")(function* (
+          request: LogRequest,
+          queuedMs: number,
+          onProgress?: (progress: ScanProgress) => void,
+        ) {
           const startMs = performance.now();
           const heads = yield* snapshot(request);
           const chunks = yield* index.findChunks({ ...request, coveredTo: coveredTo(heads) }).pipe(
@@ -93,10 +102,17 @@ export class Querier extends Context.Service<Querier, {
           const units = unitsWanted(planUnits(chunks, heads, request.direction), request);
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
-              runScan(workers, units, request, {
-                bytesMax: settings.querier.max_response_bytes,
-                bytesScannedMax: limitsFor(settings, request.tenant).max_query_bytes_read,
-              }, signal),
+              runScan(
+                workers,
+                units,
+                request,
+                {
+                  bytesMax: settings.querier.max_response_bytes,
+                  bytesScannedMax: limitsFor(settings, request.tenant).max_query_bytes_read,
+                },
+                signal,
+                onProgress,
+              ),
             catch: scanFailure,
           });
           yield* Metric.update(queryBytesScanned, stats.bytesScanned);
@@ -105,7 +121,10 @@ export class Querier extends Context.Service<Querier, {
           return { rows, logTo, stats: { ...stats, execSeconds, queueSeconds: queuedMs / 1000 } };
         });
 
-        const selectLogs = Effect.fn("Querier.selectLogs")(function* (request: LogRequest) {
+        const selectLogs = Effect.fn("Querier.selectLogs")(function* (
+          request: LogRequest,
+          onProgress?: (progress: ScanProgress) => void,
+        ) {
           const most = settings.querier.max_outstanding_per_tenant;
           const ahead = waiting.get(request.tenant) ?? 0;
           if (ahead >= most) {
@@ -120,7 +139,7 @@ export class Querier extends Context.Service<Querier, {
           const queuedAt = performance.now();
           const timeoutMs = limitsFor(settings, request.tenant).query_timeout;
           return yield* turns.withPermits(1)(
-            Effect.suspend(() => scan(request, performance.now() - queuedAt)),
+            Effect.suspend(() => scan(request, performance.now() - queuedAt, onProgress)),
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,

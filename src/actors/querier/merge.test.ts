@@ -161,8 +161,15 @@ t.test("runScan answers with the first rows, however jobs overtake each other", 
         const { signal } = new AbortController();
         const large = order.map((unit) => ({ ...unit, bytes: 1_000_000 }));
         const request = requestOf(limit, direction);
-        const { rows } = await runScan(pool, large, request, limitless, signal);
-        t.same(linesOf(rows), naive(filled, limit, direction));
+        const settled: string[][] = [];
+        const { rows } = await runScan(pool, large, request, limitless, signal, (progress) => {
+          t.ok(progress.bytesDone <= progress.bytesTotal);
+          settled.push(linesOf(progress.rows.slice(0, progress.settledCount)));
+        });
+        const wanted = naive(filled, limit, direction);
+        t.same(linesOf(rows), wanted);
+        for (const some of settled) t.same(some, wanted.slice(0, some.length));
+        if (filled.length > 0) t.same(settled.at(-1), wanted, "all are settled in the end");
       },
     ),
     { numRuns: 100 },

@@ -5,6 +5,7 @@ import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanStats } from "../protocol/scan.ts";
 import { type ResultRow, TopRows } from "./merge.ts";
+import { ProgressCount, type ScanProgress } from "./progress.ts";
 import type { LogRequest } from "./Querier.ts";
 
 /** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the newest lines" at once, large
@@ -20,23 +21,26 @@ export interface ScanLimits {
 }
 
 /** Scans `units`, which are in the order in which the query wants them. Rejects with the first job's error, or the signal's
- *  reason; all jobs have then been told to stop. */
+ *  reason; all jobs have then been told to stop. `onProgress` is called after every job. */
 export async function runScan(
   pool: WorkerPool,
   units: ReadonlyArray<PlannedUnit>,
   request: LogRequest,
   limits: ScanLimits,
   signal: AbortSignal,
+  onProgress: (progress: ScanProgress) => void = () => {},
 ): Promise<{ readonly rows: ReadonlyArray<ResultRow>; readonly stats: ScanStats }> {
   const top = new TopRows(request.limit, request.direction);
   const stats = { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 };
   const stop = new AbortController();
   const jobSignal = AbortSignal.any([signal, stop.signal]);
   const running = new Set<Promise<void>>();
+  const progress = new ProgressCount(units, request.direction);
   let next = 0;
   let jobBytes = jobBytesFirst;
   const start = () => {
     const taken = takeUnits(units, next, jobBytes);
+    progress.started(taken);
     next += taken.length;
     jobBytes = Math.min(jobBytes * 2, jobBytesMax);
     const job = jobOf(taken, request, top.threshold, limits.bytesMax);
@@ -48,6 +52,8 @@ export async function runScan(
         if (top.bytes > limits.bytesMax) {
           throw tooLarge(`the matching lines exceed ${limits.bytesMax} bytes`);
         }
+        progress.finished(taken, result.timestamps.length);
+        onProgress(progress.with(top.rows, stats));
         if (limits.bytesScannedMax > 0 && stats.bytesScanned > limits.bytesScannedMax) {
           throw tooMuchRead(limits.bytesScannedMax);
         }
