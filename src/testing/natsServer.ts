@@ -1,0 +1,179 @@
+/** Runs real NATS servers with JetStream on free loopback ports: one alone, or three as a cluster. Owns their start, kill -9,
+ *  freeze, restart and removal; natsProgram.ts finds the program. Invariant: it signals only processes it started, and nothing
+ *  it started outlives the test. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { natsServerProgram } from "./natsProgram.ts";
+import { freePort } from "./serverProcess.ts";
+
+export interface NatsOptions {
+  readonly nodes: 1 | 3;
+  /** Further lines of every node's configuration file, such as accounts or max_payload. */
+  readonly config?: string;
+  /** Further lines of the jetstream section, such as max_file_store. */
+  readonly jetstream?: string;
+}
+
+/** One server. */
+export class NatsNode {
+  readonly name: string;
+  readonly port: number;
+  readonly #configFile: string;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #output = "";
+
+  constructor(name: string, port: number, configFile: string) {
+    this.name = name;
+    this.port = port;
+    this.#configFile = configFile;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** What the server wrote; the newest 200 kB of it. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the process and waits until it takes connections; a cluster may still elect its leaders. */
+  async start(): Promise<void> {
+    // Out of sight of the test runner, which adds hooks to what it sees being started.
+    const command = ["-u", "NODE_OPTIONS", natsServerProgram(), "-c", this.#configFile];
+    const child = spawn("env", command, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    if (child.pid !== undefined) running.add(child.pid);
+    this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
+    void this.#ended.then(() => child.pid !== undefined && running.delete(child.pid));
+    await new Promise<void>((resolve, reject) => {
+      const remember = (part: Buffer) => {
+        this.#output = (this.#output + part.toString()).slice(-200_000);
+        if (this.#output.includes("Server is ready")) resolve();
+      };
+      this.#output = "";
+      child.stdout?.on("data", remember);
+      child.stderr?.on("data", remember);
+      child.once("error", reject);
+      void this.#ended.then(() =>
+        reject(new Error(`nats-server ${this.name} ended before it was ready:\n${this.#output}`))
+      );
+    });
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** Asks it to stop, and waits for that. */
+  async stop(): Promise<void> {
+    this.#child?.kill("SIGTERM");
+    await this.#ended;
+  }
+
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+}
+
+/** One server, or three as one cluster, with their data in a temporary directory. */
+export class NatsServers {
+  readonly nodes: ReadonlyArray<NatsNode>;
+  readonly directory: string;
+
+  private constructor(nodes: ReadonlyArray<NatsNode>, directory: string) {
+    this.nodes = nodes;
+    this.directory = directory;
+  }
+
+  /** Every node's address, as a client takes them. */
+  get urls(): string {
+    return this.nodes.map(({ url }) => url).join(",");
+  }
+
+  /** Starts the servers. Fails with a server's output if one does not start. */
+  static async start(options: NatsOptions): Promise<NatsServers> {
+    const directory = mkdtempSync(join(tmpdir(), "tailrace-nats-"));
+    directories.add(directory);
+    const routePorts = await Promise.all(Array.from({ length: options.nodes }, freePort));
+    const nodes: NatsNode[] = [];
+    for (let index = 0; index < options.nodes; index++) {
+      const [name, port] = [`n${index + 1}`, await freePort()];
+      const configFile = join(directory, `${name}.conf`);
+      mkdirSync(join(directory, name));
+      writeFileSync(configFile, configOf(options, { name, port, directory, index, routePorts }));
+      nodes.push(new NatsNode(name, port, configFile));
+    }
+    const servers = new NatsServers(nodes, directory);
+    try {
+      await Promise.all(nodes.map((node) => node.start()));
+    } catch (error) {
+      await servers.remove();
+      throw error;
+    }
+    return servers;
+  }
+
+  /** Kills all nodes and deletes their data. */
+  async remove(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+    rmSync(this.directory, { recursive: true, force: true });
+    directories.delete(this.directory);
+  }
+}
+
+function configOf(
+  options: NatsOptions,
+  node: {
+    readonly name: string;
+    readonly port: number;
+    readonly directory: string;
+    readonly index: number;
+    readonly routePorts: ReadonlyArray<number>;
+  },
+): string {
+  const { name, port, directory, index, routePorts } = node;
+  const routes = routePorts.map((routePort) => `nats-route://127.0.0.1:${routePort}`).join(", ");
+  const cluster = options.nodes === 1 ? "" : `cluster {
+  name: tailrace
+  listen: "127.0.0.1:${routePorts[index]}"
+  routes: [${routes}]
+}
+`;
+  return `server_name: ${name}
+listen: "127.0.0.1:${port}"
+jetstream {
+  store_dir: ${JSON.stringify(join(directory, name))}
+  sync_interval: always
+  ${options.jetstream ?? ""}
+}
+${cluster}${options.config ?? ""}
+`;
+}
+
+const running = new Set<number>();
+const directories = new Set<string>();
+
+process.once("exit", () => {
+  for (const pid of running) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
