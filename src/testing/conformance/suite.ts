@@ -1,0 +1,66 @@
+/** The conformance files of test/conformance, and which of their cases the reference evaluator can answer. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Result } from "effect";
+import { parse } from "../../logql/parser.ts";
+import { isPlainTemplate } from "../reference/stages.ts";
+import { type Case, parseCaseFile, type Section } from "./caseFile.ts";
+
+const folder = fileURLToPath(new URL("../../../test/conformance/", import.meta.url));
+
+export interface CaseFile {
+  readonly name: string;
+  readonly sections: ReadonlyArray<Section>;
+}
+
+/** All files, or those that TAILRACE_CONFORMANCE names (without ending, separated by commas). */
+export function caseFiles(): CaseFile[] {
+  const chosen = process.env["TAILRACE_CONFORMANCE"];
+  return readdirSync(folder).filter((name) => name.endsWith(".cases")).sort()
+    .map((name) => name.slice(0, -".cases".length))
+    .filter((name) => chosen === undefined || chosen === "" || chosen.split(",").includes(name))
+    .map((name) => ({
+      name,
+      sections: parseCaseFile(`${name}.cases`, readFileSync(`${folder}${name}.cases`, "utf8")),
+    }));
+}
+
+/** Whether a case's expectation is written out, and the reference can tell what it should be: it knows neither functions of
+ *  templates nor the API around queries. */
+export function isForReference({ kind, query, expected, options }: Case): boolean {
+  if (
+    expected[0] === "(reference)" || kind === "labels" || kind === "values" || kind === "series"
+  ) {
+    return false;
+  }
+  const isParseError = /^! 400 \d+:\d+ /.test(expected[0]!);
+  const parsed = parse(query);
+  if (Result.isFailure(parsed)) return isParseError;
+  if (
+    expected[0]!.startsWith("! ") &&
+    !/pipeline error|many-to-many|multiple matches/.test(expected[0]!)
+  ) {
+    return false;
+  }
+  if (options["direction"] !== undefined) return false;
+  return templatesOf(parsed.success).every(isPlainTemplate);
+}
+
+/** The templates anywhere in a tree. */
+export function templatesOf(tree: unknown): string[] {
+  if (tree === null || typeof tree !== "object") return [];
+  const node = tree as Record<string, unknown>;
+  if (node["kind"] === "LineFormat") return [node["template"] as string];
+  if (node["kind"] === "LabelAssignment") {
+    return node["type"] === "template" ? [node["source"] as string] : [];
+  }
+  return Object.values(node).flatMap(templatesOf);
+}
+
+/** Files whose every case the server passes. Others are compared with the reference alone until it does. */
+const passing = ["selectors", "lineFilters", "labelNames"];
+
+/** Whether the server is asked: always where TAILRACE_CONFORMANCE chose the files. */
+export function executed(name: string): boolean {
+  return (process.env["TAILRACE_CONFORMANCE"] ?? "") !== "" || passing.includes(name);
+}

@@ -1,0 +1,196 @@
+/** Evaluates range aggregations over rows at one moment: the window's samples, grouped into series, each reduced to a number. */
+import type { Grouping, LogRange, RangeAggregation, Stage } from "../../logql/ast.ts";
+import { distinctRows, isSelected } from "./logQuery.ts";
+import {
+  type Entry,
+  fail,
+  foldedLabels,
+  type LabelMap,
+  labelText,
+  type LogRow,
+  lookUp,
+} from "./row.ts";
+import { passesPredicate, runPipeline, type TemplateEngine } from "./stages.ts";
+import { numberOf, secondsOf, sizeOf } from "./values.ts";
+
+/** One value of a vector. */
+export interface Sample {
+  readonly labels: LabelMap;
+  readonly value: number;
+}
+
+/** What a query is answered with instead of a result. */
+export class QueryFailed extends Error {}
+
+/** A `sum` right around a range aggregation that adds up: nothing but its labels need be extracted. */
+export interface OuterSum {
+  readonly grouping: Grouping | null;
+}
+
+/** The vector at `timeNs`. Throws QueryFailed where a line has an error. */
+export function evaluateRange(
+  rows: ReadonlyArray<LogRow>,
+  expr: RangeAggregation,
+  timeNs: bigint,
+  templates: TemplateEngine,
+  sum: OuterSum | null,
+): Sample[] {
+  const { range } = expr;
+  const grouping = expr.grouping ?? (isAdditive(expr) ? sum?.grouping ?? null : null);
+  const pipeline = sum !== null && isAdditive(expr) ? needed(range, sum) : range.pipeline;
+  const series = new Map<string, { labels: LabelMap; values: number[] }>();
+  for (const row of windowOf(rows, range, timeNs)) {
+    const entry = runPipeline(row, pipeline, templates);
+    const value = entry === null ? null : sampleOf(entry, expr);
+    if (entry === null || value === null) continue;
+    if (entry.error !== null && !(grouping?.labels.includes("__error__") ?? false)) {
+      const labels = labelText(foldedLabels(entry));
+      throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${labels}'`);
+    }
+    const labels = seriesLabels(entry, expr, grouping);
+    const key = labelText(labels);
+    const found = series.get(key) ?? { labels, values: [] };
+    found.values.push(value);
+    series.set(key, found);
+  }
+  if (expr.op === "absent_over_time") {
+    return series.size > 0 ? [] : [{ labels: labelsOfAbsence(range), value: 1 }];
+  }
+  return [...series.values()].map(({ labels, values }) => ({
+    labels,
+    value: reduce(expr, values, Number(range.rangeNs) / 1e9),
+  }));
+}
+
+/** `(t - offset - range, t - offset]`, oldest first. */
+function windowOf(rows: ReadonlyArray<LogRow>, range: LogRange, timeNs: bigint): LogRow[] {
+  const end = timeNs - range.offsetNs;
+  return distinctRows(rows)
+    .filter(({ timestampNs }) => timestampNs > end - range.rangeNs && timestampNs <= end)
+    .filter((row) => isSelected(row, range.selector))
+    .sort((a, b) => a.timestampNs < b.timestampNs ? -1 : a.timestampNs > b.timestampNs ? 1 : 0);
+}
+
+/** Operations whose sums over series are those over all lines. */
+function isAdditive({ op }: RangeAggregation): boolean {
+  return ["count_over_time", "rate", "bytes_over_time", "bytes_rate", "sum_over_time"].includes(op);
+}
+
+/** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
+function needed(range: LogRange, { grouping }: OuterSum): ReadonlyArray<Stage> {
+  const isAsked = range.unwrap !== null ||
+    (grouping !== null && (grouping.mode === "without" || grouping.labels.length > 0)) ||
+    range.pipeline.some(({ kind }) => kind !== "LineFilter" && !parserKinds.includes(kind));
+  return isAsked ? range.pipeline : range.pipeline.filter(({ kind }) => kind === "LineFilter");
+}
+
+const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];
+
+/** A line's number; null if it has none, which is no error. */
+function sampleOf(entry: Entry, expr: RangeAggregation): number | null {
+  const { unwrap } = expr.range;
+  if (unwrap === null) return expr.op.startsWith("bytes") ? entry.line.length : 1;
+  const text = lookUp(entry, unwrap.label) ?? "";
+  if (text === "") return null;
+  const value = unwrap.conversion === null
+    ? numberOf(text)
+    : unwrap.conversion === "bytes"
+    ? sizeOf(text)
+    : secondsOf(text);
+  if (value === null) fail(entry, "SampleExtractionErr");
+  return unwrap.filters.every(({ predicate }) => passesPredicate(entry, predicate))
+    ? value ?? 0
+    : null;
+}
+
+/** An empty label is no label in a metric. */
+function seriesLabels(
+  entry: Entry,
+  { range }: RangeAggregation,
+  grouping: Grouping | null,
+): LabelMap {
+  const all = Object.entries(foldedLabels(entry)).filter(([, value]) => value !== "");
+  return Object.fromEntries(
+    all.filter(([name]) => {
+      if (grouping?.mode === "by") return grouping.labels.includes(name);
+      return name !== range.unwrap?.label && !(grouping?.labels.includes(name) ?? false);
+    }).filter(([name]) => name !== "__error_details__"),
+  );
+}
+
+/** The labels that the selector's equality matchers name, those with a further matcher left out. */
+function labelsOfAbsence({ selector }: LogRange): LabelMap {
+  const labels: Record<string, string> = {};
+  const spoilt = new Set<string>();
+  for (const { name, op, value } of selector.matchers) {
+    if (op !== "=" || Object.hasOwn(labels, name)) spoilt.add(name);
+    else labels[name] = value;
+  }
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name, value]) => !spoilt.has(name) && value !== ""),
+  );
+}
+
+function reduce(
+  { op, parameter, range }: RangeAggregation,
+  values: number[],
+  seconds: number,
+): number {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  switch (op) {
+    case "count_over_time":
+      return values.length;
+    case "bytes_over_time":
+    case "sum_over_time":
+      return total;
+    case "rate":
+    case "bytes_rate":
+      return (range.unwrap === null && op === "rate" ? values.length : total) / seconds;
+    case "rate_counter":
+      return values.length < 2 ? 0 : increase(values) / seconds;
+    case "avg_over_time":
+      return total / values.length;
+    case "min_over_time":
+      return Math.min(...values);
+    case "max_over_time":
+      return Math.max(...values);
+    case "stdvar_over_time":
+      return variance(values);
+    case "stddev_over_time":
+      return Math.sqrt(variance(values));
+    case "first_over_time":
+      return values[0]!;
+    case "last_over_time":
+      return values.at(-1)!;
+    case "quantile_over_time":
+      return quantile(parameter!, values);
+    case "absent_over_time":
+      return 1;
+  }
+}
+
+/** What a counter grew by: where it fell it was reset to 0. */
+function increase(values: ReadonlyArray<number>): number {
+  let sum = 0;
+  for (let i = 1; i < values.length; i++) {
+    const step = values[i]! - values[i - 1]!;
+    sum += step < 0 ? values[i]! : step;
+  }
+  return sum;
+}
+
+/** Of the population. */
+export function variance(values: ReadonlyArray<number>): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+}
+
+function quantile(phi: number, values: ReadonlyArray<number>): number {
+  if (phi < 0) return -Infinity;
+  if (phi > 1) return Infinity;
+  const sorted = [...values].sort((a, b) => a - b);
+  const rank = phi * (sorted.length - 1);
+  const low = Math.floor(rank);
+  const high = Math.min(sorted.length - 1, low + 1);
+  return sorted[low]! * (1 - (rank - low)) + sorted[high]! * (rank - low);
+}

@@ -1,0 +1,111 @@
+/** Log lines as plain objects, and one line on its way through a pipeline: what the reference evaluator works on. It knows no
+ *  column, no chunk and none of the engine's code. Invariant: a line is a string of bytes, one character below U+0100 each, so
+ *  that lines that are no UTF-8 are what they are. */
+
+export type LabelMap = Readonly<Record<string, string>>;
+
+/** A line as it was pushed. */
+export interface LogRow {
+  readonly labels: LabelMap;
+  readonly timestampNs: bigint;
+  /** Bytes, one character each. */
+  readonly line: string;
+  readonly metadata: LabelMap;
+}
+
+/** A line between two stages. */
+export interface Entry {
+  readonly row: LogRow;
+  /** Bytes, one character each. */
+  line: string;
+  readonly stream: Map<string, string>;
+  readonly metadata: Map<string, string>;
+  readonly parsed: Map<string, string>;
+  error: string | null;
+  hasDetails: boolean;
+}
+
+/** What stands for the text of `__error_details__`, whose wording is nobody's business. */
+export const anyDetails = "*";
+
+export function entryOf(row: LogRow): Entry {
+  return {
+    row,
+    line: row.line,
+    stream: new Map(Object.entries(row.labels)),
+    metadata: new Map(Object.entries(row.metadata)),
+    parsed: new Map(),
+    error: null,
+    hasDetails: false,
+  };
+}
+
+/** The value of a label: parsed before metadata before stream. */
+export function lookUp(entry: Entry, name: string): string | undefined {
+  if (name === "__error__") return entry.error ?? undefined;
+  if (name === "__error_details__") return entry.hasDetails ? anyDetails : undefined;
+  return entry.parsed.get(name) ?? entry.metadata.get(name) ?? entry.stream.get(name);
+}
+
+/** All labels in one set, as answers show them by default. */
+export function foldedLabels(entry: Entry): Record<string, string> {
+  return Object.fromEntries([...entry.stream, ...entry.metadata, ...parsedLabels(entry)]);
+}
+
+/** Parsed labels, errors among them. */
+export function parsedLabels(entry: Entry): Array<[string, string]> {
+  const pairs = [...entry.parsed];
+  if (entry.error !== null) pairs.push(["__error__", entry.error]);
+  if (entry.hasDetails) pairs.push(["__error_details__", anyDetails]);
+  return pairs;
+}
+
+/** The first error sticks. */
+export function fail(entry: Entry, error: string): void {
+  if (entry.error !== null) return;
+  entry.error = error;
+  entry.hasDetails = true;
+}
+
+/** What a parser found: a name that the line's stream or metadata has gets a suffix; a name that was parsed before stays. */
+export function extract(entry: Entry, name: string, value: string): void {
+  const taken = Object.hasOwn(entry.row.labels, name) || Object.hasOwn(entry.row.metadata, name);
+  const key = taken ? `${name}_extracted` : name;
+  if (!entry.parsed.has(key)) entry.parsed.set(key, value);
+}
+
+/** What label_format sets: it hides any other label of the name. */
+export function assign(entry: Entry, name: string, value: string): void {
+  remove(entry, name);
+  entry.parsed.set(name, value);
+}
+
+export function remove(entry: Entry, name: string): void {
+  if (name === "__error__") entry.error = null;
+  if (name === "__error_details__") entry.hasDetails = false;
+  for (const labels of [entry.stream, entry.metadata, entry.parsed]) labels.delete(name);
+}
+
+/** Text as bytes, one character each. */
+export function bytesOf(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** Bytes as text; what is no UTF-8 reads as U+FFFD. */
+export function textOf(bytes: string): string {
+  const array = Uint8Array.from(bytes, (character) => character.charCodeAt(0));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(array);
+}
+
+/** `{a="b", c="d"}` in the order of names: identifies and orders label sets. */
+export function labelText(labels: LabelMap): string {
+  const names = Object.keys(labels).sort(byBytes);
+  return `{${names.map((name) => `${name}=${JSON.stringify(labels[name])}`).join(", ")}}`;
+}
+
+/** Orders text by its UTF-8 bytes, which is by code points. */
+export function byBytes(a: string, b: string): number {
+  const left = bytesOf(a);
+  const right = bytesOf(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
