@@ -9,11 +9,13 @@ const row = (
   labels: string,
   line: string | Uint8Array,
   metadata: [string, string][] = [],
+  parsed: [string, string][] = [],
 ) => ({
   time,
   labels,
   line: typeof line === "string" ? encoder.encode(line) : line,
   meta: encodeMetadata(metadata),
+  parsed: encodeMetadata(parsed),
 });
 
 t.test("encodeStreams groups by full label set, ordered by labels", (t) => {
@@ -25,8 +27,8 @@ t.test("encodeStreams groups by full label set, ordered by labels", (t) => {
   ];
   t.same(JSON.parse(encodeStreams(rows, false)), [
     { stream: { a: "1" }, values: [["2", 'quote " back \\ tab \t nul \0']] },
-    { stream: { b: "1" }, values: [["3", "x"], ["-1", "z"]] },
     { stream: { b: "1", level: "info" }, values: [["1", "y"]] },
+    { stream: { b: "1" }, values: [["3", "x"], ["-1", "z"]] },
   ]);
   t.same(JSON.parse(encodeStreams(rows, true)), [
     { stream: { a: "1" }, values: [["2", 'quote " back \\ tab \t nul \0', {}]] },
@@ -37,6 +39,27 @@ t.test("encodeStreams groups by full label set, ordered by labels", (t) => {
         "z",
         {},
       ]],
+    },
+  ]);
+  const parsed = [
+    row(1n, '{b="1"}', "x", [["b", "m"], ["c", ""]], [["app", ""], ["d", "1"]]),
+    row(1n, '{b="1", d="1"}', "y", [["b", "m"], ["c", ""]], [["app", ""]]),
+  ];
+  t.same(JSON.parse(encodeStreams(parsed, false)), [
+    {
+      stream: { app: "", b: "1", b_extracted: "m", c: "", d: "1" },
+      values: [["1", "x"], ["1", "y"]],
+    },
+  ]);
+  const structuredMetadata = { b_extracted: "m", c: "" };
+  t.same(JSON.parse(encodeStreams(parsed, true)), [
+    {
+      stream: { b: "1", d: "1" },
+      values: [["1", "y", { structuredMetadata, parsed: { app: "" } }]],
+    },
+    {
+      stream: { b: "1" },
+      values: [["1", "x", { structuredMetadata, parsed: { app: "", d: "1" } }]],
     },
   ]);
   t.equal(encodeStreams([], false), "[]");

@@ -1,31 +1,35 @@
-/** Writes rows as Loki's `streams`: grouped, labels as objects, timestamps as decimal strings of ns. By default structured metadata
- *  folds into the stream's labels, one group for each full label set; with categorize-labels it stays with each value. */
-import { foldMetadata } from "../logql/labelFilter.ts";
-import { type Labels, parseLabels } from "../streams/labels.ts";
-import { decodeMetadata } from "../streams/metadata.ts";
+/** Writes rows as Loki's `streams`: grouped, labels as objects, timestamps as decimal strings of
+ *  ns. By default structured metadata and parsed labels fold into the stream's labels, one group
+ *  for each full label set; with categorize-labels they stay with each value. */
+import { formatLabels, type Labels, parseLabels } from "../streams/labels.ts";
+import { decodeMetadata, type Metadata } from "../streams/metadata.ts";
 
-/** A row to write. */
+/** A row to write: `labels` is a canonical label string; `meta` and `parsed` are sets as
+ *  streams/metadata.ts writes them. */
 export interface EncodableRow {
   readonly time: bigint;
   readonly labels: string;
   readonly line: Uint8Array;
   readonly meta: Uint8Array;
+  readonly parsed: Uint8Array;
 }
 
-/** The JSON array of stream groups, ordered by their labels; rows keep their order within a group. */
+/** The JSON array of stream groups, ordered by their labels; rows keep their order within a group.
+ */
 export function encodeStreams(rows: Iterable<EncodableRow>, categorize: boolean): string {
   const groups = new Map<string, { readonly head: string; readonly values: string[] }>();
-  const metadata = new MetadataCache();
+  const cache = new LabelCache();
   for (const row of rows) {
-    const pairs = metadata.pairsOf(row.meta);
-    const key = categorize || pairs === undefined ? row.labels : `${row.labels}\n${pairs.key}`;
+    const labels = cache.labelsOf(row);
+    const key = categorize ? row.labels : labels.key;
     let group = groups.get(key);
     if (group === undefined) {
-      const labels = parseLabels(row.labels);
-      const all = categorize || pairs === undefined ? labels : foldMetadata(labels, pairs.labels);
-      groups.set(key, group = { head: JSON.stringify(Object.fromEntries(all)), values: [] });
+      const head = categorize ? parseLabels(row.labels) : labels.folded;
+      groups.set(key, group = { head: objectOf(head), values: [] });
     }
-    group.values.push(encodeValue(row, categorize, pairs));
+    const line = JSON.stringify(decoder.decode(row.line));
+    const third = categorize ? `,${labels.categorized}` : "";
+    group.values.push(`["${row.time}",${line}${third}]`);
   }
   const ordered = [...groups].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
   return `[${
@@ -35,39 +39,73 @@ export function encodeStreams(rows: Iterable<EncodableRow>, categorize: boolean)
   }]`;
 }
 
-function encodeValue(
-  row: EncodableRow,
-  categorize: boolean,
-  pairs: MetadataPairs | undefined,
-): string {
-  const line = JSON.stringify(decoder.decode(row.line));
-  if (!categorize) return `["${row.time}",${line}]`;
-  const third = pairs === undefined ? "{}" : `{"structuredMetadata":${pairs.json}}`;
-  return `["${row.time}",${line},${third}]`;
-}
-
-interface MetadataPairs {
+/** The labels of rows that share all three kinds. */
+interface RowLabels {
+  /** Equal for equal folded labels, and ordered as label strings are. */
   readonly key: string;
-  readonly labels: Labels;
-  readonly json: string;
+  readonly folded: Labels;
+  /** JSON of the third element of a value. */
+  readonly categorized: string;
 }
 
-/** Most rows share a few sets: each is decoded once. */
-class MetadataCache {
-  readonly #sets = new Map<string, MetadataPairs>();
+/** Most rows share a few label sets: each is decoded once. */
+class LabelCache {
+  #known = new Map<string, RowLabels>();
 
-  pairsOf(meta: Uint8Array): MetadataPairs | undefined {
-    if (meta.length === 0) return undefined;
-    const key = latin1.decode(meta);
-    let pairs = this.#sets.get(key);
-    if (pairs === undefined) {
-      if (this.#sets.size >= setsMax) this.#sets.clear();
-      const labels = decodeMetadata(meta, 0, meta.length);
-      pairs = { key, labels, json: JSON.stringify(Object.fromEntries(labels)) };
-      this.#sets.set(key, pairs);
+  labelsOf({ labels, meta, parsed }: EncodableRow): RowLabels {
+    const bytes = meta.length === 0 && parsed.length === 0
+      ? labels
+      : `${labels}\n${meta.length}\n${latin1.decode(meta)}${latin1.decode(parsed)}`;
+    let found = this.#known.get(bytes);
+    if (found === undefined) {
+      if (this.#known.size >= setsMax) this.#known = new Map();
+      const stream = parseLabels(labels);
+      const metadata = renameHidden(stream, decodeMetadata(meta, 0, meta.length));
+      const parsedLabels = decodeMetadata(parsed, 0, parsed.length);
+      const folded = fold(stream, metadata, parsedLabels);
+      found = {
+        key: formatLabels(folded),
+        folded,
+        categorized: categorize(metadata, parsedLabels),
+      };
+      this.#known.set(bytes, found);
     }
-    return pairs;
+    return found;
   }
+}
+
+/** Metadata whose name the stream has becomes name_extracted, and is left out if that name is taken
+ *  too. Rows that went through stages have these names already. */
+function renameHidden(stream: Labels, metadata: Metadata): Metadata {
+  const streamNames = new Set(stream.map(([name]) => name));
+  if (!metadata.some(([name]) => streamNames.has(name))) return metadata;
+  const renamed = new Map(metadata.filter(([name]) => !streamNames.has(name)));
+  for (const [name, value] of metadata) {
+    const extracted = `${name}_extracted`;
+    if (!streamNames.has(name) || streamNames.has(extracted) || renamed.has(extracted)) continue;
+    renamed.set(extracted, value);
+  }
+  return [...renamed];
+}
+
+/** All labels by name; a parsed one hides metadata, which hides a stream label. */
+function fold(stream: Labels, metadata: Metadata, parsed: Metadata): Labels {
+  const all = new Map([...stream, ...metadata, ...parsed]);
+  return [...all].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+}
+
+function categorize(metadata: Metadata, parsed: Metadata): string {
+  const parts: string[] = [];
+  if (metadata.length > 0) parts.push(`"structuredMetadata":${objectOf(metadata)}`);
+  if (parsed.length > 0) parts.push(`"parsed":${objectOf(parsed)}`);
+  return `{${parts.join(",")}}`;
+}
+
+/** By hand, since an object's "__proto__" would be lost and names of digits would come first. */
+function objectOf(labels: Labels): string {
+  return `{${
+    labels.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")
+  }}`;
 }
 
 const setsMax = 10_000;

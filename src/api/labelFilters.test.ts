@@ -1,4 +1,5 @@
-/** Label filters through the API, in query_range before and after a flush and in a tail, with labels categorized by parameter. */
+/** Label filters through the API, in query_range before and after a flush and in a tail, with
+ *  labels categorized by parameter. */
 import type { Test } from "tap";
 import WebSocket from "ws";
 import { onServer, type Scenario } from "../testing/onServer.ts";
@@ -50,14 +51,6 @@ onServer({}, {
       t.strictSame(tail.lines, numbers.map((number) => lines[number]!.line), `tail: ${pipeline}`);
       t.ok(tail.categorized.every(Boolean), "encoding_flags holds for every frame");
       tail.close();
-    }
-  },
-
-  "what is not executed is refused with its place": async (t, { query }) => {
-    for (const stage of ["| status >= 500", "| took > 5s", "| json", '| line_format "x"']) {
-      const reply = await query.get("/loki/api/v1/query_range", { query: `{app="x"} ${stage}` });
-      t.equal(reply.status, 400);
-      t.ok(reply.body.includes(`the stage at offset 10, "${stage}", is not executed`), reply.body);
     }
   },
 });

@@ -1,11 +1,10 @@
 /** From a query's text to what the querier executes. */
 import { Result } from "effect";
 import {
-  describeLabelFilter,
-  describeLineFilter,
-  type LabelFilterDescription,
-  type LineFilterDescription,
+  compilePipeline,
+  describePipeline,
   parse,
+  type PipelineDescription,
   selectorMatchers,
 } from "../logql/mod.ts";
 import type { Matcher } from "../streams/matcher.ts";
@@ -13,12 +12,11 @@ import { BadRequest } from "./params.ts";
 
 export interface ExecutableQuery {
   readonly matchers: ReadonlyArray<Matcher>;
-  readonly filters: ReadonlyArray<LineFilterDescription>;
-  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
+  readonly pipeline: PipelineDescription;
 }
 
-/** Parses a log query of selectors, line filters and label filters that compare strings. Throws BadRequest: the parser's message,
- *  or which part of LogQL this version does not execute. */
+/** Parses a log query and compiles it once, so that what cannot be executed is refused before a
+ *  worker gets it. Throws BadRequest with the parser's or the compiler's message. */
 export function logQueryOf(text: string): ExecutableQuery {
   const parsed = parse(text);
   if (Result.isFailure(parsed)) throw new BadRequest(parsed.failure.message);
@@ -28,26 +26,11 @@ export function logQueryOf(text: string): ExecutableQuery {
       'metric queries are not executed by this version: want a log query such as {app="a"} |= "error"',
     );
   }
-  const filters: LineFilterDescription[] = [];
-  const labelFilters: LabelFilterDescription[] = [];
-  // No stage that is executed changes a line or its labels, so the order of filters does not matter.
-  for (const stage of query.pipeline) {
-    if (stage.kind === "LineFilter") {
-      filters.push(describeLineFilter(stage));
-      continue;
-    }
-    const labelFilter = stage.kind === "LabelFilter" ? describeLabelFilter(stage) : undefined;
-    if (labelFilter !== undefined) {
-      labelFilters.push(labelFilter);
-      continue;
-    }
-    throw new BadRequest(
-      `the stage at offset ${stage.span.start}, "${
-        text.slice(stage.span.start, stage.span.end).slice(0, 80)
-      }", is not executed ` +
-        "by this version: it has label matchers, the line filters |= != |~ !~ |> !>, and label filters that " +
-        'compare with text, such as | level="error"',
-    );
+  const pipeline = describePipeline(query.pipeline);
+  try {
+    compilePipeline(pipeline);
+  } catch (error) {
+    throw new BadRequest(error instanceof Error ? error.message : String(error));
   }
-  return { matchers: selectorMatchers(query.selector), filters, labelFilters };
+  return { matchers: selectorMatchers(query.selector), pipeline };
 }

@@ -1,6 +1,7 @@
-/** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest of them first, then every
- *  matching line as it becomes durable. The seam is exact: the tail subscribes before it queries, and the answer says up to which
- *  log offset it reaches. A slow client loses lines, never the server its memory; what is lost is named in dropped_entries. */
+/** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest
+ *  of them first, then every matching line as it becomes durable. The seam is exact: the tail
+ *  subscribes before it queries, and the answer says up to which log offset it reaches. A slow
+ *  client loses lines, never the server its memory; what is lost is named in dropped_entries. */
 import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Querier } from "../actors/querier/Querier.ts";
@@ -174,22 +175,24 @@ const sendLive = (
   }));
 
 function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
-  for (const { labels, batch, rows } of tailed) {
-    for (const row of rows) {
-      const set = batch.metaIds[row]!;
+  for (const { labels, rows } of tailed) {
+    const { timestamps, lines, lineEnds, meta, metaEnds, parsed, parsedEnds, streamIds } = rows;
+    for (let row = 0; row < timestamps.length; row++) {
+      const streamId = streamIds[row]!;
       yield {
-        time: batch.timestamps[row]!,
-        labels,
-        line: batch.lines.slice(row === 0 ? 0 : batch.lineEnds[row - 1]!, batch.lineEnds[row]!),
-        meta: set === 0
-          ? empty
-          : batch.meta.slice(set === 1 ? 0 : batch.setEnds[set - 2]!, batch.setEnds[set - 1]!),
+        time: timestamps[row]!,
+        labels: streamId === 0 ? labels : rows.streams[streamId - 1]!,
+        line: rowBytes(lines, lineEnds, row),
+        meta: rowBytes(meta, metaEnds, row),
+        parsed: rowBytes(parsed, parsedEnds, row),
       };
     }
   }
 }
 
-const empty = new Uint8Array(0);
+function rowBytes(bytes: Uint8Array, ends: Uint32Array, row: number): Uint8Array {
+  return bytes.subarray(row === 0 ? 0 : ends[row - 1]!, ends[row]!);
+}
 
 function sendFrame(
   connection: WebSocketConnection,

@@ -1,240 +1,166 @@
-/** Label filters over blocks of rows: `| level="error" and trace_id=~"ab.*"` on stream labels and
- *  structured metadata. A filter looks at metadata sets, never at rows: it decides once for each
- *  set of a block and then keeps the rows of the sets that pass. labelFilterParser.ts owns the
- *  syntax, foldMetadata what a row's labels are called. Invariant: a row survives exactly if the
- *  predicates hold for its folded labels, where a missing label reads as "". */
-import type { Labels } from "../streams/labels.ts";
-import type { BlockFilter, LineBlock } from "../streams/lineBlock.ts";
-import { makeMatcher, type Matcher, type MatcherDescription } from "../streams/matcher.ts";
-import type { Metadata } from "../streams/metadata.ts";
-import type { LabelFilter, Predicate } from "./ast.ts";
+/** Label filters: `| level="error" and (status >= 500 or took > 1s)`, one test of a row each.
+ *  labelFilterParser.ts owns the syntax, labelValue.ts how values read as numbers. Invariant: a
+ *  missing label reads as "" in a string filter and drops the row in any other; a value that cannot
+ *  be read keeps it with __error__ set, and then only string filters still decide. */
+import { makeMatcher } from "../streams/matcher.ts";
+import type { CompareOp, LabelMatcher, Predicate } from "./ast.ts";
+import { bytesHaveIp, parseIpRange } from "./ip.ts";
+import { type Conversion, readerOf, readProblem } from "./labelValue.ts";
+import type { NameTable } from "./nameTable.ts";
+import type { Row } from "./row.ts";
+import type { RowStage } from "./stages/stage.ts";
 
-/** A predicate as plain data, for crossing into worker threads. */
-export type LabelFilterDescription =
-  | MatcherDescription
-  | {
-    readonly op: "and" | "or";
-    readonly left: LabelFilterDescription;
-    readonly right: LabelFilterDescription;
+/** A compiled predicate. */
+export interface LabelTest extends RowStage {
+  /** The answer for every row of a stream, as long as no stage has changed labels; null if it
+   *  depends on the row, or has to set an error. */
+  decide(stream: ReadonlyMap<string, string>): boolean | null;
+  /** Whether __error__ matters to it, or it may set it: all but string filters. */
+  readonly mindsErrors: boolean;
+}
+
+/** Compiles a predicate; the table gets the names that it mentions. Throws RegexInvalid or a
+ *  RangeError for what the parser would have refused. */
+export function compilePredicate(predicate: Predicate, names: NameTable): LabelTest {
+  switch (predicate.kind) {
+    case "LabelMatcher":
+      return stringTest(predicate, names);
+    case "NumberPredicate":
+      return numberTest(predicate.name, "number", predicate.op, predicate.value, names);
+    case "DurationPredicate": {
+      const valueNs = Number(predicate.valueNs);
+      return numberTest(predicate.name, "duration", predicate.op, valueNs, names);
+    }
+    case "BytesPredicate":
+      return numberTest(predicate.name, "bytes", predicate.op, predicate.valueBytes, names);
+    case "IpPredicate":
+      return ipTest(predicate.name, predicate.op === "!=", predicate.value, names);
+    case "LogicalPredicate": {
+      const left = compilePredicate(predicate.left, names);
+      const right = compilePredicate(predicate.right, names);
+      return predicate.op === "and" ? bothTests(left, right) : eitherTest(left, right);
+    }
+  }
+}
+
+/** The test of a matcher's value, for string filters, drop and keep. */
+export function valueTest({ name, op, value }: LabelMatcher): (row: Row, slot: number) => boolean {
+  const matcher = makeMatcher(name, op, value);
+  const alternatives = matcher.setMatches?.map((text) => encoder.encode(text));
+  if (alternatives === undefined) return (row, slot) => matcher.matches(row.text(slot) ?? "");
+  const { negated } = matcher;
+  return (row, slot) => {
+    for (let index = 0; index < alternatives.length; index++) {
+      if (row.equals(slot, alternatives[index]!)) return !negated;
+    }
+    return negated;
   };
-
-/** The filter without its place in the query; undefined if it compares with anything but strings.
- */
-export function describeLabelFilter(filter: LabelFilter): LabelFilterDescription | undefined {
-  return describe(filter.predicate);
-}
-
-/** The labels of a row as queries see them: its stream's, and its metadata. Metadata whose name the
- *  stream has becomes name_extracted, and is left out if that name is taken too. Sorted by name. */
-export function foldMetadata(labels: Labels, metadata: Metadata): Labels {
-  const folded = new Map(labels);
-  const hidden: Array<readonly [string, string]> = [];
-  for (const [name, value] of metadata) {
-    if (folded.has(name)) hidden.push([`${name}${extractedSuffix}`, value]);
-    else folded.set(name, value);
-  }
-  for (const [name, value] of hidden) if (!folded.has(name)) folded.set(name, value);
-  return [...folded].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-}
-
-/** What is left of the filters once a stream's labels are known: every row passes, none does, or
- *  the metadata decides. */
-export type StreamVerdict = "all" | "none" | BlockFilter;
-
-export interface LabelFilters {
-  /** Must be used in one thread, and not one filter within another: they share memory. */
-  readonly forStream: (labels: Labels) => StreamVerdict;
-}
-
-/** Compiles filters that must all pass. `checkpoint` is called after every 32 KiB of values, and
- *  may throw to end the work. Throws RegexInvalid for what the parser would have refused. */
-export function compileLabelFilters(
-  descriptions: ReadonlyArray<LabelFilterDescription>,
-  checkpoint: () => void = () => {},
-): LabelFilters {
-  const tests = descriptions.map(compile);
-  const verdicts = new SetVerdicts();
-  return {
-    forStream: (labels) => {
-      const known = new Map(labels);
-      const test = allOf(tests.map((test) => reduce(test, known)));
-      if (typeof test === "boolean") return test ? "all" : "none";
-      return new MetadataFilter(test, verdicts, checkpoint);
-    },
-  };
-}
-
-const extractedSuffix = "_extracted";
-const checkpointBytes = 32 * 1024;
-
-function describe(predicate: Predicate): LabelFilterDescription | undefined {
-  if (predicate.kind === "LabelMatcher") {
-    const { name, op, value } = predicate;
-    return { name, op, value };
-  }
-  if (predicate.kind !== "LogicalPredicate") return undefined;
-  const left = describe(predicate.left);
-  const right = describe(predicate.right);
-  if (left === undefined || right === undefined) return undefined;
-  return { op: predicate.op, left, right };
-}
-
-type Compiled = Matcher | Branch<Compiled>;
-
-interface Branch<Child> {
-  readonly op: "and" | "or";
-  readonly left: Child;
-  readonly right: Child;
-}
-
-function compile(description: LabelFilterDescription): Compiled {
-  if (!("left" in description)) {
-    return makeMatcher(description.name, description.op, description.value);
-  }
-  const { op, left, right } = description;
-  return { op, left: compile(left), right: compile(right) };
-}
-
-/** A test of metadata. `names` are looked up in this order; the first that is there is the value.
- */
-type MetadataTest = MetadataMatch | Branch<MetadataTest>;
-
-interface MetadataMatch {
-  readonly names: ReadonlyArray<Uint8Array>;
-  readonly matcher: Matcher;
-}
-
-/** What is left to test when the stream's labels are known. */
-function reduce(test: Compiled, labels: ReadonlyMap<string, string>): MetadataTest | boolean {
-  if ("left" in test) {
-    return combine(test.op, reduce(test.left, labels), reduce(test.right, labels));
-  }
-  const value = labels.get(test.name);
-  if (value !== undefined) return test.matches(value);
-  const names = [test.name];
-  const base = test.name.slice(0, -extractedSuffix.length);
-  if (test.name.endsWith(extractedSuffix) && labels.has(base)) names.push(base);
-  return { names: names.map((name) => encoder.encode(name)), matcher: test };
-}
-
-function combine(
-  op: "and" | "or",
-  left: MetadataTest | boolean,
-  right: MetadataTest | boolean,
-): MetadataTest | boolean {
-  const decisive = op === "or";
-  if (left === decisive || right === decisive) return decisive;
-  if (typeof left === "boolean") return right;
-  if (typeof right === "boolean") return left;
-  return { op, left, right };
-}
-
-function allOf(tests: ReadonlyArray<MetadataTest | boolean>): MetadataTest | boolean {
-  return tests.reduce((all, test) => combine("and", all, test), true);
-}
-
-/** One byte of memory for each set would have to be cleared for each stream of a batch; instead an
- *  entry counts only if it was written in the present round. */
-class SetVerdicts {
-  #round = 0;
-  #entries = new Uint32Array(0);
-
-  /** Forgets all verdicts and makes room for sets 0..setCount. */
-  begin(setCount: number): void {
-    if (this.#entries.length <= setCount || this.#round === roundMax) {
-      this.#entries = new Uint32Array(Math.max(setCount + 1, this.#entries.length));
-      this.#round = 0;
-    }
-    this.#round++;
-  }
-
-  get(set: number): boolean | undefined {
-    const entry = this.#entries[set]!;
-    return entry >>> 1 === this.#round ? (entry & 1) === 1 : undefined;
-  }
-
-  put(set: number, passes: boolean): void {
-    this.#entries[set] = this.#round * 2 + Number(passes);
-  }
-}
-
-const roundMax = 2 ** 31 - 1;
-
-class MetadataFilter implements BlockFilter {
-  readonly #test: MetadataTest;
-  readonly #verdicts: SetVerdicts;
-  readonly #checkpoint: () => void;
-  #unchecked = 0;
-
-  constructor(test: MetadataTest, verdicts: SetVerdicts, checkpoint: () => void) {
-    this.#test = test;
-    this.#verdicts = verdicts;
-    this.#checkpoint = checkpoint;
-  }
-
-  apply(block: LineBlock, mask: Uint8Array): number {
-    const { metaIds, sets, rowStart } = block;
-    this.#verdicts.begin(sets.setEnds.length);
-    let left = 0;
-    for (let index = 0; index < mask.length; index++) {
-      if (mask[index] === 0) continue;
-      const set = metaIds[rowStart + index]!;
-      const passes = this.#verdicts.get(set) ?? this.#decide(sets, set);
-      if (passes) left++;
-      else mask[index] = 0;
-    }
-    return left;
-  }
-
-  #decide({ meta, setEnds }: LineBlock["sets"], set: number): boolean {
-    const start = set <= 1 ? 0 : setEnds[set - 2]!;
-    const end = set === 0 ? 0 : setEnds[set - 1]!;
-    this.#unchecked += end - start;
-    if (this.#unchecked > checkpointBytes) {
-      this.#checkpoint();
-      this.#unchecked = 0;
-    }
-    const passes = holds(this.#test, meta, start, end);
-    this.#verdicts.put(set, passes);
-    return passes;
-  }
-}
-
-function holds(test: MetadataTest, meta: Uint8Array, start: number, end: number): boolean {
-  if ("matcher" in test) return test.matcher.matches(firstValue(test.names, meta, start, end));
-  const left = holds(test.left, meta, start, end);
-  return left === (test.op === "or") ? left : holds(test.right, meta, start, end);
-}
-
-/** The value of the first name that the set has, or "". metadata.ts has the bytes of a set. */
-function firstValue(
-  names: ReadonlyArray<Uint8Array>,
-  meta: Uint8Array,
-  start: number,
-  end: number,
-): string {
-  for (const name of names) {
-    for (let at = start; at < end;) {
-      const nameBytes = meta[at]! | (meta[at + 1]! << 8);
-      const nameEnd = at + 6 + nameBytes;
-      const valueEnd = nameEnd +
-        ((meta[at + 2]! | (meta[at + 3]! << 8) | (meta[at + 4]! << 16) | (meta[at + 5]! << 24)) >>>
-          0);
-      if (nameBytes === name.length && startsWith(meta, at + 6, name)) {
-        return decoder.decode(meta.subarray(nameEnd, valueEnd));
-      }
-      at = valueEnd;
-    }
-  }
-  return "";
-}
-
-function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let index = 0; index < text.length; index++) {
-    if (bytes[at + index] !== text[index]) return false;
-  }
-  return true;
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function stringTest(predicate: LabelMatcher, names: NameTable): LabelTest {
+  const slot = names.require(predicate.name);
+  const test = valueTest(predicate);
+  const matcher = makeMatcher(predicate.name, predicate.op, predicate.value);
+  return {
+    apply: (row) => test(row, slot),
+    decide: (stream) => {
+      const value = stream.get(predicate.name);
+      return value === undefined ? null : matcher.matches(value);
+    },
+    mindsErrors: false,
+  };
+}
+
+function numberTest(
+  name: string,
+  conversion: Conversion,
+  op: CompareOp,
+  wanted: number,
+  names: NameTable,
+): LabelTest {
+  const slot = names.require(name);
+  const read = readerOf(conversion);
+  const holds = comparisons[op];
+  return {
+    apply: (row) => {
+      if (row.hasError) return true;
+      if (!row.has(slot)) return false;
+      const value = read(row.sources[slot]!, row.starts[slot]!, row.ends[slot]!);
+      const problem = readProblem();
+      if (problem === null) return holds(value, wanted);
+      row.setError("LabelFilterErr", problem);
+      return true;
+    },
+    decide: (stream) => {
+      const text = stream.get(name);
+      if (text === undefined) return null;
+      const bytes = encoder.encode(text);
+      const value = read(bytes, 0, bytes.length);
+      return readProblem() === null ? holds(value, wanted) : null;
+    },
+    mindsErrors: true,
+  };
+}
+
+const comparisons: Readonly<Record<CompareOp, (value: number, wanted: number) => boolean>> = {
+  "==": (value, wanted) => value === wanted,
+  "!=": (value, wanted) => value !== wanted,
+  ">": (value, wanted) => value > wanted,
+  ">=": (value, wanted) => value >= wanted,
+  "<": (value, wanted) => value < wanted,
+  "<=": (value, wanted) => value <= wanted,
+};
+
+function ipTest(name: string, negated: boolean, text: string, names: NameTable): LabelTest {
+  const slot = names.require(name);
+  const range = parseIpRange(text);
+  if (range === null) throw new RangeError(`invalid IP pattern ${JSON.stringify(text)}`);
+  return {
+    apply: (row) => {
+      if (row.hasError) return true;
+      if (!row.has(slot)) return false;
+      const found = bytesHaveIp(row.sources[slot]!, row.starts[slot]!, row.ends[slot]!, range);
+      return found !== negated;
+    },
+    decide: (stream) => {
+      const value = stream.get(name);
+      if (value === undefined) return null;
+      const bytes = encoder.encode(value);
+      return bytesHaveIp(bytes, 0, bytes.length, range) !== negated;
+    },
+    mindsErrors: true,
+  };
+}
+
+/** Both sides run even if the left one drops the row: nobody sees the errors of a dropped row. */
+function bothTests(left: LabelTest, right: LabelTest): LabelTest {
+  return {
+    apply: (row) => left.apply(row) && right.apply(row),
+    decide: (stream) => {
+      const first = left.decide(stream);
+      if (first === false) return false;
+      const second = right.decide(stream);
+      if (first === true) return second;
+      // An error that the left side sets makes the right side true.
+      return second === false && !(left.mindsErrors && right.mindsErrors) ? false : null;
+    },
+    mindsErrors: left.mindsErrors || right.mindsErrors,
+  };
+}
+
+function eitherTest(left: LabelTest, right: LabelTest): LabelTest {
+  return {
+    apply: (row) => left.apply(row) || right.apply(row),
+    decide: (stream) => {
+      const first = left.decide(stream);
+      if (first === true) return true;
+      const second = right.decide(stream);
+      // A left side that may set an error has to run even if the right side holds.
+      if (second === true && !(first === null && left.mindsErrors)) return true;
+      return first === false && second === false ? false : null;
+    },
+    mindsErrors: left.mindsErrors || right.mindsErrors,
+  };
+}

@@ -1,19 +1,16 @@
-/** What other folders use of LogQL: parsing, printing, the tree, and compiling a log query's
- *  filters. Scan threads import lineFilter.ts and labelFilter.ts directly and so load no parser. */
+/** What other folders use of LogQL: parsing, printing, the tree, and describing and
+ *  compiling pipelines. Scan threads import pipeline.ts directly and so load no parser. */
 export type * from "./ast.ts";
 export { isLogQuery } from "./ast.ts";
 export { ParseError } from "./error.ts";
-export {
-  compileLabelFilters,
-  describeLabelFilter,
-  foldMetadata,
-  type LabelFilterDescription,
-} from "./labelFilter.ts";
-export {
-  compileLineFilters,
-  describeLineFilter,
-  type LineFilterDescription,
-} from "./lineFilter.ts";
+export { type GroupBytes, type GroupChoice, GroupKeys, groupLabels } from "./groupKeys.ts";
+export { compilePipeline, type Pipeline, type StreamPipeline } from "./pipeline.ts";
 export { parse, parseLogQuery, parseMatchers, parseMetricQuery, queryBytesMax } from "./parser.ts";
-export { compilePipeline, type PipelinePlan, selectorMatchers } from "./pipelinePlan.ts";
+export {
+  describePipeline,
+  everything,
+  type Needed,
+  type PipelineDescription,
+  selectorMatchers,
+} from "./pipelinePlan.ts";
 export { prettyPrint, print } from "./printer.ts";

@@ -1,9 +1,8 @@
-/** What a scan thread is asked and what it answers. All of it crosses threads by structured clone: plain objects, typed arrays,
- *  and the shared memory of batches. */
+/** What a scan thread is asked and what it answers. All of it crosses threads by structured clone:
+ *  plain objects, typed arrays, and the shared memory of batches. */
 import type { BatchMessage } from "../../streams/batch.ts";
 import type { TimeRange } from "../../streams/record.ts";
-import type { LabelFilterDescription } from "../../logql/labelFilter.ts";
-import type { LineFilterDescription } from "../../logql/lineFilter.ts";
+import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 
 export type Direction = "backward" | "forward";
 
@@ -17,7 +16,8 @@ export type ScanSource =
     readonly rowEnd: number;
   };
 
-/** Sources of one stream, in arrival order, that must be read together because their time ranges touch. */
+/** Sources of one stream, in arrival order, that must be read together because their time ranges
+ *  touch. */
 export interface ScanUnit {
   /** Canonical label string of the stream. */
   readonly labels: string;
@@ -25,13 +25,12 @@ export interface ScanUnit {
 }
 
 export interface ScanJob {
-  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
-  readonly filters: ReadonlyArray<LineFilterDescription>;
+  readonly pipeline: PipelineDescription;
   readonly range: TimeRange;
   readonly direction: Direction;
-  /** Most rows wanted of each unit. */
+  /** Most rows wanted of each unit. Those that the pipeline drops do not count. */
   readonly rowsMax: number;
-  /** Line and metadata bytes at which the job fails with ResponseTooLarge. */
+  /** Line and label bytes at which the job fails with ResponseTooLarge. */
   readonly bytesMax: number;
   readonly units: ReadonlyArray<ScanUnit>;
   readonly batches: ReadonlyArray<BatchMessage>;
@@ -46,14 +45,26 @@ export interface ScanStats {
   readonly chunksRead: number;
 }
 
-/** Rows that matched, unit after unit, each unit's in the job's direction. */
-export interface ScanResult {
-  readonly unitRowEnds: Uint32Array<ArrayBuffer>;
+/** Rows as the pipeline left them. */
+export interface PipelineRows {
   readonly timestamps: BigInt64Array<ArrayBuffer>;
   readonly lineEnds: Uint32Array<ArrayBuffer>;
   readonly lines: Uint8Array<ArrayBuffer>;
-  /** Canonical metadata set of each row (see batch.ts), empty for none. */
+  /** Structured metadata of each row as a canonical set (see streams/metadata.ts), empty for none.
+   */
   readonly metaEnds: Uint32Array<ArrayBuffer>;
   readonly meta: Uint8Array<ArrayBuffer>;
+  /** Parsed labels and errors of each row, in the same form. */
+  readonly parsedEnds: Uint32Array<ArrayBuffer>;
+  readonly parsed: Uint8Array<ArrayBuffer>;
+  /** What is left of each row's stream labels: 0 for all of them, else 1 + the index into `streams`
+   *  of a canonical label string. */
+  readonly streamIds: Uint32Array<ArrayBuffer>;
+  readonly streams: ReadonlyArray<string>;
+}
+
+/** Rows that passed, unit after unit, each unit's in the job's direction. */
+export interface ScanResult extends PipelineRows {
+  readonly unitRowEnds: Uint32Array<ArrayBuffer>;
   readonly stats: ScanStats;
 }

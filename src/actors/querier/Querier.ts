@@ -1,11 +1,12 @@
-/** Answers log queries: takes the head snapshots first, then the index, and greps both in worker threads, first wanted first,
- *  until the limit is reached. Also labels and series, which need no scan. Owns concurrency and time limits of queries.
- *  Invariant: every acknowledged row is in an answer exactly once, whatever is flushed meanwhile. */
+/** Answers log queries: takes the head snapshots first, then the index, and greps both in worker
+ *  threads, first wanted first, until the limit is reached. Also labels and series, which need no
+ *  scan. Owns concurrency and time limits of queries. Invariant: every acknowledged row is in an
+ *  answer exactly once, whatever is flushed meanwhile. */
 import { Context, Effect, Layer, Metric, Schedule, Schema, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
-import { compileLabelFilters, type LabelFilterDescription } from "../../logql/labelFilter.ts";
-import type { LineFilterDescription } from "../../logql/lineFilter.ts";
+import { compilePipeline } from "../../logql/pipeline.ts";
+import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import { Index, type IndexError } from "../../storage/Index.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
@@ -22,8 +23,7 @@ import { runScan } from "./runScan.ts";
 export interface LogRequest {
   readonly tenant: string;
   readonly matchers: ReadonlyArray<Matcher>;
-  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
-  readonly filters: ReadonlyArray<LineFilterDescription>;
+  readonly pipeline: PipelineDescription;
   readonly range: TimeRange;
   readonly limit: number;
   readonly direction: Direction;
@@ -36,12 +36,14 @@ export interface LogAnswer {
     readonly queueSeconds: number;
     readonly execSeconds: number;
   };
-  /** Where a tail continues: the first log offset of each partition that the answer does not cover. */
+  /** Where a tail continues: the first log offset of each partition that the answer does not cover.
+   */
   readonly logTo: ReadonlyMap<number, number>;
 }
 
-/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Busy: too many queries wait.
- *  Unavailable: a partition is recovering; try again. Failed: storage said no. */
+/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Busy: too
+ *  many queries wait. Unavailable: a partition is recovering; try again. Failed: storage said no.
+ */
 export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
   reason: Schema.Literals(["Timeout", "TooLarge", "Busy", "Unavailable", "Failed"]),
   message: Schema.String,
@@ -199,15 +201,15 @@ export class Querier extends Context.Service<Querier, {
 /** Without the units of streams whose labels alone decide that no row passes the label filters. */
 function unitsWanted(
   units: ReadonlyArray<PlannedUnit>,
-  { labelFilters }: LogRequest,
+  { pipeline: description }: LogRequest,
 ): ReadonlyArray<PlannedUnit> {
-  if (labelFilters.length === 0) return units;
-  const filters = compileLabelFilters(labelFilters);
+  if (description.stages[0]?.kind !== "LabelFilter") return units;
+  const pipeline = compilePipeline(description);
   const wanted = new Map<string, boolean>();
   return units.filter(({ labels }) => {
     let passes = wanted.get(labels);
     if (passes === undefined) {
-      passes = filters.forStream(parseLabels(labels)) !== "none";
+      passes = pipeline.forStream(parseLabels(labels)) !== "none";
       wanted.set(labels, passes);
     }
     return passes;

@@ -1,8 +1,9 @@
-/** Keeping the first rows of results that arrive in any order, against sorting everything at once; and
- *  the scan that drives it. */
+/** Keeping the first rows of results that arrive in any order, against sorting everything at once;
+ *  and the scan that drives it. */
 import fc from "fast-check";
 import t from "tap";
 import type { WorkerPool } from "../../platform/workerPool.ts";
+import { describePipeline } from "../../logql/pipelinePlan.ts";
 import type { Direction, ScanJob, ScanResult } from "../protocol/scan.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import { TopRows } from "./merge.ts";
@@ -34,7 +35,8 @@ function plannedOf({ labels, times }: ModelUnit): PlannedUnit {
   return { labels, sources: [], minTime: times[0] ?? 0n, maxTime: times.at(-1) ?? 0n, bytes: 1 };
 }
 
-/** What a thread answers for some units: each unit's rows in the query's direction. Row number r of unit u is the line "u:r". */
+/** What a thread answers for some units: each unit's rows in the query's direction. Row number r of
+ *  unit u is the line "u:r". */
 function resultOf(
   units: ReadonlyArray<readonly [ModelUnit, number]>,
   direction: Direction,
@@ -59,11 +61,16 @@ function resultOf(
     lines: Uint8Array.from(lines),
     metaEnds: new Uint32Array(times.length),
     meta: new Uint8Array(0),
+    parsedEnds: new Uint32Array(times.length),
+    parsed: new Uint8Array(0),
+    streamIds: new Uint32Array(times.length),
+    streams: [],
     stats: { bytesScanned: lines.length, rowsScanned: times.length, bytesRead: 0, chunksRead: 0 },
   };
 }
 
-/** The first rows of all, by time, then stream, then arrival; backward is exactly the reverse of forward. */
+/** The first rows of all, by time, then stream, then arrival; backward is exactly the reverse of
+ *  forward. */
 function naive(units: ReadonlyArray<ModelUnit>, limit: number, direction: Direction): string[] {
   const rows = units.flatMap(({ labels, times }, unit) =>
     times.map((time, row) => ({ time, labels, row, line: `${unit}:${row}` }))
@@ -116,8 +123,7 @@ t.test("TopRows keeps what sorting all rows gives, whatever comes in which order
 const requestOf = (limit: number, direction: Direction): LogRequest => ({
   tenant: "t",
   matchers: [],
-  filters: [],
-  labelFilters: [],
+  pipeline: describePipeline([]),
   range: { start: -100n, end: 100n },
   limit,
   direction,
@@ -125,7 +131,8 @@ const requestOf = (limit: number, direction: Direction): LogRequest => ({
 
 const limitless = { bytesMax: 1_000_000, bytesScannedMax: 0 };
 
-/** Units in plan order, and a pool that answers each job from the model after a wait that lets later jobs overtake. */
+/** Units in plan order, and a pool that answers each job from the model after a wait that lets
+ *  later jobs overtake. */
 function scanned(units: ReadonlyArray<ModelUnit>, direction: Direction, threadCount: number) {
   const filled = units.filter(({ times }) => times.length > 0);
   const planned = filled.map(plannedOf);

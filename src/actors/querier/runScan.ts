@@ -1,5 +1,5 @@
-/** Drives one query's scan: packs units into jobs, keeps all threads busy with the units that are wanted first, merges what comes
- *  back, and stops when nothing better can come. */
+/** Drives one query's scan: packs units into jobs, keeps all threads busy with the units that are
+ *  wanted first, merges what comes back, and stops when nothing better can come. */
 import type { WorkerPool } from "../../platform/workerPool.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
@@ -8,20 +8,22 @@ import { type ResultRow, TopRows } from "./merge.ts";
 import { ProgressCount, type ScanProgress } from "./progress.ts";
 import type { LogRequest } from "./Querier.ts";
 
-/** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the newest lines" at once, large
- *  later ones make messages between threads rare. */
+/** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the
+ *  newest lines" at once, large later ones make messages between threads rare. */
 const jobBytesFirst = 256 * 1024;
 const jobBytesMax = 8 * 1024 * 1024;
 
 export interface ScanLimits {
   /** Line and metadata bytes of the answer. */
   readonly bytesMax: number;
-  /** Line bytes that may be looked at; 0 for no limit. Jobs that run when it is reached are stopped, so a little more may be. */
+  /** Line bytes that may be looked at; 0 for no limit. Jobs that run when it is reached are
+   *  stopped, so a little more may be. */
   readonly bytesScannedMax: number;
 }
 
-/** Scans `units`, which are in the order in which the query wants them. Rejects with the first job's error, or the signal's
- *  reason; all jobs have then been told to stop. `onProgress` is called after every job. */
+/** Scans `units`, which are in the order in which the query wants them. Rejects with the first
+ *  job's error, or the signal's reason; all jobs have then been told to stop. `onProgress` is
+ *  called after every job. */
 export async function runScan(
   pool: WorkerPool,
   units: ReadonlyArray<PlannedUnit>,
@@ -88,7 +90,8 @@ function takeUnits(
   return units.slice(from, to);
 }
 
-/** The job for some units. Rows behind `threshold` cannot be wanted any more: the range leaves them out. */
+/** The job for some units. Rows behind `threshold` cannot be wanted any more: the range leaves them
+ *  out. */
 function jobOf(
   units: ReadonlyArray<PlannedUnit>,
   request: LogRequest,
@@ -116,8 +119,7 @@ function jobOf(
     else end = threshold + 1n < end ? threshold + 1n : end;
   }
   return {
-    labelFilters: request.labelFilters,
-    filters: request.filters,
+    pipeline: request.pipeline,
     range: { start, end },
     direction: request.direction,
     rowsMax: request.limit,

@@ -1,5 +1,5 @@
-/** Live tails without a network: who gets which rows, in which order, what a full buffer drops and says, and that closing
- *  frees. */
+/** Live tails without a network: who gets which rows, in which order, what a full buffer drops and
+ *  says, and that closing frees. */
 import { Effect, Fiber, Metric } from "effect";
 import fc from "fast-check";
 import t from "tap";
@@ -7,6 +7,7 @@ import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
 import { type Batch, buildBatch } from "../../streams/batch.ts";
 import { makeMatcher } from "../../streams/matcher.ts";
 import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
+import { pipelineOf } from "../../testing/pipelines.ts";
 import { Tailer, type TailRequest, type Taken } from "./Tailer.ts";
 
 type Streams = Readonly<Record<string, ReadonlyArray<ModelRow>>>;
@@ -31,18 +32,16 @@ const row = (
 const request: TailRequest = {
   tenant: "t",
   matchers: [makeMatcher("app", "=", "a")],
-  filters: [],
-  labelFilters: [],
+  pipeline: pipelineOf(""),
   bufferBytesMax: 1000,
 };
 
 /** What was taken, as "offset labels line". */
 function textsOf({ rows }: Taken): string[] {
   const decoder = new TextDecoder();
-  return rows.flatMap(({ offset, labels, batch, rows }) =>
-    [...rows].map((row) => {
-      const start = row === 0 ? 0 : batch.lineEnds[row - 1]!;
-      const line = decoder.decode(batch.lines.slice(start, batch.lineEnds[row]));
+  return rows.flatMap(({ offset, labels, rows: { lines, lineEnds } }) =>
+    Array.from(lineEnds, (end, row) => {
+      const line = decoder.decode(lines.slice(row === 0 ? 0 : lineEnds[row - 1]!, end));
       return `${offset} ${labels} ${line}`;
     })
   );
@@ -63,8 +62,7 @@ tailTest(
       tailer.publish(0, 1, batchOf({ [a]: [row(1n, "before")] }));
       const tail = tailer.subscribe({
         ...request,
-        filters: [{ op: "|=", operands: [{ type: "text", value: "o" }] }],
-        labelFilters: [{ name: "level", op: "!=", value: "debug" }],
+        pipeline: pipelineOf('|= "o" | level!="debug"'),
       });
       tailer.publish(
         0,
@@ -99,8 +97,7 @@ tailTest(
   (tailer) =>
     Effect.gen(function* () {
       const before = (yield* Metric.value(tailLinesDropped)).count;
-      const small = batchOf({ '{app="a"}': [row(0n, "12345")] });
-      const tail = tailer.subscribe({ ...request, bufferBytesMax: 2 * small.buffer.byteLength });
+      const tail = tailer.subscribe({ ...request, bufferBytesMax: 200 });
       const publish = (offset: number, ...lines: string[]) => {
         const rows = lines.map((line, index) => row(BigInt(offset * 100 + index), line));
         tailer.publish(0, offset, batchOf({ '{app="a"}': rows }));

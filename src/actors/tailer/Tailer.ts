@@ -1,37 +1,32 @@
-/** Live tail: hands every durable batch to the tails that want lines of it. A tail keeps references to the matching rows until
- *  its client takes them; beyond a bound they are dropped and counted, so a slow client costs memory only up to the bound.
- *  Invariant: a client that keeps up gets every matching row of every batch published after it subscribed, in log order. */
+/** Live tail: hands every durable batch to the tails that want lines of it. A tail keeps what its
+ *  pipeline made of the rows until its client takes them; beyond a bound they are dropped and
+ *  counted, so a slow client costs memory only up to the bound. Invariant: a client that keeps up
+ *  gets every matching row of every batch published after it subscribed, in log order. */
 import { Context, Effect, Latch, Layer } from "effect";
 import type { Batch } from "../../streams/batch.ts";
-import {
-  compileLabelFilters,
-  type LabelFilterDescription,
-  type LabelFilters,
-  type StreamVerdict,
-} from "../../logql/labelFilter.ts";
-import { compileLineFilters, type LineFilterDescription } from "../../logql/lineFilter.ts";
+import { compilePipeline, type Pipeline, type StreamPipeline } from "../../logql/pipeline.ts";
+import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import { parseLabels } from "../../streams/labels.ts";
-import { batchBlock, type BlockFilter } from "../../streams/lineBlock.ts";
+import { batchBlock } from "../../streams/lineBlock.ts";
 import { matchAll, type Matcher } from "../../streams/matcher.ts";
 import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
+import type { PipelineRows } from "../protocol/scan.ts";
+import { RowSink } from "../worker/rowSink.ts";
 
 export interface TailRequest {
   readonly tenant: string;
   readonly matchers: ReadonlyArray<Matcher>;
-  readonly labelFilters: ReadonlyArray<LabelFilterDescription>;
-  readonly filters: ReadonlyArray<LineFilterDescription>;
-  /** Bytes of batches that may wait for the client. */
+  readonly pipeline: PipelineDescription;
+  /** Bytes of rows that may wait for the client. */
   readonly bufferBytesMax: number;
 }
 
-/** Matching rows of one stream in one batch. */
+/** Rows of one stream in one batch that passed. */
 export interface TailedRows {
   readonly partition: number;
   readonly offset: number;
   readonly labels: string;
-  readonly batch: Batch;
-  /** Row numbers in the batch. */
-  readonly rows: Uint32Array;
+  readonly rows: PipelineRows;
   readonly receivedMs: number;
 }
 
@@ -98,27 +93,22 @@ export class Tailer extends Context.Service<Tailer, {
 
 class TailTooSlow extends Error {}
 
-function rowsOfSlice(batch: Batch, slice: number): Uint32Array {
-  const rowStart = batch.sliceRowStart(slice);
-  return Uint32Array.from(
-    { length: batch.sliceRowEnds[slice]! - rowStart },
-    (_, row) => rowStart + row,
-  );
-}
-
 /** Time that one tail's filters may take for one batch. */
 const batchMsMax = 50;
 const droppedNamesMax = 1000;
 const knownStreamsMax = 10_000;
+/** What a waiting row costs besides its bytes. */
+const rowBytes = 64;
+const rowsBetweenChecks = 256;
 
 class OpenTail implements Tail {
   readonly #request: TailRequest;
-  readonly #lineFilters: ReadonlyArray<BlockFilter>;
-  readonly #labelFilters: LabelFilters;
+  readonly #pipeline: Pipeline;
+  readonly #sink = new RowSink(Number.MAX_SAFE_INTEGER);
   readonly #onDropped: (count: number) => void;
   readonly #onClose: () => void;
-  /** What matchers and label filters say to a stream, by label string. */
-  #verdicts = new Map<string, StreamVerdict>();
+  /** By label string. */
+  #streams = new Map<string, StreamPipeline | "none">();
   #waiting: TailedRows[] = [];
   #waitingBytes = 0;
   #dropped: DroppedRow[] = [];
@@ -128,9 +118,7 @@ class OpenTail implements Tail {
 
   constructor(request: TailRequest, onDropped: (count: number) => void, onClose: () => void) {
     this.#request = request;
-    const checkpoint = () => this.#checkTime();
-    this.#labelFilters = compileLabelFilters(request.labelFilters, checkpoint);
-    this.#lineFilters = compileLineFilters(request.filters, checkpoint);
+    this.#pipeline = compilePipeline(request.pipeline, () => this.#checkTime());
     this.#onDropped = onDropped;
     this.#onClose = onClose;
   }
@@ -159,85 +147,82 @@ class OpenTail implements Tail {
     return Effect.sync(() => this.#wake = undefined);
   });
 
-  /** Filters run on the thread that serves everybody: an expensive regex costs its own tail lines, not other people's time. */
+  /** Filters run on the thread that serves everybody: an expensive regex costs its own tail lines,
+   *  not other people's time. */
   #checkTime(): void {
     if (performance.now() > this.#deadlineMs) throw new TailTooSlow();
   }
 
   offer(partition: number, offset: number, batch: Batch): void {
     this.#deadlineMs = performance.now() + batchMsMax;
-    let isCounted = false;
     for (let slice = 0; slice < batch.sliceCount; slice++) {
       const labels = batch.labelsOf(slice);
-      const verdict = this.#verdictOf(labels);
-      if (verdict === "none") continue;
-      const filters = verdict === "all" ? this.#lineFilters : [verdict, ...this.#lineFilters];
-      const rows = this.#matchingRows(batch, slice, filters);
-      if (rows === undefined) {
-        this.#drop(labels, batch, rowsOfSlice(batch, slice));
+      const stream = this.#streamOf(labels);
+      if (stream === "none") continue;
+      const rowStart = batch.sliceRowStart(slice);
+      const rowEnd = batch.sliceRowEnds[slice]!;
+      if (!this.#select(batch, rowStart, rowEnd, stream)) {
+        this.#drop(labels, batch.timestamps.subarray(rowStart, rowEnd));
         continue;
       }
-      if (rows.length === 0) continue;
-      // Its rows keep the whole batch in memory, once.
-      const bytes = isCounted ? 0 : batch.buffer.byteLength;
+      const { rowCount } = this.#sink;
+      if (rowCount === 0) continue;
+      const rows = this.#sink.rows();
+      const bytes = this.#sink.bytes + rowBytes * rowCount;
       if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#request.bufferBytesMax) {
-        this.#drop(labels, batch, rows);
+        this.#drop(labels, rows.timestamps);
       } else {
         this.#waitingBytes += bytes;
-        isCounted = true;
         const receivedMs = performance.now();
-        this.#waiting.push({ partition, offset, labels, batch, rows, receivedMs });
+        this.#waiting.push({ partition, offset, labels, rows, receivedMs });
       }
     }
     if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
   }
 
-  #verdictOf(labels: string): StreamVerdict {
-    let verdict = this.#verdicts.get(labels);
-    if (verdict === undefined) {
-      if (this.#verdicts.size >= knownStreamsMax) this.#verdicts = new Map();
+  #streamOf(labels: string): StreamPipeline | "none" {
+    let stream = this.#streams.get(labels);
+    if (stream === undefined) {
+      if (this.#streams.size >= knownStreamsMax) this.#streams = new Map();
       const parsed = parseLabels(labels);
-      verdict = matchAll(this.#request.matchers, parsed)
-        ? this.#labelFilters.forStream(parsed)
-        : "none";
-      this.#verdicts.set(labels, verdict);
+      stream = matchAll(this.#request.matchers, parsed) ? this.#pipeline.forStream(parsed) : "none";
+      this.#streams.set(labels, stream);
     }
-    return verdict;
+    return stream;
   }
 
-  /** Undefined if the filters took too long. */
-  #matchingRows(
-    batch: Batch,
-    slice: number,
-    filters: ReadonlyArray<BlockFilter>,
-  ): Uint32Array | undefined {
-    const rowStart = batch.sliceRowStart(slice);
-    const rowEnd = batch.sliceRowEnds[slice]!;
+  /** Leaves in the sink what the pipeline makes of the rows; false if it took too long. */
+  #select(batch: Batch, rowStart: number, rowEnd: number, stream: StreamPipeline): boolean {
+    const sink = this.#sink;
+    sink.clear();
     const mask = new Uint8Array(rowEnd - rowStart).fill(1);
     const block = batchBlock(batch, rowStart, rowEnd);
-    let left = mask.length;
+    const { timestamps } = batch;
+    const times = new Int32Array(timestamps.buffer, timestamps.byteOffset, timestamps.length * 2);
     try {
-      for (const filter of filters) {
-        if (left === 0) break;
-        left = filter.apply(block, mask);
+      for (const filter of stream.filters) {
+        if (filter.apply(block, mask) === 0) return true;
+      }
+      stream.begin(block);
+      for (let index = mask.indexOf(1); index >= 0; index = mask.indexOf(1, index + 1)) {
+        if (index % rowsBetweenChecks === 0) this.#checkTime();
+        if (stream.run(rowStart + index)) {
+          sink.pushRow(times, rowStart + index, this.#pipeline.row);
+        }
       }
     } catch (error) {
-      if (error instanceof TailTooSlow) return undefined;
+      if (error instanceof TailTooSlow) return false;
       throw error;
     }
-    const rows = new Uint32Array(left);
-    for (let index = 0, at = 0; index < mask.length; index++) {
-      if (mask[index] !== 0) rows[at++] = rowStart + index;
-    }
-    return rows;
+    return true;
   }
 
-  #drop(labels: string, batch: Batch, rows: Uint32Array): void {
-    this.#droppedCount += rows.length;
-    this.#onDropped(rows.length);
-    for (const row of rows) {
+  #drop(labels: string, timestamps: BigInt64Array): void {
+    this.#droppedCount += timestamps.length;
+    this.#onDropped(timestamps.length);
+    for (let row = 0; row < timestamps.length; row++) {
       if (this.#dropped.length >= droppedNamesMax) break;
-      this.#dropped.push({ labels, time: batch.timestamps[row]! });
+      this.#dropped.push({ labels, time: timestamps[row]! });
     }
   }
 }

@@ -1,15 +1,27 @@
-/** Scanning one stream, spread at random over chunks and head slices, against a naive model: sort, drop duplicates, filter,
- *  take. */
+/** Scanning one stream, spread at random over chunks and head slices, against a naive model: sort,
+ *  drop duplicates, filter, take. */
 import fc from "fast-check";
 import t from "tap";
-import type { LabelFilterDescription } from "../../logql/labelFilter.ts";
-import type { LineFilterDescription } from "../../logql/lineFilter.ts";
 import { type Batch, batchMessage, buildBatch } from "../../streams/batch.ts";
+import { parseLabels } from "../../streams/labels.ts";
 import { decodeMetadata } from "../../streams/metadata.ts";
 import { buildChunks, chunkOptionsDefault } from "../../streams/chunkWriter.ts";
 import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
+import { pipelineOf } from "../../testing/pipelines.ts";
 import type { Direction, ScanJob, ScanResult, ScanSource } from "../protocol/scan.ts";
 import { scan } from "./scanJob.ts";
+
+/** A row as a pipeline sees it: its labels under the names that queries know. */
+interface SeenRow {
+  readonly labels: Map<string, string>;
+  readonly line: string;
+}
+
+/** A stage, as text and as what it does: changes the row, and says whether it stays. */
+interface ModelStage {
+  readonly text: string;
+  readonly keeps: (row: SeenRow) => boolean;
+}
 
 /** Few times, lines and metadata, so that rows collide often. */
 const rowArbitrary: fc.Arbitrary<ModelRow> = fc.record({
@@ -34,30 +46,63 @@ const partsArbitrary = fc.array(
   { maxLength: 5 },
 );
 
-const filtersArbitrary: fc.Arbitrary<LineFilterDescription[]> = fc.constantFrom(
-  [],
-  [{ op: "|=" as const, operands: [{ type: "text" as const, value: "error" }] }],
-  [{ op: "!~" as const, operands: [{ type: "text" as const, value: "a.*b|z" }] }],
+const filterArbitrary = fc.constantFrom<ModelStage>(
+  { text: "", keeps: () => true },
+  { text: '|= "error"', keeps: ({ line }) => line.includes("error") },
+  { text: '!~ "a.*b|z"', keeps: ({ line }) => !/a.*b|z/.test(line) },
 );
 
-/** Names that the stream has, the metadata has, both have (then its metadata is a_extracted), and none has. */
-const matcherArbitrary: fc.Arbitrary<LabelFilterDescription> = fc.record({
+/** Names that the stream has, the metadata has, both have (then its metadata is a_extracted), and
+ *  none has. */
+const matcherArbitrary: fc.Arbitrary<ModelStage> = fc.record({
   name: fc.constantFrom("a", "a_extracted", "k", "kk", "none"),
-  op: fc.constantFrom("=" as const, "!=" as const, "=~" as const, "!~" as const),
+  op: fc.constantFrom("=", "!=", "=~", "!~"),
   value: fc.constantFrom("", "b", "v", "x", "x|y", "v|w", ".+"),
-}, { noNullPrototype: true });
+}).map(({ name, op, value }) => ({
+  text: `${name}${op}"${value}"`,
+  keeps: ({ labels }) => {
+    const found = op.endsWith("~")
+      ? new RegExp(`^(?:${value})$`, "s").test(labels.get(name) ?? "")
+      : (labels.get(name) ?? "") === value;
+    return op.startsWith("!") ? !found : found;
+  },
+}));
 
-const labelFiltersArbitrary = fc.array(
-  fc.oneof(
-    matcherArbitrary,
-    fc.record({
-      op: fc.constantFrom("and" as const, "or" as const),
-      left: matcherArbitrary,
-      right: matcherArbitrary,
-    }, { noNullPrototype: true }),
-  ),
-  { maxLength: 2 },
+const labelFilterArbitrary: fc.Arbitrary<ModelStage> = fc.oneof(
+  matcherArbitrary,
+  fc.record({ op: fc.constantFrom("and", "or"), left: matcherArbitrary, right: matcherArbitrary })
+    .map(({ op, left, right }) => ({
+      text: `(${left.text} ${op} ${right.text})`,
+      keeps: (row: SeenRow) => {
+        const sides = [left.keeps(row), right.keeps(row)];
+        return op === "and" ? sides.every(Boolean) : sides.some(Boolean);
+      },
+    })),
+).map(({ text, keeps }) => ({ text: `| ${text}`, keeps }));
+
+/** Stages that change rows. */
+const changeArbitrary = fc.constantFrom<ModelStage>(
+  {
+    text: '| drop k="v", none',
+    keeps: ({ labels }) => {
+      if (labels.get("k") === "v") labels.delete("k");
+      return true;
+    },
+  },
+  {
+    text: "| keep k, kk",
+    keeps: ({ labels }) => {
+      for (const name of labels.keys()) if (name !== "k" && name !== "kk") labels.delete(name);
+      return true;
+    },
+  },
+  { text: "| drop a", keeps: ({ labels }) => [labels.delete("a")].length > 0 },
 );
+
+const stagesArbitrary = fc.tuple(
+  filterArbitrary,
+  fc.array(fc.oneof(labelFilterArbitrary, changeArbitrary), { maxLength: 4 }),
+).map(([first, rest]) => [first, ...rest]);
 
 const streamLabels = '{a="b"}';
 
@@ -71,24 +116,15 @@ interface Question {
   readonly end: bigint;
   readonly direction: Direction;
   readonly rowsMax: number;
-  readonly filters: LineFilterDescription[];
-  readonly labelFilters: LabelFilterDescription[];
+  readonly stages: ReadonlyArray<ModelStage>;
 }
 
-/** Whether a row of the stream {a="b"} passes, by the words of the rule: the stream's label wins, metadata of its name is called
- *  name_extracted, what is missing is "". */
-function passes(filter: LabelFilterDescription, row: ModelRow): boolean {
-  if ("left" in filter) {
-    const sides = [passes(filter.left, row), passes(filter.right, row)];
-    return filter.op === "and" ? sides.every(Boolean) : sides.some(Boolean);
-  }
-  const labels: Record<string, string> = { a: "b" };
-  for (const [name, value] of row.metadata) labels[name === "a" ? "a_extracted" : name] = value;
-  const value = labels[filter.name] ?? "";
-  const found = filter.op.endsWith("~")
-    ? new RegExp(`^(?:${filter.value})$`, "s").test(value)
-    : value === filter.value;
-  return filter.op.startsWith("!") ? !found : found;
+/** By the words of the rule: the stream's label wins, metadata of its name is called
+ *  name_extracted. */
+function seen(row: ModelRow): SeenRow {
+  const labels = new Map([["a", "b"]]);
+  for (const [name, value] of row.metadata) labels.set(name === "a" ? "a_extracted" : name, value);
+  return { labels, line: lineText(row) };
 }
 
 function lineText(row: ModelRow): string {
@@ -108,19 +144,18 @@ function naive(parts: ReadonlyArray<Part>, question: Question): string[] {
     .sort((a, b) => Number(a.row.timestamp - b.row.timestamp) || a.arrival - b.arrival)
     .map(({ row }) => row)
     .filter((row) => row.timestamp >= question.start && row.timestamp < question.end)
-    .filter((row) => question.labelFilters.every((filter) => passes(filter, row)))
-    .filter((row) =>
-      question.filters.every(({ op, operands }) => {
-        const text = operands[0]!.value;
-        return op === "|=" ? lineText(row).includes(text) : !new RegExp(text).test(lineText(row));
-      })
-    );
+    .map(seenWithTime)
+    .filter(([, row]) => question.stages.every(({ keeps }) => keeps(row)));
   if (question.direction === "backward") rows.reverse();
-  return rows.slice(0, question.rowsMax).map(describe);
+  return rows.slice(0, question.rowsMax).map(([time, row]) => describe(time, row));
 }
 
-function describe(row: ModelRow): string {
-  return JSON.stringify([String(row.timestamp), row.line, row.metadata]);
+function seenWithTime(row: ModelRow): readonly [bigint, SeenRow] {
+  return [row.timestamp, seen(row)];
+}
+
+function describe(time: bigint, { labels, line }: SeenRow): string {
+  return JSON.stringify([String(time), line, [...labels].sort()]);
 }
 
 function batchOfRows(rows: ReadonlyArray<ModelRow>): Batch {
@@ -152,8 +187,7 @@ function jobOf(parts: ReadonlyArray<Part>, question: Question) {
     }
   }
   const job: ScanJob = {
-    labelFilters: question.labelFilters,
-    filters: question.filters,
+    pipeline: pipelineOf(question.stages.map(({ text }) => text).join(" ")),
     range: { start: question.start, end: question.end },
     direction: question.direction,
     rowsMax: question.rowsMax,
@@ -170,15 +204,21 @@ function jobOf(parts: ReadonlyArray<Part>, question: Question) {
 }
 
 function rowsOf(result: ScanResult): string[] {
+  const part = (bytes: Uint8Array, ends: Uint32Array, row: number) =>
+    bytes.subarray(row === 0 ? 0 : ends[row - 1]!, ends[row]!);
   return Array.from(result.timestamps, (timestamp, row) => {
-    const line = [
-      ...result.lines.subarray(row === 0 ? 0 : result.lineEnds[row - 1]!, result.lineEnds[row]!),
-    ];
-    const meta = result.meta.subarray(
-      row === 0 ? 0 : result.metaEnds[row - 1]!,
-      result.metaEnds[row]!,
-    );
-    return JSON.stringify([String(timestamp), line, decodeMetadata(meta, 0, meta.length)]);
+    const streamId = result.streamIds[row]!;
+    const stream = parseLabels(streamId === 0 ? streamLabels : result.streams[streamId - 1]!);
+    const meta = part(result.meta, result.metaEnds, row);
+    const metadata = decodeMetadata(meta, 0, meta.length);
+    const parsed = part(result.parsed, result.parsedEnds, row);
+    const labels = new Map(stream);
+    for (const [name, value] of metadata) {
+      labels.set(labels.has(name) ? `${name}_extracted` : name, value);
+    }
+    for (const [name, value] of decodeMetadata(parsed, 0, parsed.length)) labels.set(name, value);
+    const line = new TextDecoder().decode(part(result.lines, result.lineEnds, row));
+    return describe(timestamp, { labels, line });
   });
 }
 
@@ -192,10 +232,9 @@ t.test("scan gives what sorting, de-duplicating and filtering rows as objects gi
       fc.bigInt({ min: -4n, max: 14n }),
       fc.constantFrom<Direction>("backward", "forward"),
       fc.integer({ min: 1, max: 20 }),
-      filtersArbitrary,
-      labelFiltersArbitrary,
-      (parts, start, end, direction, rowsMax, filters, labelFilters) => {
-        const question = { start, end, direction, rowsMax, filters, labelFilters };
+      stagesArbitrary,
+      (parts, start, end, direction, rowsMax, stages) => {
+        const question = { start, end, direction, rowsMax, stages };
         const { job, reader } = jobOf(parts, question);
         t.same(rowsOf(scan(job, reader, context())), naive(parts, question));
       },
@@ -212,8 +251,7 @@ t.test("scan stops when nobody waits, and refuses more bytes than allowed", (t) 
     end: 9n,
     direction: "forward",
     rowsMax: 10,
-    filters: [],
-    labelFilters: [],
+    stages: [],
   };
   const { job, reader } = jobOf([{ rows, flushed: true }], question);
   t.throws(() => scan(job, reader, { cancelled: () => true, transfer: [], sharedBytes: 0 }), {
@@ -234,7 +272,7 @@ t.test("a limit among lines of one time does not bring a duplicate back", (t) =>
     { rows: [row("a")], flushed: false },
   ];
   for (const direction of ["backward", "forward"] as const) {
-    const question = { start: 0n, end: 9n, direction, rowsMax: 2, filters: [], labelFilters: [] };
+    const question = { start: 0n, end: 9n, direction, rowsMax: 2, stages: [] };
     const { job, reader } = jobOf(parts, question);
     t.same(rowsOf(scan(job, reader, context())), naive(parts, question), direction);
   }

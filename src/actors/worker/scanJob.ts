@@ -1,19 +1,14 @@
-/** Greps units in a scan thread: reads chunks and head slices, applies label and line filters block by block, and returns the
- *  matching rows as columns. Owns order and de-duplication within a unit; across units the querier merges.
- *  Invariant: a unit's rows are the same whatever of it was flushed. */
+/** Greps units in a scan thread: reads chunks and head slices, applies filters block by block and
+ *  the other stages row by row, and returns the rows that pass as columns. Owns order and
+ *  de-duplication within a unit; across units the querier merges. Invariant: a unit's rows are the
+ *  same whatever of it was flushed. */
 import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
-import { compileLabelFilters, type LabelFilters } from "../../logql/labelFilter.ts";
-import { compileLineFilters } from "../../logql/lineFilter.ts";
+import { compilePipeline, type Pipeline, type StreamPipeline } from "../../logql/pipeline.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
 import { openChunk } from "../../streams/chunk.ts";
 import { parseLabels } from "../../streams/labels.ts";
-import {
-  batchBlock,
-  type BlockFilter,
-  type LineBlock,
-  maskTimeRange,
-} from "../../streams/lineBlock.ts";
+import { batchBlock, type LineBlock, maskTimeRange } from "../../streams/lineBlock.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanUnit } from "../protocol/scan.ts";
 import { RowSink } from "./rowSink.ts";
 import { BatchRows, UnitRows } from "./unitRows.ts";
@@ -23,7 +18,8 @@ export class ScanCancelled extends Error {
   override readonly name = "ScanCancelled";
 }
 
-/** Runs one job. Throws ResponseTooLarge, ScanCancelled, FormatError (a corrupt chunk) or what the object store said. */
+/** Runs one job. Throws ResponseTooLarge, ScanCancelled, FormatError (a corrupt chunk) or what the
+ *  object store said. */
 export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): ScanResult {
   const checkpoint = () => {
     if (context.cancelled()) throw new ScanCancelled("the query was cancelled");
@@ -32,9 +28,7 @@ export function scan(job: ScanJob, reader: ObjectReader, context: JobContext): S
     job,
     reader,
     checkpoint,
-    labelFilters: compileLabelFilters(job.labelFilters, checkpoint),
-    lineFilters: compileLineFilters(job.filters, checkpoint),
-    filters: [],
+    pipeline: compilePipeline(job.pipeline, checkpoint),
     batches: job.batches.map(batchFromMessage),
     stats: { bytesScanned: 0, rowsScanned: 0, bytesRead: 0, chunksRead: 0 },
   };
@@ -54,10 +48,7 @@ interface ScanRun {
   readonly reader: ObjectReader;
   /** Throws when nobody waits for the result any more. */
   readonly checkpoint: () => void;
-  readonly labelFilters: LabelFilters;
-  readonly lineFilters: ReadonlyArray<BlockFilter>;
-  /** Those of the present unit: what its labels leave of the label filters, then the line filters. */
-  filters: ReadonlyArray<BlockFilter>;
+  readonly pipeline: Pipeline;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: {
     bytesScanned: number;
@@ -68,27 +59,49 @@ interface ScanRun {
 }
 
 function scanUnit(run: ScanRun, unit: ScanUnit, out: RowSink): void {
-  const verdict = run.labelFilters.forStream(parseLabels(unit.labels));
-  if (verdict === "none") return;
-  run.filters = verdict === "all" ? run.lineFilters : [verdict, ...run.lineFilters];
+  const stream = run.pipeline.forStream(parseLabels(unit.labels));
+  if (stream === "none") return;
   const only = unit.sources[0];
   if (unit.sources.length === 1 && only !== undefined && "chunk" in only) {
-    scanChunk(run, only, out);
+    scanChunk(run, stream, only, out, "answer");
     return;
   }
   const rows = new UnitRows();
   for (const source of unit.sources) {
-    if ("chunk" in source) addChunk(run, source, rows);
-    else addSlice(run, source, rows);
+    if ("chunk" in source) addChunk(run, stream, source, rows);
+    else addSlice(run, stream, source, rows);
   }
-  rows.emit(run.job.direction, run.job.rowsMax, out);
+  const { row } = run.pipeline;
+  stream.reload();
+  rows.emit(run.job.direction, run.job.rowsMax, (holder, index, times, timeIndex) => {
+    const { lines, meta } = holder;
+    const lineStart = holder.lineStart(index);
+    const lineEnd = holder.lineEnd(index);
+    const metaStart = holder.metaStart(index);
+    const metaEnd = holder.metaEnd(index);
+    if (stream.isPlain) {
+      out.push(times, timeIndex, lines, lineStart, lineEnd, meta, metaStart, metaEnd);
+      return true;
+    }
+    const column = { timestamps: bigWordsOf(times) };
+    const passes = stream
+      .runAt(lines, lineStart, lineEnd, meta, metaStart, metaEnd, column, timeIndex);
+    if (passes) out.pushRow(times, timeIndex, row);
+    return passes;
+  }, run.checkpoint);
 }
 
-/** Adds the rows of a chunk that may be wanted: the first rowsMax of it, since all of them are distinct, and all of the last
- *  one's time, since which of those came first decides which is the duplicate. */
-function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: UnitRows): void {
+/** Adds the rows of a chunk that may be wanted: the first rowsMax of it that pass, since all of
+ *  them are distinct, and all of the last one's time, since which of those came first decides which
+ *  is the duplicate. They are kept as they are stored: that is what tells duplicates. */
+function addChunk(
+  run: ScanRun,
+  stream: StreamPipeline,
+  source: ScanSource & { chunk: unknown },
+  rows: UnitRows,
+): void {
   const found = new RowSink(run.job.bytesMax);
-  scanChunk(run, source, found, true);
+  scanChunk(run, stream, source, found, "stored");
   const holder = rows.addHolder(found);
   // A chunk was read in the query's direction, and rows are added in arrival order.
   const backward = run.job.direction === "backward";
@@ -97,12 +110,15 @@ function addChunk(run: ScanRun, source: ScanSource & { chunk: unknown }, rows: U
   }
 }
 
-/** Reads a chunk in the job's direction until it gave rowsMax rows, `withTies` also the further ones of the last one's time. */
+/** Reads a chunk in the job's direction until it gave rowsMax rows that pass. "answer" copies what
+ *  the pipeline makes of them, "stored" the rows as they are, and also the further ones of the last
+ *  one's time. */
 function scanChunk(
   run: ScanRun,
+  stream: StreamPipeline,
   source: ScanSource & { chunk: unknown },
   out: RowSink,
-  withTies = false,
+  copied: "answer" | "stored",
 ): void {
   const { key, offset, length } = (source as Extract<ScanSource, { chunk: unknown }>).chunk;
   const { job, stats } = run;
@@ -113,19 +129,25 @@ function scanChunk(
   let isDone = false;
   const visit = (block: LineBlock, mask: Uint8Array, matched: number): boolean => {
     run.checkpoint();
-    if (matched > 0) isDone = takeRows(job, block, mask, rowCountEnd, withTies, out);
+    if (matched > 0) isDone = takeRows(run, stream, block, mask, rowCountEnd, out, copied);
     return !isDone;
   };
   const selected = openChunk(bytes).select(
-    { range: job.range, filters: run.filters, order: job.direction },
+    { range: job.range, filters: stream.filters, order: job.direction },
     visit,
   );
   stats.bytesScanned += selected.bytesScanned;
   stats.rowsScanned += selected.rowsScanned;
 }
 
-/** Adds every matching row of a slice: its rows may be in any order of time. */
-function addSlice(run: ScanRun, source: ScanSource, rows: UnitRows): void {
+/** Adds every row of a slice that the filters leave: its rows may be in any order of time, so that
+ *  all are needed to know which come first. The stages run later, on those. */
+function addSlice(
+  run: ScanRun,
+  stream: StreamPipeline,
+  source: ScanSource,
+  rows: UnitRows,
+): void {
   const { batch: batchIndex, rowStart, rowEnd } = source as Extract<ScanSource, { batch: number }>;
   const batch = run.batches[batchIndex]!;
   const block = batchBlock(batch, rowStart, rowEnd);
@@ -134,7 +156,7 @@ function addSlice(run: ScanRun, source: ScanSource, rows: UnitRows): void {
   run.stats.rowsScanned += rowEnd - rowStart;
   run.stats.bytesScanned += batch.lineEnds[rowEnd - 1]! -
     (rowStart === 0 ? 0 : batch.lineEnds[rowStart - 1]!);
-  for (const filter of run.filters) {
+  for (const filter of stream.filters) {
     if (left === 0) return;
     left = filter.apply(block, mask);
   }
@@ -146,25 +168,36 @@ function addSlice(run: ScanRun, source: ScanSource, rows: UnitRows): void {
   }
 }
 
-/** Copies masked rows in the given direction until `out` has rowCountEnd of them, `withTies` also those that follow with the time
- *  of the last; returns whether no more are wanted. */
+/** Copies masked rows that pass, in the job's direction, until `out` has rowCountEnd of them,
+ *  stored ones also if they have the time of the last; returns whether no more are wanted. */
 function takeRows(
-  job: Pick<ScanJob, "direction">,
+  run: ScanRun,
+  stream: StreamPipeline,
   block: LineBlock,
   mask: Uint8Array,
   rowCountEnd: number,
-  withTies: boolean,
   out: RowSink,
+  copied: "answer" | "stored",
 ): boolean {
   const rowCount = block.rowEnd - block.rowStart;
   const words = wordsOf(block.timestamps);
   const { lines, lineEnds, metaIds, sets } = block;
-  const backward = job.direction === "backward";
+  const backward = run.job.direction === "backward";
+  stream.begin(block);
   for (let index = 0; index < rowCount; index++) {
     const at = backward ? rowCount - 1 - index : index;
     if (mask[at] === 0) continue;
     const row = block.rowStart + at;
-    if (out.rowCount >= rowCountEnd && !(withTies && out.lastHasTime(words, row))) return true;
+    if (out.rowCount >= rowCountEnd && !(copied === "stored" && out.lastHasTime(words, row))) {
+      return true;
+    }
+    if (!stream.isPlain) {
+      if (!stream.run(row)) continue;
+      if (copied === "answer") {
+        out.pushRow(words, row, run.pipeline.row);
+        continue;
+      }
+    }
     const set = metaIds[row]!;
     out.push(
       words,
@@ -177,7 +210,7 @@ function takeRows(
       set === 0 ? 0 : sets.setEnds[set - 1]!,
     );
   }
-  return out.rowCount >= rowCountEnd && !withTies;
+  return out.rowCount >= rowCountEnd && copied === "answer";
 }
 
 function resultOf(
@@ -186,26 +219,17 @@ function resultOf(
   unitRowEnds: Uint32Array<ArrayBuffer>,
   context: JobContext,
 ): ScanResult {
-  const result: ScanResult = {
-    unitRowEnds,
-    timestamps: new BigInt64Array(out.times.slice(0, out.rowCount * 2).buffer),
-    lineEnds: out.lineEnds.slice(0, out.rowCount),
-    lines: out.lines.slice(0, out.lineBytes),
-    metaEnds: out.metaEnds.slice(0, out.rowCount),
-    meta: out.meta.slice(0, out.metaBytes),
-    stats: run.stats,
-  };
-  context.transfer.push(
-    result.unitRowEnds.buffer,
-    result.timestamps.buffer,
-    result.lineEnds.buffer,
-    result.lines.buffer,
-    result.metaEnds.buffer,
-    result.meta.buffer,
-  );
-  return result;
+  const rows = out.rows();
+  for (const column of [unitRowEnds, ...Object.values(rows)]) {
+    if (ArrayBuffer.isView(column)) context.transfer.push(column.buffer as ArrayBuffer);
+  }
+  return { unitRowEnds, ...rows, stats: run.stats };
 }
 
 function wordsOf(times: BigInt64Array): Int32Array {
   return new Int32Array(times.buffer, times.byteOffset, times.length * 2);
+}
+
+function bigWordsOf(words: Int32Array): BigInt64Array {
+  return new BigInt64Array(words.buffer, words.byteOffset, words.length >>> 1);
 }

@@ -1,9 +1,9 @@
-/** The matching rows of one stream from several sources, before it is known which of them are wanted: puts them in order of time,
- *  drops exact duplicates, and only then copies the first ones. Holds references to rows, not lines: unflushed rows may match by
- *  the million when ten are wanted. */
+/** The matching rows of one stream from several sources, before it is known which of them are
+ *  wanted: puts them in order of time, drops exact duplicates, and only then hands out the first
+ *  ones. Holds references to rows, not lines: unflushed rows may match by the million when ten are
+ *  wanted. */
 import type { Batch } from "../../streams/batch.ts";
 import type { Direction } from "../protocol/scan.ts";
-import type { RowSink } from "./rowSink.ts";
 
 /** Where the content of some rows lies. */
 export interface RowHolder {
@@ -14,6 +14,15 @@ export interface RowHolder {
   metaStart(row: number): number;
   metaEnd(row: number): number;
 }
+
+/** Gets a row: where it lies, its number there, and its time's place in a column of 32-bit words.
+ *  Answers whether it counts. */
+export type TakeRow = (
+  holder: RowHolder,
+  row: number,
+  times: Int32Array,
+  timeIndex: number,
+) => boolean;
 
 /** Rows of a batch. */
 export class BatchRows implements RowHolder {
@@ -69,27 +78,28 @@ export class UnitRows {
     this.#rowOf[at] = row;
   }
 
-  /** Copies the first `rowsMax` distinct rows in the given direction to `out`. Rows of one time are in arrival order, or exactly
-   *  reversed. */
-  emit(direction: Direction, rowsMax: number, out: RowSink): void {
+  /** Hands out distinct rows in the given direction until `rowsMax` of them counted. Rows of one
+   *  time are in arrival order, or exactly reversed. `checkpoint` is called now and then and may
+   *  throw. */
+  emit(direction: Direction, rowsMax: number, take: TakeRow, checkpoint: () => void): void {
     const order = this.#sorted();
-    const kept: number[] = [];
     const backward = direction === "backward";
+    let counted = 0;
+    let taken = 0;
     // Groups of one time are taken from the wanted end until there are enough rows.
-    for (
-      let at = backward ? order.length : 0;
-      kept.length < rowsMax && at !== (backward ? 0 : order.length);
-    ) {
+    for (let at = backward ? order.length : 0; at !== (backward ? 0 : order.length);) {
       let [start, end] = backward ? [at - 1, at] : [at, at + 1];
       if (backward) {
         while (start > 0 && this.#compare(order[start - 1]!, order[start]!) === 0) start--;
       } else while (end < order.length && this.#compare(order[start]!, order[end]!) === 0) end++;
       at = backward ? start : end;
       const group = this.#distinct(order.subarray(start, end));
-      for (const row of backward ? group.reverse() : group) kept.push(row);
-    }
-    for (let index = 0; index < Math.min(kept.length, rowsMax); index++) {
-      this.#copy(kept[index]!, out);
+      for (const row of backward ? group.reverse() : group) {
+        if (counted === rowsMax) return;
+        if (++taken % rowsBetweenCheckpoints === 0) checkpoint();
+        const holder = this.#holders[this.#holderOf[row]!]!;
+        if (take(holder, this.#rowOf[row]!, this.#times, row)) counted++;
+      }
     }
   }
 
@@ -149,7 +159,8 @@ export class UnitRows {
     );
   }
 
-  /** FNV-1a over the line's length, at most 256 bytes of each of its ends, and as many of the metadata. */
+  /** FNV-1a over the line's length, at most 256 bytes of each of its ends, and as many of the
+   *  metadata. */
   #hash(at: number): number {
     const holder = this.#holders[this.#holderOf[at]!]!;
     const row = this.#rowOf[at]!;
@@ -159,21 +170,6 @@ export class UnitRows {
     hash = mix(hash, holder.lines, Math.max(start + hashBytes, end - hashBytes), end);
     const metaStart = holder.metaStart(row);
     return mix(hash, holder.meta, metaStart, Math.min(holder.metaEnd(row), metaStart + hashBytes));
-  }
-
-  #copy(at: number, out: RowSink): void {
-    const holder = this.#holders[this.#holderOf[at]!]!;
-    const row = this.#rowOf[at]!;
-    out.push(
-      this.#times,
-      at,
-      holder.lines,
-      holder.lineStart(row),
-      holder.lineEnd(row),
-      holder.meta,
-      holder.metaStart(row),
-      holder.metaEnd(row),
-    );
   }
 
   #grow(): void {
@@ -189,6 +185,7 @@ export class UnitRows {
 }
 
 const hashBytes = 256;
+const rowsBetweenCheckpoints = 1024;
 
 function mix(hash: number, bytes: Uint8Array, from: number, to: number): number {
   for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);

@@ -1,0 +1,210 @@
+/** Executes a log pipeline over stored rows, in two halves: filters that work on whole blocks, and
+ *  stages that work on one row at a time, in the one Row that the pipeline owns. pipelinePlan.ts
+ *  describes pipelines as plain data; stages/ has the stages.
+ *
+ *      const pipeline = compilePipeline(description, checkpoint);
+ *      const stream = pipeline.forStream(labels);        // "none": no row of it passes
+ *      select({ filters: stream.filters, ... }, (block, mask) => {
+ *        stream.begin(block);
+ *        for (each masked row) if (stream.run(row)) take(pipeline.row, pipeline.value);
+ *      });
+ *
+ *  Invariant: the rows that pass both halves, and what `row` then holds, are those of the stages as
+ *  written, as far as the description says that anybody needs to know. Use one pipeline in one
+ *  thread, and not within its own callbacks. */
+import type { Labels } from "../streams/labels.ts";
+import type { BlockFilter, LineBlock } from "../streams/lineBlock.ts";
+import { compilePredicate, type LabelTest } from "./labelFilter.ts";
+import { compileLineFilters } from "./lineFilter.ts";
+import { NameTable } from "./nameTable.ts";
+import { isIdle, neededAfter, type PipelineDescription } from "./pipelinePlan.ts";
+import { Row, StreamBase, type TimeColumn } from "./row.ts";
+import { SetFilter } from "./setFilter.ts";
+import { compileStage } from "./stages/mod.ts";
+import type { RowStage } from "./stages/stage.ts";
+import { Unwrapper } from "./unwrap.ts";
+
+export interface Pipeline {
+  /** What `run` left of the row it was called for. */
+  readonly row: Row;
+  /** The slot of the unwrapped label; null if the pipeline does not unwrap. */
+  readonly unwrapSlot: number | null;
+  /** The unwrapped number of the row that passed last; 0 without unwrap. */
+  readonly value: number;
+  /** What the pipeline does to rows of a stream; "none" if its labels alone drop them all. Parsed
+   *  once, used for all blocks of the stream. */
+  forStream(labels: Labels): StreamPipeline | "none";
+}
+
+export interface StreamPipeline {
+  /** To apply to whole blocks, in order, before `run`. */
+  readonly filters: ReadonlyArray<BlockFilter>;
+  /** Whether every row that passes the filters passes, with the line and the labels it was stored
+   *  with. `run` then only loads the row. */
+  readonly isPlain: boolean;
+  /** Whether the labels of a row that passes depend on its stream and its metadata set alone. */
+  readonly labelsAreStored: boolean;
+  /** Must be called before the first `run` on a block. */
+  begin(block: LineBlock): void;
+  /** Runs the stages on a row of the block; false if they drop it. */
+  run(rowIndex: number): boolean;
+  /** The same for a row that lies elsewhere: its line, its metadata set, and its timestamp. The
+   *  buffer `meta` must not be written anew between calls without a `begin` or `reload`. */
+  runAt(
+    line: Uint8Array,
+    lineStart: number,
+    lineEnd: number,
+    meta: Uint8Array,
+    metaStart: number,
+    metaEnd: number,
+    times: TimeColumn,
+    timeIndex: number,
+  ): boolean;
+  /** Forgets what is known of metadata buffers. */
+  reload(): void;
+}
+
+/** Compiles a description. `checkpoint` is called now and then within long work, and may throw to
+ *  end it. Throws RegexInvalid, TemplateSyntaxError or a RangeError for what the parser would have
+ *  refused. */
+export function compilePipeline(
+  description: PipelineDescription,
+  checkpoint: () => void = () => {},
+): Pipeline {
+  return new CompiledPipeline(description, checkpoint);
+}
+
+class CompiledPipeline implements Pipeline {
+  readonly row: Row;
+  readonly leading: LabelTest[] = [];
+  readonly stages: RowStage[] = [];
+  readonly unwrapper: Unwrapper | null;
+  readonly lineFilters: ReadonlyArray<BlockFilter>;
+  readonly checkpoint: () => void;
+  readonly changesLabels: boolean;
+
+  constructor(description: PipelineDescription, checkpoint: () => void) {
+    this.checkpoint = checkpoint;
+    const { after, stored } = neededAfter(description);
+    const needed = [stored, ...after];
+    const isOpen = needed.some(({ labels }) => labels === "all");
+    const names = new NameTable(isOpen);
+    for (const { labels } of needed) {
+      if (labels !== "all") { for (const name of labels) requireName(names, name); }
+    }
+    let isLeading = true;
+    let changesLabels = false;
+    description.stages.forEach((stage, index) => {
+      if (isIdle(stage, after[index]!)) return;
+      if (isLeading && stage.kind === "LabelFilter") {
+        this.leading.push(compilePredicate(stage.predicate, names));
+        return;
+      }
+      isLeading = false;
+      changesLabels ||= stage.kind !== "LineFilter" && stage.kind !== "Decolorize";
+      this.stages.push(compileStage(stage, after[index]!, names, checkpoint));
+    });
+    this.changesLabels = changesLabels;
+    this.unwrapper = description.unwrap === null ? null : new Unwrapper(description.unwrap, names);
+    this.lineFilters = compileLineFilters(description.filters, checkpoint);
+    this.row = new Row(names);
+  }
+
+  get unwrapSlot(): number | null {
+    return this.unwrapper?.slot ?? null;
+  }
+
+  get value(): number {
+    return this.unwrapper?.value ?? 0;
+  }
+
+  forStream(labels: Labels): StreamPipeline | "none" {
+    const known = new Map(labels);
+    const open: LabelTest[] = [];
+    for (const test of this.leading) {
+      // An error that an earlier filter may set would keep the row.
+      const isSure = !test.mindsErrors || !open.some(({ mindsErrors }) => mindsErrors);
+      const verdict = isSure ? test.decide(known) : null;
+      if (verdict === false) return "none";
+      if (verdict === null) open.push(test);
+    }
+    return new CompiledStream(this, new StreamBase(labels), open);
+  }
+}
+
+/** Interns a name, and the one that it is made of when it collides. */
+function requireName(names: NameTable, name: string): void {
+  names.require(name);
+  if (name.endsWith("_extracted")) names.require(name.slice(0, -"_extracted".length));
+}
+
+class CompiledStream implements StreamPipeline {
+  readonly filters: ReadonlyArray<BlockFilter>;
+  readonly isPlain: boolean;
+  readonly labelsAreStored: boolean;
+  readonly #row: Row;
+  readonly #base: StreamBase;
+  readonly #stages: ReadonlyArray<RowStage>;
+  #block: LineBlock | null = null;
+
+  constructor(pipeline: CompiledPipeline, base: StreamBase, open: ReadonlyArray<LabelTest>) {
+    const { row, lineFilters, stages, unwrapper, checkpoint } = pipeline;
+    this.#row = row;
+    this.#base = base;
+    this.filters = open.length === 0
+      ? lineFilters
+      : [new SetFilter(open, row, base, checkpoint), ...lineFilters];
+    // What set an error has to set it again, in the row that passes.
+    const again = open.some(({ mindsErrors }) => mindsErrors) ? open : [];
+    const last = unwrapper === null ? [] : [unwrapper];
+    this.#stages = [...again, ...stages, ...last];
+    this.isPlain = this.#stages.length === 0;
+    this.labelsAreStored = !pipeline.changesLabels && !(unwrapper !== null);
+  }
+
+  begin(block: LineBlock): void {
+    this.#block = block;
+    this.#row.useStream(this.#base);
+    this.#row.forgetMetadata();
+  }
+
+  run(rowIndex: number): boolean {
+    const block = this.#block!;
+    const { lineEnds, metaIds, sets } = block;
+    const set = metaIds[rowIndex]!;
+    return this.runAt(
+      block.lines,
+      rowIndex === 0 ? 0 : lineEnds[rowIndex - 1]!,
+      lineEnds[rowIndex]!,
+      sets.meta,
+      set <= 1 ? 0 : sets.setEnds[set - 2]!,
+      set === 0 ? 0 : sets.setEnds[set - 1]!,
+      block,
+      rowIndex,
+    );
+  }
+
+  runAt(
+    line: Uint8Array,
+    lineStart: number,
+    lineEnd: number,
+    meta: Uint8Array,
+    metaStart: number,
+    metaEnd: number,
+    times: TimeColumn,
+    timeIndex: number,
+  ): boolean {
+    const row = this.#row;
+    row.useStream(this.#base);
+    row.load(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex);
+    const stages = this.#stages;
+    for (let index = 0; index < stages.length; index++) {
+      if (!stages[index]!.apply(row)) return false;
+    }
+    return true;
+  }
+
+  reload(): void {
+    this.#row.forgetMetadata();
+  }
+}

@@ -1,0 +1,10 @@
+/** What every stage of a pipeline is once it is compiled: something that changes the row in place
+ *  and says whether it stays. One file here owns one stage; pipeline.ts puts them together.
+ *  Invariant: a stage keeps nothing of a row between calls. */
+import type { Row } from "../row.ts";
+
+export interface RowStage {
+  /** False drops the row. Must leave in the row only bytes that live as long as it does: those of
+   *  the row's own buffers and of its scratch memory. */
+  apply(row: Row): boolean;
+}
