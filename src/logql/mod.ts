@@ -14,3 +14,10 @@ export {
   selectorMatchers,
 } from "./pipelinePlan.ts";
 export { prettyPrint, print } from "./printer.ts";
+export {
+  compileTemplate,
+  type Template,
+  type TemplateContext,
+  TemplateFailed,
+  TemplateSyntaxError,
+} from "./templates/mod.ts";
