@@ -5,6 +5,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import * as NodeServices from "@effect/platform-node/NodeServices";
 import { Cause, Console, Effect, Exit, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
+import { collect } from "./cli/collect.ts";
 import { completionsOf } from "./cli/completions.ts";
 import { config } from "./cli/config.ts";
 import { CommandFailed } from "./cli/failure.ts";
@@ -32,6 +33,7 @@ const root = Command.make("tailrace").pipe(
 const groups = [
   { group: "Server", commands: [serve, config, inspect, rebuildIndex] },
   { group: "Logs", commands: [push, query, tail, labels, series] },
+  { group: "Agent", commands: [collect] },
 ] as const;
 
 const completions = completionsOf(root.pipe(Command.withSubcommands(groups)));

@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "actors/runtime": ["platform"],
   api: ["actors", "storage", "logql", "streams", "kernels", "platform"],
   collector: ["actors", "storage", "logql", "streams", "kernels", "platform"],
-  cli: ["server", "storage", "logql", "streams", "kernels", "platform"],
+  cli: ["server", "collector", "storage", "logql", "streams", "kernels", "platform"],
   server: ["api", "collector", "actors", "storage", "logql", "streams", "kernels", "platform"],
   main: ["cli", "platform"],
 };

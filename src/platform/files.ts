@@ -88,6 +88,11 @@ export const nodeDisk: Disk = {
   remove: (path) => fs.promises.rm(path, { force: true }),
 };
 
+/** A whole file as UTF-8 text, for configurations. Throws the runtime's error. */
+export function readTextFile(path: string): Promise<string> {
+  return fs.promises.readFile(path, "utf8");
+}
+
 /** True if the error says that the disk, or the user's share of it, is full. */
 export function isNoSpace(error: unknown): boolean {
   const code = errorCode(error);

@@ -41,6 +41,37 @@ export interface LineRegex {
   matches(bytes: Uint8Array, start: number, end: number): boolean;
 }
 
+/** A compiled regular expression that finds groups in text; unanchored, `.` stops at newline. */
+export interface TextRegex {
+  /** The capture groups' names from group 1 on, "" for one without. */
+  readonly names: ReadonlyArray<string>;
+  test(text: string): boolean;
+  /** The leftmost match that begins at `from` or later (UTF-16 units), null if there is none. Group
+   *  k is text.slice(found[2 * k], found[2 * k + 1]), group 0 the match; -1 for one that took no
+   *  part. */
+  find(text: string, from: number): Int32Array | null;
+}
+
+/** Throws RegexInvalid. */
+export function compileTextRegex(pattern: string): TextRegex {
+  const regex = compile(pattern, 0);
+  const names = groupNames(regex);
+  return {
+    names,
+    test: (text) => regex.test(text),
+    find: (text, from) => {
+      const matcher = regex.matcher(text);
+      if (!matcher.find(from)) return null;
+      const found = new Int32Array(2 * names.length + 2);
+      for (let group = 0; group <= names.length; group++) {
+        found[2 * group] = matcher.start(group);
+        found[2 * group + 1] = matcher.end(group);
+      }
+      return found;
+    },
+  };
+}
+
 /** Throws RegexInvalid. */
 export function compileValueRegex(pattern: string): ValueRegex {
   const regex = compile(pattern, RE2JS.DOTALL);
@@ -54,7 +85,10 @@ export function compileLineRegex(pattern: string): LineRegex {
 
 /** The names of the capture groups in order, "" for the unnamed ones. Throws RegexInvalid. */
 export function captureNames(pattern: string): ReadonlyArray<string> {
-  const regex = compile(pattern, 0);
+  return groupNames(compile(pattern, 0));
+}
+
+function groupNames(regex: RE2JS): ReadonlyArray<string> {
   const names = new Array<string>(regex.groupCount()).fill("");
   for (const [name, index] of Object.entries(regex.namedGroups())) names[index - 1] = name;
   return names;

@@ -1,0 +1,114 @@
+/** A YAML file as plain values, with the place of each key. Owns YAML; the schemas own meaning.
+ *  Every scalar is given as text as it was written, so that `tenant_id: 007` stays what it is (the
+ *  schema knows which texts are numbers), and a key without a value as undefined, which is its
+ *  default as in Go. */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { type ConfigPath, type ConfigProblem, formatPath } from "./problem.ts";
+
+/** Line and column from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A mistake with its place: prints as `promtail.yaml:12:5: message`. */
+export interface PlacedProblem extends Place {
+  readonly message: string;
+}
+
+/** An alias may stand for much; this bounds how many values a file can grow to. */
+const nodesMax = 200_000;
+
+export class ConfigDocument {
+  readonly #document: Document.Parsed;
+  readonly #lines = new LineCounter();
+  /** What YAML itself refuses. */
+  readonly syntaxProblems: ReadonlyArray<PlacedProblem>;
+  readonly value: unknown;
+
+  constructor(text: string) {
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      merge: true,
+    });
+    const problems = this.#document.errors.map(({ message, pos }) => ({
+      ...this.#place(pos[0]),
+      message,
+    }));
+    this.value = undefined;
+    if (problems.length === 0) {
+      try {
+        this.value = this.#plain(this.#document.contents, { nodes: 0 });
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        problems.push({ line: 1, column: 1, message: error.message });
+      }
+    }
+    this.syntaxProblems = problems;
+  }
+
+  /** Where the key of `path` stands, or the nearest key above that exists. */
+  placeOf(path: ConfigPath): Place {
+    let node: unknown = this.#document.contents;
+    let offset = rangeStart(node);
+    for (const key of path) {
+      const container = this.#resolve(node);
+      if (isMap(container)) {
+        const pair = container.items.find((item) => keyText(item.key) === String(key));
+        if (pair === undefined) break;
+        offset = rangeStart(pair.key) ?? offset;
+        node = pair.value;
+      } else if (isSeq(container)) {
+        node = container.items[Number(key)];
+        offset = rangeStart(node) ?? offset;
+      } else break;
+    }
+    return this.#place(offset ?? 0);
+  }
+
+  /** The problem with its place and its path in front of the message. */
+  placed({ path, message }: ConfigProblem): PlacedProblem {
+    return { ...this.placeOf(path), message: `${formatPath(path)}: ${message}` };
+  }
+
+  #place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  #resolve(node: unknown): unknown {
+    return isAlias(node) ? node.resolve(this.#document) : node;
+  }
+
+  #plain(given: unknown, budget: { nodes: number }): unknown {
+    if (++budget.nodes > nodesMax) {
+      throw new RangeError(`the file has more than ${nodesMax} values, aliases counted each time`);
+    }
+    const node = this.#resolve(given);
+    if (isScalar(node)) {
+      if (node.value === null) return undefined;
+      return typeof node.value === "string" ? node.value : node.source ?? String(node.value);
+    }
+    if (isSeq(node)) return node.items.map((item) => this.#plain(item, budget));
+    if (!isMap(node)) return undefined;
+    const map: Record<string, unknown> = {};
+    const merged: Record<string, unknown> = {};
+    for (const { key, value } of node.items) {
+      const name = keyText(key);
+      const plain = this.#plain(value, budget);
+      if (name === "<<") Object.assign(merged, ...(Array.isArray(plain) ? plain : [plain]));
+      else Object.defineProperty(map, name, { value: plain, enumerable: true, writable: true });
+    }
+    return { ...merged, ...map };
+  }
+}
+
+function keyText(key: unknown): string {
+  if (!isScalar(key)) return String(key);
+  return typeof key.value === "string" ? key.value : key.source ?? String(key.value);
+}
+
+function rangeStart(node: unknown): number | undefined {
+  return (node as { range?: readonly [number, number, number] | null } | null)?.range?.[0];
+}

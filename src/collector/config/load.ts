@@ -1,0 +1,111 @@
+/** Reads a collector's configuration: environment variables, YAML, schema, pipelines, relabel rules.
+ *  Owns the order and that all mistakes are told at once, each with its line and column. */
+import { Result } from "effect";
+import { checkRelabelConfigs } from "../relabel/relabel.ts";
+import { RelabelConfigs } from "../relabel/relabelConfig.ts";
+import { checkStages } from "../stages/compile.ts";
+import { CollectorConfig } from "./collectorConfig.ts";
+import { decodeWith } from "./decode.ts";
+import { ConfigDocument, type PlacedProblem } from "./document.ts";
+import { expandEnvironment } from "./expandEnvironment.ts";
+import type { ConfigProblem } from "./problem.ts";
+import { PipelineStages } from "./scrapeConfig.ts";
+
+/** The configuration cannot be used. */
+export class ConfigInvalid extends Error {
+  override readonly name = "ConfigInvalid";
+  readonly problems: ReadonlyArray<PlacedProblem>;
+
+  constructor(file: string, problems: ReadonlyArray<PlacedProblem>) {
+    super(
+      problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`)
+        .join("\n"),
+    );
+    this.problems = problems;
+  }
+}
+
+export interface ConfigSource {
+  /** Names the file in messages. */
+  readonly file: string;
+  readonly text: string;
+  /** Variables to put into the text (`-config.expand-env`); null to leave it as it is. */
+  readonly environment: Readonly<Record<string, string | undefined>> | null;
+}
+
+/** The configuration of a file's text, or all its mistakes. */
+export function parseConfig(
+  { file, text, environment }: ConfigSource,
+): Result.Result<CollectorConfig, ConfigInvalid> {
+  const fail = (problems: ReadonlyArray<PlacedProblem>) =>
+    Result.fail(new ConfigInvalid(file, inOrder(problems)));
+  const expanded = environment === null
+    ? { text, problems: [] }
+    : expandEnvironment(text, environment);
+  if (expanded.problems.length > 0) {
+    return fail(expanded.problems.map(({ at, message }) => ({ ...placeIn(text, at), message })));
+  }
+  const document = new ConfigDocument(expanded.text);
+  if (document.syntaxProblems.length > 0) return fail(document.syntaxProblems);
+  const decoded = decodeWith(CollectorConfig, document.value ?? {}, []);
+  const problems = Result.isSuccess(decoded)
+    ? checkMeaning(decoded.success)
+    : [...decoded.failure, ...checkJobs(document.value)];
+  if (problems.length > 0) return fail(problems.map((problem) => document.placed(problem)));
+  return Result.mapBoth(decoded, {
+    onFailure: () => new ConfigInvalid(file, []),
+    onSuccess: ({ client, ...config }) => ({
+      ...config,
+      clients: client === undefined ? config.clients : [client, ...config.clients],
+    }),
+  });
+}
+
+/** What a schema cannot see: pipelines, rules, and what does not go together. */
+function checkMeaning(config: CollectorConfig): ReadonlyArray<ConfigProblem> {
+  const problems: ConfigProblem[] = [];
+  const firstByName = new Map<string, number>();
+  config.scrape_configs.forEach((job, index) => {
+    const path = ["scrape_configs", index];
+    problems.push(...checkStages(job.pipeline_stages, [...path, "pipeline_stages"]));
+    problems.push(...checkRelabelConfigs(job.relabel_configs, [...path, "relabel_configs"]));
+    const first = firstByName.get(job.job_name);
+    if (first !== undefined) {
+      const message = `"${job.job_name}" is the name of scrape_configs[${first}] already`;
+      problems.push({ path: [...path, "job_name"], message });
+    }
+    firstByName.set(job.job_name, first ?? index);
+  });
+  return problems;
+}
+
+/** Pipelines and rules of a file whose shape is wrong elsewhere: their mistakes are told too. */
+function checkJobs(value: unknown): ReadonlyArray<ConfigProblem> {
+  const jobs = isMap(value) ? value["scrape_configs"] : undefined;
+  if (!Array.isArray(jobs)) return [];
+  return jobs.flatMap((job: unknown, index) => {
+    if (!isMap(job)) return [];
+    const at = ["scrape_configs", index];
+    const stages = decodeWith(PipelineStages, job["pipeline_stages"] ?? [], []);
+    const rules = decodeWith(RelabelConfigs, job["relabel_configs"] ?? [], []);
+    return [
+      ...(Result.isSuccess(stages) ? checkStages(stages.success, [...at, "pipeline_stages"]) : []),
+      ...(Result.isSuccess(rules)
+        ? checkRelabelConfigs(rules.success, [...at, "relabel_configs"])
+        : []),
+    ];
+  });
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function inOrder(problems: ReadonlyArray<PlacedProblem>): ReadonlyArray<PlacedProblem> {
+  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function placeIn(text: string, at: number): { readonly line: number; readonly column: number } {
+  const before = text.slice(0, at);
+  return { line: before.split("\n").length, column: at - before.lastIndexOf("\n") };
+}

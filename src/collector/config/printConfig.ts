@@ -1,0 +1,39 @@
+/** Prints a configuration as it is in effect: every key with its value, defaults included, secrets
+ *  hidden. What is printed can be read again. */
+import { Schema } from "effect";
+import { stringify } from "yaml";
+import { effectiveStages } from "../stages/compile.ts";
+import { CollectorConfig } from "./collectorConfig.ts";
+
+/** Keys whose values are not shown, as in Promtail. */
+const secretKeys: ReadonlySet<string> = new Set([
+  "password",
+  "bearer_token",
+  "credentials",
+  "key",
+]);
+
+/** YAML of a configuration that has no mistakes. */
+export function printConfig(config: CollectorConfig): string {
+  const encoded = Schema.encodeSync(CollectorConfig)(config);
+  const jobs = config.scrape_configs.map((job, index) => ({
+    ...encoded.scrape_configs?.[index],
+    pipeline_stages: effectiveStages(job.pipeline_stages),
+  }));
+  return stringify(withoutSecrets({ ...encoded, scrape_configs: jobs }), {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, below]) => below !== undefined).map(([key, below]) =>
+      secretKeys.has(key) && typeof below === "string"
+        ? [key, "<secret>"]
+        : [key, withoutSecrets(below)]
+    ),
+  );
+}

@@ -1,0 +1,44 @@
+/** A mistake in a collector's configuration: which key, what is wrong, where it stands. Whoever finds
+ *  one knows the path of the key; document.ts turns the path into a line. */
+
+/** Keys and list positions from the top of the file: ["scrape_configs", 0, "job_name"]. */
+export type ConfigPath = ReadonlyArray<string | number>;
+
+export interface ConfigProblem {
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+/** `scrape_configs[0].job_name`; "the file" for the whole of it. */
+export function formatPath(path: ConfigPath): string {
+  if (path.length === 0) return "the file";
+  return path.map((key, index) =>
+    typeof key === "number" ? `[${key}]` : index === 0 ? key : `.${key}`
+  ).join("");
+}
+
+/** The known key that was probably meant, undefined if none is near. */
+export function nearestKey(written: string, known: ReadonlyArray<string>): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, "");
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  for (const key of known) {
+    const distance = editDistance(plain(written), plain(key));
+    if (distance < bestDistance) [best, bestDistance] = [key, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's distance, one row of the table at a time. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const substitution = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, substitution));
+    }
+    row = next;
+  }
+  return row[right.length]!;
+}

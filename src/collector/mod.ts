@@ -1,0 +1,5 @@
+/** What the command line uses of the collector. */
+export { type CollectorConfig } from "./config/collectorConfig.ts";
+export { ConfigInvalid, parseConfig } from "./config/load.ts";
+export { printConfig } from "./config/printConfig.ts";
+export { type RelabeledTarget, targetRelabeler } from "./relabel/targetLabels.ts";

@@ -1,0 +1,122 @@
+/** Entries that a stage holds back, by origin and label set: the bounded store behind cri and
+ *  multiline. A held line grows by pieces without being copied anew for each. Invariant: what is
+ *  held is at most `entriesMax` entries, the oldest of which is released when one more comes. */
+import { StageEntry } from "./entry.ts";
+import type { HeldVisitor } from "./stage.ts";
+
+/** An entry that waits for more. */
+export class HeldEntry {
+  readonly entry: StageEntry;
+  /** How many lines it was made of. */
+  lines = 1;
+  /** When the latest of them came. */
+  sinceMs: number;
+  #bytes: Uint8Array;
+  #length: number;
+
+  constructor(entry: StageEntry, nowMs: number) {
+    this.entry = entry.copy();
+    this.#bytes = this.entry.bytes;
+    this.#length = this.entry.end;
+    this.sinceMs = nowMs;
+  }
+
+  get byteLength(): number {
+    return this.#length;
+  }
+
+  append(separator: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
+    const length = this.#length + separator.length + end - start;
+    if (length > this.#bytes.length) {
+      const wider = new Uint8Array(2 * length);
+      wider.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = wider;
+    }
+    this.#bytes.set(separator, this.#length);
+    this.#bytes.set(bytes.subarray(start, end), this.#length + separator.length);
+    this.#length = length;
+  }
+
+  /** The entry with the whole line. */
+  take(): StageEntry {
+    this.entry.replaceBytes(this.#bytes, 0, this.#length);
+    return this.entry;
+  }
+}
+
+export class HeldEntries {
+  readonly #byOrigin = new Map<object, Map<string, HeldEntry>>();
+  readonly #entriesMax: number;
+  readonly #release: (held: HeldEntry) => void;
+  #size = 0;
+
+  /** `release` gets an entry that leaves by age, number or flush. */
+  constructor(entriesMax: number, release: (held: HeldEntry) => void) {
+    this.#entriesMax = entriesMax;
+    this.#release = release;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** What is held of the entry's origin and labels. */
+  get(entry: StageEntry): HeldEntry | undefined {
+    return this.#size === 0 ? undefined : this.#byOrigin.get(entry.origin)?.get(identity(entry));
+  }
+
+  hold(entry: StageEntry, nowMs: number): HeldEntry {
+    if (this.#size >= this.#entriesMax) this.#releaseOldest();
+    const held = new HeldEntry(entry, nowMs);
+    const byLabels = this.#byOrigin.get(entry.origin);
+    if (byLabels === undefined) {
+      this.#byOrigin.set(entry.origin, new Map([[identity(entry), held]]));
+    } else byLabels.set(identity(entry), held);
+    this.#size++;
+    return held;
+  }
+
+  remove(held: HeldEntry): void {
+    const { entry } = held;
+    const byLabels = this.#byOrigin.get(entry.origin);
+    if (byLabels?.delete(identity(entry)) !== true) return;
+    this.#size--;
+    if (byLabels.size === 0) this.#byOrigin.delete(entry.origin);
+  }
+
+  /** Releases what got no line since `sinceMs`. */
+  releaseOlder(sinceMs: number): void {
+    if (this.#size === 0) return;
+    for (const held of this.#all()) if (held.sinceMs <= sinceMs) this.#let(held);
+  }
+
+  /** Releases everything, or everything of one origin. */
+  releaseAll(origin: object | null): void {
+    for (const held of this.#all()) {
+      if (origin === null || held.entry.origin === origin) this.#let(held);
+    }
+  }
+
+  each(visit: HeldVisitor): void {
+    for (const { entry } of this.#all()) visit(entry.origin, entry.offset);
+  }
+
+  #all(): Array<HeldEntry> {
+    return [...this.#byOrigin.values()].flatMap((byLabels) => [...byLabels.values()]);
+  }
+
+  #let(held: HeldEntry): void {
+    this.remove(held);
+    this.#release(held);
+  }
+
+  #releaseOldest(): void {
+    const oldest = this.#byOrigin.values().next().value?.values().next().value;
+    if (oldest !== undefined) this.#let(oldest);
+  }
+}
+
+/** The tenant is part of it: two tenants' lines are never joined. */
+function identity({ labels }: StageEntry): string {
+  return labels.tenant === null ? labels.text : `${labels.tenant}\n${labels.text}`;
+}

@@ -1,0 +1,15 @@
+/** Cryptographic digests that configurations name: MD5 for Prometheus' hashmod, SHA-2 and SHA-3 for
+ *  Promtail's templates. */
+import { createHash } from "node:crypto";
+
+export type DigestName = "md5" | "sha1" | "sha256" | "sha512" | "sha3-256";
+
+/** The digest of the text's UTF-8 bytes. */
+export function digest(name: DigestName, text: string): Uint8Array {
+  return createHash(name).update(text, "utf8").digest();
+}
+
+/** The same in lower-case hexadecimal. */
+export function digestHex(name: DigestName, text: string): string {
+  return createHash(name).update(text, "utf8").digest("hex");
+}
