@@ -1,4 +1,4 @@
-/** Loki's read API: query_range, labels, label values, series. GET and POST alike. */
+/** Loki's read API: query_range, query, labels, label values, series. GET and POST alike. */
 import { Effect, Result } from "effect";
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
 import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
@@ -17,6 +17,10 @@ import {
   parseRange,
   parseRequired,
 } from "./params.ts";
+import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
+import { instantQuery, metricExprOf, metricRange } from "./metricQuery.ts";
+import { queryStats } from "./queryStats.ts";
+import { limitedRange } from "./queryRange.ts";
 import { readParams, tenantOf } from "./request.ts";
 import { respondFailure, respondJson } from "./respond.ts";
 
@@ -35,6 +39,7 @@ export const queryRoutes = (settings: Settings) =>
       }
     });
     yield* add("/loki/api/v1/query_range", queryRange(settings, querier));
+    yield* add("/loki/api/v1/query", instantQuery(settings, querier));
     for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label", "/api/prom/label"] as const) {
       yield* add(path, labelNames(settings, querier));
     }
@@ -47,16 +52,6 @@ export const queryRoutes = (settings: Settings) =>
       yield* add(path, series(settings, querier));
     }
   }));
-
-interface ApiCall {
-  readonly tenant: string;
-  readonly params: URLSearchParams;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly path: Readonly<Record<string, string | undefined>>;
-}
-
-/** Answers with JSON text. */
-type Handler = (call: ApiCall) => Effect.Effect<string, unknown>;
 
 const handle = (settings: Settings, handler: Handler) =>
   Effect.gen(function* () {
@@ -73,6 +68,8 @@ const handle = (settings: Settings, handler: Handler) =>
 
 const queryRange = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
   Effect.gen(function* () {
+    const metric = yield* attempt(() => metricExprOf(parseRequired(call.params, "query")));
+    if (metric !== undefined) return yield* metricRange(settings, querier, metric, call);
     const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
     const answer = yield* querier.selectLogs(request);
     return yield* attempt(() => streamsEnvelope(answer, categorize));
@@ -147,27 +144,6 @@ function matchersOf(text: string): ReadonlyArray<Matcher> {
   return matchers.success;
 }
 
-/** Applies the tenant's limits on how much time a query may cover. */
-export function limitedRange(settings: Settings, tenant: string, range: TimeRange): TimeRange {
-  const { max_query_length: lengthMs, max_query_lookback: lookbackMs } = limitsFor(
-    settings,
-    tenant,
-  );
-  const length = range.end - range.start;
-  if (lengthMs > 0 && length > BigInt(lengthMs) * 1_000_000n) {
-    throw new BadRequest(
-      `the query time range exceeds the limit (query length: ${length / 1_000_000_000n}s, limit: ${
-        lengthMs / 1000
-      }s); ` +
-        "ask for a shorter range, or raise limits_config.max_query_length",
-    );
-  }
-  if (lookbackMs === 0) return range;
-  const oldest = systemNowNs() - BigInt(lookbackMs) * 1_000_000n;
-  const start = range.start < oldest ? oldest : range.start;
-  return { start, end: range.end < start ? start : range.end };
-}
-
 /** `data` is left out when it would be empty, as Loki does. */
 function dataEnvelope(data: ReadonlyArray<string>): string {
   return JSON.stringify(data.length === 0 ? { status: "success" } : { status: "success", data });
@@ -182,61 +158,5 @@ function streamsEnvelope(answer: LogAnswer, categorize: boolean): string {
 
 /** Loki's statistics of a log query. */
 export function statsOf({ rows, stats }: LogAnswer) {
-  const seconds = Math.max(stats.execSeconds, 1e-6);
-  return {
-    summary: {
-      bytesProcessedPerSecond: Math.round(stats.bytesScanned / seconds),
-      linesProcessedPerSecond: Math.round(stats.rowsScanned / seconds),
-      totalBytesProcessed: stats.bytesScanned,
-      totalLinesProcessed: stats.rowsScanned,
-      execTime: stats.execSeconds,
-      queueTime: stats.queueSeconds,
-      subqueries: 0,
-      totalEntriesReturned: rows.length,
-      splits: 1,
-      shards: 0,
-      totalPostFilterLines: rows.length,
-      totalStructuredMetadataBytesProcessed: 0,
-    },
-    querier: {
-      store: {
-        totalChunksRef: stats.chunksRead,
-        totalChunksDownloaded: stats.chunksRead,
-        chunksDownloadTime: 0,
-        chunk: {
-          headChunkBytes: 0,
-          headChunkLines: 0,
-          decompressedBytes: stats.bytesScanned,
-          decompressedLines: stats.rowsScanned,
-          compressedBytes: stats.bytesRead,
-          totalDuplicates: 0,
-        },
-      },
-    },
-    ingester: {
-      totalReached: 0,
-      totalChunksMatched: 0,
-      totalBatches: 0,
-      totalLinesSent: 0,
-      store: {
-        totalChunksRef: 0,
-        totalChunksDownloaded: 0,
-        chunksDownloadTime: 0,
-        chunk: {
-          headChunkBytes: 0,
-          headChunkLines: 0,
-          decompressedBytes: 0,
-          decompressedLines: 0,
-          compressedBytes: 0,
-          totalDuplicates: 0,
-        },
-      },
-    },
-    cache: {},
-  };
-}
-
-/** Turns what `body` throws into the effect's failure. */
-function attempt<A>(body: () => A): Effect.Effect<A, unknown> {
-  return Effect.try({ try: body, catch: (error) => error });
+  return queryStats(stats, rows.length, rows.length);
 }

@@ -96,6 +96,7 @@ export function failureStatus(error: unknown): number {
     case "Timeout":
       return 504;
     case "TooLarge":
+    case "Refused":
       return 400;
     case "Busy":
       return 429;

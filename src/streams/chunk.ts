@@ -34,6 +34,11 @@ export interface SelectionStats {
   readonly bytesScanned: number;
 }
 
+/** A block that knows what was decoded of it. */
+export interface DecodableBlock extends LineBlock {
+  readonly linesDecoded: boolean;
+}
+
 /** What is known of a block without decoding it. */
 export interface BlockSummary {
   /** Within the chunk. */
@@ -55,6 +60,8 @@ export function openChunk(bytes: Uint8Array): Chunk {
 
 export class Chunk {
   readonly rowCount: number;
+  /** Distinct sets of structured metadata. */
+  readonly setCount: number;
   readonly minTime: bigint;
   readonly maxTime: bigint;
   /** Line bytes before compression. */
@@ -65,6 +72,7 @@ export class Chunk {
 
   constructor(bytes: Uint8Array, layout: ChunkLayout) {
     this.rowCount = layout.rowCount;
+    this.setCount = layout.setCount;
     this.minTime = layout.minTime;
     this.maxTime = layout.maxTime;
     this.rawBytes = layout.lineBytes;
@@ -99,6 +107,17 @@ export class Chunk {
       if (!goOn) break;
     }
     return { blocksScanned, rowsScanned, bytesScanned };
+  }
+
+  /** The rows of block `index` that lie in the range; undefined if none does. For readers that must
+   *  hold several chunks at once, where `select` visits one. Columns are decoded when they are first
+   *  read; filters may be applied to it. Throws FormatError, then and here. */
+  block(index: number, range: TimeRange): DecodableBlock | undefined {
+    const entry = this.#layout.blocks[index]!;
+    if (entry.minTime >= range.end || entry.maxTime < range.start) return undefined;
+    const block = new ChunkBlock(this.#columns, entry);
+    block.narrow(range);
+    return block.rowStart === block.rowEnd ? undefined : block;
   }
 
   /** Decodes everything once. Throws FormatError if any byte is not as the writer left it. */
@@ -224,7 +243,7 @@ function decompress(stored: Uint8Array, rawBytes: number, byteOffset: number): U
 
 /** A block whose columns are decoded when first read. Row numbers count from the block's first row.
  */
-class ChunkBlock implements LineBlock {
+class ChunkBlock implements DecodableBlock {
   rowStart = 0;
   rowEnd: number;
   readonly #columns: ChunkColumns;

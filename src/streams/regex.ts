@@ -78,6 +78,33 @@ export function compileValueRegex(pattern: string): ValueRegex {
   return { matches: (value) => regex.testExact(value) };
 }
 
+/** What a regex matched: the texts of its groups, 0 the whole; null for one that took no part. */
+export interface GroupMatch {
+  readonly groups: ReadonlyArray<string | null>;
+  /** Numbers of the named groups. */
+  readonly names: Readonly<Record<string, number>>;
+}
+
+/** A value regex that tells what its groups matched; null where it does not match. */
+export interface GroupRegex {
+  match(value: string): GroupMatch | null;
+}
+
+/** Throws RegexInvalid. */
+export function compileGroupRegex(pattern: string): GroupRegex {
+  const regex = compile(pattern, RE2JS.DOTALL);
+  const names = regex.namedGroups();
+  const groupCount = regex.groupCount();
+  return {
+    match: (value) => {
+      const matcher = regex.matcher(value);
+      if (!matcher.matches()) return null;
+      const groups = Array.from({ length: groupCount + 1 }, (_, group) => matcher.group(group));
+      return { groups, names };
+    },
+  };
+}
+
 /** Throws RegexInvalid. */
 export function compileLineRegex(pattern: string): LineRegex {
   return { matches: byteSearch(compile(pattern, 0)) };

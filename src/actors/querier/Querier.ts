@@ -1,7 +1,7 @@
-/** Answers log queries: takes the head snapshots first, then the index, and greps both in worker
- *  threads, first wanted first, until the limit is reached. Also labels and series, which need no
- *  scan. Owns concurrency and time limits of queries. Invariant: every acknowledged row is in an
- *  answer exactly once, whatever is flushed meanwhile. */
+/** Answers log queries, and metric queries with metricQuery.ts: takes the head snapshots first, then
+ *  the index, and has worker threads read both. Also labels and series, which need no scan. Owns
+ *  concurrency and time limits of queries. Invariant: every acknowledged row is in an answer exactly
+ *  once, whatever is flushed meanwhile. */
 import { Context, Effect, Layer, Metric, Schedule, Schema, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
@@ -17,6 +17,12 @@ import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import { Workers } from "../Workers.ts";
 import type { ResultRow } from "./merge.ts";
+import {
+  answerMetric,
+  isQueryError,
+  type MetricAnswer,
+  type MetricRequest,
+} from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
 import { runScan } from "./runScan.ts";
 
@@ -41,11 +47,11 @@ export interface LogAnswer {
   readonly logTo: ReadonlyMap<number, number>;
 }
 
-/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Busy: too
- *  many queries wait. Unavailable: a partition is recovering; try again. Failed: storage said no.
- */
+/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Refused: the
+ *  data shows the query to be wrong. Busy: too many queries wait. Unavailable: a partition is
+ *  recovering; try again. Failed: storage said no. */
 export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
-  reason: Schema.Literals(["Timeout", "TooLarge", "Busy", "Unavailable", "Failed"]),
+  reason: Schema.Literals(["Timeout", "TooLarge", "Refused", "Busy", "Unavailable", "Failed"]),
   message: Schema.String,
 }) {}
 
@@ -61,6 +67,7 @@ export class Querier extends Context.Service<Querier, {
     request: LogRequest,
     onProgress?: (progress: ScanProgress) => void,
   ) => Effect.Effect<LogAnswer, QueryFailed>;
+  readonly selectMetrics: (request: MetricRequest) => Effect.Effect<MetricAnswer, QueryFailed>;
   /** Label sets of streams that have rows in the range, sorted by label string. */
   readonly series: (
     request: StreamRequest,
@@ -91,17 +98,29 @@ export class Querier extends Context.Service<Querier, {
             Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
           );
 
+        /** Everything that may hold rows of the request, each row once. */
+        const plannedUnits = Effect.fnUntraced(function* (
+          { tenant, matchers, range }: StreamRequest,
+          direction: Direction,
+        ) {
+          const heads = yield* snapshot({ tenant, matchers, range });
+          const chunks = yield* index.findChunks({
+            tenant,
+            matchers,
+            range,
+            coveredTo: coveredTo(heads),
+          }).pipe(Effect.mapError(indexFailure));
+          return { units: planUnits(chunks, heads, direction), heads };
+        });
+
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
           queuedMs: number,
           onProgress?: (progress: ScanProgress) => void,
         ) {
           const startMs = performance.now();
-          const heads = yield* snapshot(request);
-          const chunks = yield* index.findChunks({ ...request, coveredTo: coveredTo(heads) }).pipe(
-            Effect.mapError(indexFailure),
-          );
-          const units = unitsWanted(planUnits(chunks, heads, request.direction), request);
+          const { units: found, heads } = yield* plannedUnits(request, request.direction);
+          const units = unitsWanted(found, request);
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
               runScan(
@@ -123,37 +142,68 @@ export class Querier extends Context.Service<Querier, {
           return { rows, logTo, stats: { ...stats, execSeconds, queueSeconds: queuedMs / 1000 } };
         });
 
-        const selectLogs = Effect.fn("Querier.selectLogs")(function* (
-          request: LogRequest,
-          onProgress?: (progress: ScanProgress) => void,
+        /** Runs a query when its turn has come, within the tenant's time limit. */
+        const inTurn = Effect.fnUntraced(function* <A>(
+          tenant: string,
+          query: (queuedMs: number) => Effect.Effect<A, QueryFailed>,
         ) {
           const most = settings.querier.max_outstanding_per_tenant;
-          const ahead = waiting.get(request.tenant) ?? 0;
+          const ahead = waiting.get(tenant) ?? 0;
           if (ahead >= most) {
             return yield* new QueryFailed({
               reason: "Busy",
               message:
-                `too many outstanding requests: ${ahead} queries of tenant ${request.tenant} are waiting or running, ` +
+                `too many outstanding requests: ${ahead} queries of tenant ${tenant} are waiting or running, ` +
                 `querier.max_outstanding_per_tenant is ${most}; try again later`,
             });
           }
-          waiting.set(request.tenant, ahead + 1);
+          waiting.set(tenant, ahead + 1);
           const queuedAt = performance.now();
-          const timeoutMs = limitsFor(settings, request.tenant).query_timeout;
+          const timeoutMs = limitsFor(settings, tenant).query_timeout;
           return yield* turns.withPermits(1)(
-            Effect.suspend(() => scan(request, performance.now() - queuedAt, onProgress)),
+            Effect.suspend(() => query(performance.now() - queuedAt)),
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,
               orElse: () => Effect.fail(timedOut(timeoutMs)),
             }),
             Effect.ensuring(Effect.sync(() => {
-              const left = (waiting.get(request.tenant) ?? 1) - 1;
-              if (left === 0) waiting.delete(request.tenant);
-              else waiting.set(request.tenant, left);
+              const left = (waiting.get(tenant) ?? 1) - 1;
+              if (left === 0) waiting.delete(tenant);
+              else waiting.set(tenant, left);
             })),
           );
         });
+
+        const selectLogs = Effect.fn("Querier.selectLogs")(
+          (request: LogRequest, onProgress?: (progress: ScanProgress) => void) =>
+            inTurn(request.tenant, (queuedMs) => scan(request, queuedMs, onProgress)),
+        );
+
+        const selectMetrics = Effect.fn("Querier.selectMetrics")((request: MetricRequest) =>
+          inTurn(
+            request.tenant,
+            Effect.fnUntraced(function* (queuedMs) {
+              const startMs = performance.now();
+              const limits = limitsFor(settings, request.tenant);
+              const { value, stats, work } = yield* answerMetric({
+                workers,
+                limits: {
+                  seriesMax: limits.max_query_series,
+                  samplesMax: limits.max_query_samples,
+                  bytesScannedMax: limits.max_query_bytes_read,
+                },
+                unitsOf: (wanted) =>
+                  Effect.map(plannedUnits(wanted, "forward"), ({ units }) => units),
+                failure: scanFailure,
+              }, request);
+              yield* Metric.update(queryBytesScanned, stats.bytesScanned);
+              const execSeconds = (performance.now() - startMs) / 1000;
+              const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
+              return { value, grid: request.grid, stats: timed, work };
+            }),
+          )
+        );
 
         const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
           const heads = yield* snapshot(request);
@@ -193,7 +243,7 @@ export class Querier extends Context.Service<Querier, {
           return [...values].sort();
         });
 
-        return Querier.of({ selectLogs, series, labelNames, labelValues });
+        return Querier.of({ selectLogs, selectMetrics, series, labelNames, labelValues });
       }),
     );
 }
@@ -241,6 +291,7 @@ function indexFailure(error: IndexError): QueryFailed {
 }
 
 function scanFailure(error: unknown): QueryFailed {
+  if (isQueryError(error)) return new QueryFailed({ reason: "Refused", message: error.message });
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   switch (name) {
     case "ResponseTooLarge":

@@ -142,7 +142,8 @@ function tooLarge(message: string): Error {
   return error;
 }
 
-function tooMuchRead(bytesMax: number): Error {
+/** The error of a query that reads more than its tenant may. */
+export function tooMuchRead(bytesMax: number): Error {
   const error = new Error(
     `the query would read more than ${bytesMax} bytes, which is limits_config.max_query_bytes_read; ` +
       "add label matchers or shorten the time range",

@@ -1,8 +1,11 @@
-/** Entry of every worker thread: builds chunks and greps. Imports no Effect, so that a thread starts fast and stays small. */
+/** Entry of every worker thread: builds chunks, greps and aggregates. Imports no Effect, so that a
+ *  thread starts fast and stays small. */
 import { serveJobs, threadData } from "../../platform/workerHost.ts";
 import { type ObjectReader, openObjectReader } from "../../storage/embedded/objectReader.ts";
 import type { BuildJob } from "../protocol/build.ts";
 import type { ScanJob } from "../protocol/scan.ts";
+import type { AggregateJob } from "../protocol/aggregate.ts";
+import { aggregate } from "./aggregateJob.ts";
 import { build } from "./buildJob.ts";
 import { scan } from "./scanJob.ts";
 
@@ -16,6 +19,10 @@ let reader: ObjectReader | undefined;
 
 serveJobs({
   build: (job: BuildJob, context) => build(job, context),
+  aggregate: (job: AggregateJob, context) => {
+    reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
+    return aggregate(job, reader, context);
+  },
   scan: (job: ScanJob, context) => {
     reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
     return scan(job, reader, context);

@@ -84,6 +84,17 @@ export const Limits = Schema.Struct({
     "0",
     "Uncompressed bytes a query may read before it is ended with an error; 0 for no limit",
   ),
+  // Loki's 500 is what a dashboard by pod exceeds. A series costs its points here, which the next limit bounds.
+  max_query_series: setting(
+    wholeNumber(1),
+    100_000,
+    "Series that one range aggregation of a metric query may have",
+  ),
+  max_query_samples: setting(
+    wholeNumber(1),
+    20_000_000,
+    "Samples a metric query may hold at once: series times steps, and values kept for quantiles",
+  ),
   query_timeout: setting(DurationMs, "1m", "Time after which a query is ended with an error"),
   // Loki's 10 is used up by a team that watches an incident. An idle tail costs nothing, a slow one at most 16 MB of lines.
   max_concurrent_tail_requests: setting(

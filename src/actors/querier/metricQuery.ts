@@ -1,0 +1,109 @@
+/** Answers metric queries: each leaf of the plan from head snapshots, index and worker threads
+ *  (runAggregate.ts), then the tree above them on this thread. Querier.ts owns turns and time limits.
+ *  Invariant: every acknowledged row is in a leaf exactly once, whatever is flushed meanwhile. */
+import { Effect } from "effect";
+import { type Evaluated, EvaluationError, type Matrix } from "../../logql/metrics/matrix.ts";
+import { evaluate } from "../../logql/metrics/evaluate.ts";
+import { rowRange } from "../../logql/metrics/buckets.ts";
+import type { StepGrid } from "../../logql/metrics/grid.ts";
+import { selectorMatchers } from "../../logql/pipelinePlan.ts";
+import { leafPipeline, type MetricPlan } from "../../logql/planner/metricPlan.ts";
+import type { WorkerPool } from "../../platform/workerPool.ts";
+import type { PlannedUnit } from "../policy/scanPlan.ts";
+import type { AggregateStats } from "../protocol/aggregate.ts";
+import type { QueryFailed, StreamRequest } from "./Querier.ts";
+import { type LeafRequest, type LeafWork, runAggregate } from "./runAggregate.ts";
+
+export interface MetricRequest {
+  readonly tenant: string;
+  readonly plan: MetricPlan;
+  readonly grid: StepGrid;
+  /** Rows before it are not seen; null for all. */
+  readonly oldestNs: bigint | null;
+}
+
+export interface MetricAnswer {
+  readonly value: Evaluated;
+  readonly grid: StepGrid;
+  readonly stats: AggregateStats & {
+    /** Time the query waited for its turn, and ran, in seconds. */
+    readonly queueSeconds: number;
+    readonly execSeconds: number;
+  };
+  readonly work: MetricWork;
+}
+
+/** What answering took, for explain; times in ms. */
+export interface MetricWork {
+  /** In the plan's order. */
+  readonly leaves: ReadonlyArray<LeafWork & LeafCost>;
+  readonly evaluateMs: number;
+}
+
+interface LeafCost {
+  readonly indexMs: number;
+  readonly stats: AggregateStats;
+}
+
+/** What the querier lends. */
+export interface MetricSources {
+  readonly workers: WorkerPool;
+  readonly limits: LeafRequest["limits"];
+  /** Everything that may hold rows of the request. */
+  readonly unitsOf: (
+    request: StreamRequest,
+  ) => Effect.Effect<ReadonlyArray<PlannedUnit>, QueryFailed>;
+  readonly failure: (error: unknown) => QueryFailed;
+}
+
+/** Evaluates the plan; leaf after leaf, so that one at a time holds states. */
+export const answerMetric = Effect.fn("Querier.metric")(function* (
+  { workers, limits, unitsOf, failure }: MetricSources,
+  { tenant, plan, grid, oldestNs }: MetricRequest,
+) {
+  const matrices: Matrix[] = [];
+  const leaves: Array<LeafWork & LeafCost> = [];
+  for (const leaf of plan.leaves) {
+    const windows = { grid, rangeNs: leaf.range.rangeNs, offsetNs: leaf.range.offsetNs };
+    const startedAt = performance.now();
+    const whole = rowRange(windows);
+    const start = oldestNs === null || whole.start > oldestNs ? whole.start : oldestNs;
+    const range = { start, end: whole.end };
+    const matchers = selectorMatchers(leaf.range.selector);
+    const units = range.end <= range.start ? [] : yield* unitsOf({ tenant, matchers, range });
+    const indexMs = performance.now() - startedAt;
+    const request: LeafRequest = { leaf, pipeline: leafPipeline(leaf), windows, range, limits };
+    const { matrix, stats, work } = yield* Effect.tryPromise({
+      try: (signal) => runAggregate(workers, units, request, signal),
+      catch: failure,
+    });
+    matrices.push(matrix);
+    leaves.push({ ...work, indexMs, stats });
+  }
+  const startedAt = performance.now();
+  const value = yield* Effect.try({
+    try: () => evaluate(plan, matrices, grid),
+    catch: failure,
+  });
+  const work: MetricWork = { leaves, evaluateMs: performance.now() - startedAt };
+  return { value, stats: sumOf(leaves.map(({ stats }) => stats)), work };
+});
+
+/** Whether an error is the query's own, which the client can put right. */
+export function isQueryError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  // Errors of worker threads come as plain ones with a name.
+  return error instanceof EvaluationError || error.name === "PipelineFailed" ||
+    error.name === "MetricLimitReached";
+}
+
+function sumOf(all: ReadonlyArray<AggregateStats>): AggregateStats {
+  const total = (key: keyof AggregateStats) => all.reduce((sum, stats) => sum + stats[key], 0);
+  return {
+    bytesScanned: total("bytesScanned"),
+    rowsScanned: total("rowsScanned"),
+    bytesRead: total("bytesRead"),
+    chunksRead: total("chunksRead"),
+    rowsFolded: total("rowsFolded"),
+  };
+}

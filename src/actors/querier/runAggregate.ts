@@ -1,0 +1,305 @@
+/** Drives one leaf of a metric query: answers from the index what it can, has worker threads fold the
+ *  rest into states, and merges what comes back. Invariant: each unit is counted once, by the index or
+ *  by a job. */
+import type { WindowSpec } from "../../logql/metrics/buckets.ts";
+import { WindowBuckets } from "../../logql/metrics/buckets.ts";
+import { CellTable, type MetricLimits } from "../../logql/metrics/cells.ts";
+import type { Matrix } from "../../logql/metrics/matrix.ts";
+import { absence, rangeMatrix } from "../../logql/metrics/rangeResult.ts";
+import { makeStates } from "../../logql/metrics/states/catalogue.ts";
+import { compilePipeline } from "../../logql/pipeline.ts";
+import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
+import type { Leaf } from "../../logql/planner/metricPlan.ts";
+import type { WorkerPool } from "../../platform/workerPool.ts";
+import { type Batch, batchMessage } from "../../streams/batch.ts";
+import { parseLabels } from "../../streams/labels.ts";
+import type { TimeRange } from "../../streams/record.ts";
+import type { PlannedSource, PlannedUnit } from "../policy/scanPlan.ts";
+import type {
+  AggregateJob,
+  AggregateResult,
+  AggregateSource,
+  AggregateStats,
+} from "../protocol/aggregate.ts";
+import { RowFold } from "../worker/rowFold.ts";
+import { tooMuchRead } from "./runScan.ts";
+
+/** Stored bytes of a job: small queries use all threads, large ones send few messages. */
+const jobBytesMin = 256 * 1024;
+const jobBytesMax = 8 * 1024 * 1024;
+
+export interface LeafRequest {
+  readonly leaf: Leaf;
+  readonly pipeline: PipelineDescription;
+  readonly windows: WindowSpec;
+  /** The rows that count: no window holds others. */
+  readonly range: TimeRange;
+  readonly limits: MetricLimits & {
+    /** Line bytes that may be looked at; 0 for no limit. */
+    readonly bytesScannedMax: number;
+  };
+}
+
+export interface LeafAnswer {
+  readonly matrix: Matrix;
+  readonly stats: AggregateStats;
+  /** What explain shows. */
+  readonly work: LeafWork;
+}
+
+/** What answering a leaf took; times in ms. */
+export interface LeafWork {
+  readonly streams: number;
+  readonly chunks: number;
+  readonly slices: number;
+  /** Chunks that the labels of their stream ruled out. */
+  readonly chunksPruned: number;
+  /** Chunks that the index alone answered. */
+  readonly chunksFromIndex: number;
+  readonly jobs: number;
+  readonly cells: number;
+  readonly series: number;
+  readonly scanMs: number;
+  readonly mergeMs: number;
+}
+
+/** Evaluates a leaf over its units. Rejects with the first job's error, MetricLimitReached or the
+ *  signal's reason; all jobs have then been told to stop. */
+export async function runAggregate(
+  pool: WorkerPool,
+  units: ReadonlyArray<PlannedUnit>,
+  request: LeafRequest,
+  signal: AbortSignal,
+): Promise<LeafAnswer> {
+  const { leaf, windows, limits } = request;
+  const startedAt = performance.now();
+  const { counted, rest, pruned } = countFromIndex(units, request);
+  const merged = new MergedStates(request);
+  merged.add(counted);
+  let mergeMs = 0;
+  const jobs = jobsOf(rest, request, units, pool.threadCount);
+  await runJobs(pool, jobs, signal, (result) => {
+    const at = performance.now();
+    merged.add(result);
+    mergeMs += performance.now() - at;
+    if (limits.bytesScannedMax > 0 && merged.stats.bytesScanned > limits.bytesScannedMax) {
+      throw tooMuchRead(limits.bytesScannedMax);
+    }
+  });
+  const scannedAt = performance.now();
+  const matrix = merged.matrix();
+  mergeMs += performance.now() - scannedAt;
+  const chunksIn = (some: ReadonlyArray<PlannedUnit>) =>
+    some.reduce((sum, { sources }) => sum + sources.filter(({ chunk }) => chunk).length, 0);
+  const chunks = chunksIn(units);
+  return {
+    matrix: leaf.spec.op === "absent_over_time"
+      ? absence(matrix, leaf.range.selector, windows.grid.count)
+      : matrix,
+    stats: merged.stats,
+    work: {
+      streams: new Set(units.map(({ labels }) => labels)).size,
+      chunks,
+      slices: units.reduce((sum, { sources }) => sum + sources.length, 0) - chunks,
+      chunksPruned: chunksIn(pruned),
+      chunksFromIndex: chunks - chunksIn(pruned) - chunksIn(rest),
+      jobs: jobs.length,
+      cells: merged.cellCount,
+      series: matrix.series.length,
+      scanMs: scannedAt - startedAt,
+      mergeMs,
+    },
+  };
+}
+
+/** Keeps all threads busy with jobs until every one is done. */
+async function runJobs(
+  pool: WorkerPool,
+  jobs: ReadonlyArray<AggregateJob>,
+  signal: AbortSignal,
+  take: (result: AggregateResult) => void,
+): Promise<void> {
+  const stop = new AbortController();
+  const jobSignal = AbortSignal.any([signal, stop.signal]);
+  const running = new Set<Promise<void>>();
+  let next = 0;
+  try {
+    while (next < jobs.length || running.size > 0) {
+      while (running.size < pool.threadCount && next < jobs.length) {
+        const run: Promise<void> = pool.run<AggregateResult>("aggregate", jobs[next++]!, {
+          signal: jobSignal,
+        }).then((result) => {
+          running.delete(run);
+          take(result);
+        });
+        running.add(run);
+      }
+      await Promise.race(running);
+    }
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(running);
+    throw error;
+  }
+}
+
+/** Merges the states of jobs. */
+class MergedStates {
+  readonly #request: LeafRequest;
+  readonly #table: CellTable;
+  readonly #states;
+  readonly stats: { -readonly [Key in keyof AggregateStats]: number } = {
+    bytesScanned: 0,
+    rowsScanned: 0,
+    bytesRead: 0,
+    chunksRead: 0,
+    rowsFolded: 0,
+  };
+
+  constructor(request: LeafRequest) {
+    this.#request = request;
+    this.#table = new CellTable(request.limits);
+    this.#states = makeStates(request.leaf.spec, request.limits.samplesMax);
+  }
+
+  get cellCount(): number {
+    return this.#table.cellCount;
+  }
+
+  add({ keys, series, buckets, states, stats }: AggregateResult): void {
+    const seriesOf = keys.map((key) => this.#table.seriesOf(key));
+    const cellOf = new Uint32Array(series.length);
+    for (let cell = 0; cell < cellOf.length; cell++) {
+      cellOf[cell] = this.#table.cellOf(seriesOf[series[cell]!]!, buckets[cell]!);
+    }
+    this.#states.merge(states, cellOf);
+    for (const key of Object.keys(stats) as Array<keyof AggregateStats>) {
+      this.stats[key] += stats[key];
+    }
+  }
+
+  matrix(): Matrix {
+    const { leaf, windows, limits } = this.#request;
+    const buckets = new WindowBuckets(windows);
+    return rangeMatrix(
+      leaf.spec,
+      leaf.range.rangeNs,
+      this.#table,
+      this.#states,
+      buckets,
+      limits,
+    );
+  }
+}
+
+/** Counts what needs no look at rows: a chunk on its own that lies within one bucket of time, of a stream
+ *  that no filter or stage looks at and whose labels name the series. */
+function countFromIndex(units: ReadonlyArray<PlannedUnit>, request: LeafRequest): {
+  readonly counted: AggregateResult;
+  readonly rest: ReadonlyArray<PlannedUnit>;
+  /** Units of streams that no row of can pass. */
+  readonly pruned: ReadonlyArray<PlannedUnit>;
+} {
+  const pipeline = compilePipeline(request.pipeline);
+  const buckets = new WindowBuckets(request.windows);
+  const fold = new RowFold(jobWith(request, [], []), pipeline, buckets, () => {});
+  const rest: PlannedUnit[] = [];
+  const pruned: PlannedUnit[] = [];
+  for (const [labels, own] of Map.groupBy(units, (unit) => unit.labels)) {
+    const streamLabels = parseLabels(labels);
+    const stream = pipeline.forStream(streamLabels);
+    if (stream === "none") {
+      pruned.push(...own);
+      continue;
+    }
+    fold.begin(stream, streamLabels, 0);
+    // Of a chunk's metadata the index knows nothing.
+    const countable = stream.filters.length === 0 && fold.countsOnly(1);
+    for (const unit of own) {
+      const chunk = unit.sources.length === 1 ? unit.sources[0]!.chunk : undefined;
+      const bucket = countable && chunk !== undefined && chunk.minTime >= request.range.start
+        ? buckets.bucketOfSpan(chunk.minTime, chunk.maxTime)
+        : -2;
+      if (bucket === -2) rest.push(unit);
+      else if (bucket >= 0) fold.addCounted(bucket, chunk!.rowCount, chunk!.rawBytes);
+    }
+  }
+  const rows = fold.rowCount;
+  const stats = { ...noWork, rowsScanned: rows, rowsFolded: rows };
+  return { counted: fold.result(stats), rest, pruned };
+}
+
+const noWork: AggregateStats = {
+  bytesScanned: 0,
+  rowsScanned: 0,
+  bytesRead: 0,
+  chunksRead: 0,
+  rowsFolded: 0,
+};
+
+function jobsOf(
+  units: ReadonlyArray<PlannedUnit>,
+  request: LeafRequest,
+  all: ReadonlyArray<PlannedUnit>,
+  threadCount: number,
+): ReadonlyArray<AggregateJob> {
+  const names = [...new Set(all.map(({ labels }) => labels))].sort();
+  const ranks = new Map(names.map((labels, rank) => [labels, rank]));
+  const total = units.reduce((sum, { bytes }) => sum + bytes, 0);
+  const jobBytes = Math.min(jobBytesMax, Math.max(jobBytesMin, total / (4 * threadCount)));
+  const jobs: AggregateJob[] = [];
+  for (let from = 0; from < units.length;) {
+    let [to, bytes] = [from, 0];
+    do bytes += units[to++]!.bytes; while (
+      to < units.length && bytes + units[to]!.bytes <= jobBytes
+    );
+    jobs.push(jobOf(units.slice(from, to), request, ranks));
+    from = to;
+  }
+  return jobs;
+}
+
+function jobOf(
+  units: ReadonlyArray<PlannedUnit>,
+  request: LeafRequest,
+  ranks: ReadonlyMap<string, number>,
+): AggregateJob {
+  const batches = new Map<Batch, number>();
+  const sourceOf = ({ chunk, slice, minTime }: PlannedSource): AggregateSource => {
+    if (chunk !== undefined) {
+      return {
+        chunk: { key: chunk.segmentKey, offset: chunk.offset, length: chunk.length },
+        minTime,
+      };
+    }
+    const { batch, rowStart, rowEnd } = slice;
+    let index = batches.get(batch);
+    if (index === undefined) batches.set(batch, index = batches.size);
+    return { batch: index, rowStart, rowEnd, minTime };
+  };
+  const jobUnits = units.map(({ labels, sources }) => ({
+    labels,
+    rank: ranks.get(labels)!,
+    sources: sources.map(sourceOf),
+  }));
+  return jobWith(request, jobUnits, [...batches.keys()].map(batchMessage));
+}
+
+function jobWith(
+  { leaf, pipeline, windows, range, limits }: LeafRequest,
+  units: AggregateJob["units"],
+  batches: AggregateJob["batches"],
+): AggregateJob {
+  const { seriesMax, samplesMax } = limits;
+  return {
+    pipeline,
+    spec: leaf.spec,
+    windows,
+    range,
+    grouping: leaf.grouping,
+    keepsErrors: leaf.keepsErrors,
+    limits: { seriesMax, samplesMax },
+    units,
+    batches,
+  };
+}

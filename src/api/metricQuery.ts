@@ -1,0 +1,129 @@
+/** Metric queries of Loki's API: query (one moment) and query_range (a grid of moments). Owns their
+ *  parameters and envelope; encodeSamples.ts writes samples. Start and end are taken as asked: the
+ *  steps are start, start + step, … up to end. */
+import { Effect, Result } from "effect";
+import type { MetricAnswer } from "../actors/querier/metricQuery.ts";
+import type { Querier } from "../actors/querier/Querier.ts";
+import type { MetricExpr } from "../logql/mod.ts";
+import { isLogQuery, parse } from "../logql/mod.ts";
+import { instantGrid, type StepGrid, stepGrid } from "../logql/metrics/grid.ts";
+import { planMetric } from "../logql/planner/metricPlan.ts";
+import { systemNowNs } from "../platform/clock.ts";
+import type { Settings } from "../platform/config/mod.ts";
+import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
+import {
+  AnswerTooLarge,
+  type EncodedSamples,
+  encodeInstant,
+  encodeMatrix,
+} from "./encodeSamples.ts";
+import { BadRequest, parseDuration, parseRange, parseRequired, parseTime } from "./params.ts";
+import { limitedRange, oldestVisible } from "./queryRange.ts";
+import { queryStats } from "./queryStats.ts";
+
+/** Steps of a range query, as in Loki and Prometheus. */
+const stepsMax = 11_000n;
+const secondNs = 1_000_000_000n;
+
+/** The metric query that a text is; undefined for a log query, and for what cannot be read. */
+export function metricExprOf(text: string): MetricExpr | undefined {
+  const parsed = parse(text);
+  if (Result.isFailure(parsed)) return undefined;
+  return isLogQuery(parsed.success) ? undefined : parsed.success;
+}
+
+/** query_range of a metric query. */
+export function metricRange(
+  settings: Settings,
+  querier: Querier["Service"],
+  expr: MetricExpr,
+  { tenant, params }: ApiCall,
+): Effect.Effect<string, unknown> {
+  return Effect.gen(function* () {
+    const grid = yield* attempt(() => gridOf(settings, tenant, params));
+    const answer = yield* querier.selectMetrics({
+      tenant,
+      plan: planMetric(expr),
+      grid,
+      oldestNs: oldestVisible(settings, tenant),
+    });
+    const bytesMax = settings.querier.max_response_bytes;
+    return yield* attempt(() => envelope(answer, () => encodeMatrix(answer.value, grid, bytesMax)));
+  });
+}
+
+/** The route `query`. */
+export const instantQuery =
+  (settings: Settings, querier: Querier["Service"]): Handler => ({ tenant, params }) =>
+    Effect.gen(function* () {
+      const { plan, grid } = yield* attempt(() => {
+        const text = parseRequired(params, "query");
+        const parsed = parse(text);
+        if (Result.isFailure(parsed)) throw new BadRequest(parsed.failure.message);
+        if (isLogQuery(parsed.success)) {
+          throw new BadRequest(
+            "log queries are not supported as an instant query type, please change your query to a " +
+              "range query type: use /loki/api/v1/query_range, or wrap it as in count_over_time(...[5m])",
+          );
+        }
+        const time = parseTime(params, "time") ?? systemNowNs();
+        return { plan: planMetric(parsed.success), grid: instantGrid(time) };
+      });
+      const answer = yield* querier.selectMetrics({
+        tenant,
+        plan,
+        grid,
+        oldestNs: oldestVisible(settings, tenant),
+      });
+      const bytesMax = settings.querier.max_response_bytes;
+      return yield* attempt(() =>
+        envelope(answer, () => encodeInstant(answer.value, grid, bytesMax))
+      );
+    });
+
+/** The grid of start, end, since and step. Throws BadRequest. */
+function gridOf(settings: Settings, tenant: string, params: URLSearchParams): StepGrid {
+  const asked = parseRange(params, systemNowNs());
+  const step = stepOf(params, asked.end - asked.start);
+  limitedRange(settings, tenant, asked);
+  const steps = (asked.end - asked.start) / step;
+  if (steps > stepsMax) {
+    throw new BadRequest(
+      "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the " +
+        `step parameter: it asks for ${steps} steps of ${Number(step) / 1e9} s`,
+    );
+  }
+  return stepGrid(asked.start, asked.end, step);
+}
+
+function stepOf(params: URLSearchParams, rangeNs: bigint): bigint {
+  const text = params.get("step");
+  if (text === null || text === "") {
+    const seconds = rangeNs / (250n * secondNs);
+    return (seconds > 0n ? seconds : 1n) * secondNs;
+  }
+  const step = /^-/.test(text) ? 0n : parseDuration("step", text);
+  if (step <= 0n) {
+    throw new BadRequest(
+      `zero or negative query resolution step widths are not accepted: step is "${text}", ` +
+        "try a positive one such as 60 or 1m",
+    );
+  }
+  return step;
+}
+
+function envelope(answer: MetricAnswer, encode: () => EncodedSamples): string {
+  const { resultType, result, sampleCount } = encoded(encode);
+  const { stats } = answer;
+  const statsText = JSON.stringify(queryStats(stats, sampleCount, stats.rowsFolded));
+  return `{"status":"success","data":{"resultType":"${resultType}","result":${result},` +
+    `"stats":${statsText}}}`;
+}
+
+function encoded(encode: () => EncodedSamples): EncodedSamples {
+  try {
+    return encode();
+  } catch (error) {
+    throw error instanceof AnswerTooLarge ? new BadRequest(error.message) : error;
+  }
+}

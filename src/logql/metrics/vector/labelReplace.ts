@@ -1,0 +1,43 @@
+/** label_replace(v, destination, replacement, source, regex): sets a label from the groups of a regex
+ *  that matches the whole of another label. */
+import type { LabelReplace } from "../../ast.ts";
+import { compileGroupRegex, type GroupMatch } from "../../../streams/regex.ts";
+import type { Labels } from "../../../streams/labels.ts";
+import { joinEqual, type Matrix } from "../matrix.ts";
+
+/** Where the regex does not match, a series stays as it is; an empty result removes the label. Throws an
+ *  EvaluationError if series end up with the same labels. */
+export function replaceLabel(
+  matrix: Matrix,
+  { source, destination, replacement, regex }: Omit<LabelReplace, "kind" | "span" | "expr">,
+): Matrix {
+  const compiled = compileGroupRegex(regex);
+  const relabelled = matrix.series.map((series) => {
+    const value = series.labels.find(([name]) => name === source)?.[1] ?? "";
+    const groups = compiled.match(value);
+    if (groups === null) return series;
+    const labels = withLabel(series.labels, destination, expand(replacement, groups));
+    return { ...series, labels };
+  });
+  return joinEqual(relabelled, "label_replace");
+}
+
+function withLabel(labels: Labels, name: string, value: string): Labels {
+  const others = labels.filter(([other]) => other !== name);
+  if (value === "") return others;
+  return [...others, [name, value] as const].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** Go's regexp.Expand: `$1`, `${1}`, `$name`, `${name}` are groups, `$$` is a dollar sign; an unbraced
+ *  name is as long as it can be; what is not there is empty. */
+export function expand(template: string, { groups, names }: GroupMatch): string {
+  return template.replace(
+    /\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))/g,
+    (_, dollar: string | undefined, braced: string | undefined, bare: string | undefined) => {
+      if (dollar !== undefined) return "$";
+      const name = (braced ?? bare)!;
+      const number = /^\d+$/.test(name) ? Number(name) : names[name];
+      return number === undefined ? "" : groups[number] ?? "";
+    },
+  );
+}
