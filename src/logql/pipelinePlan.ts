@@ -5,6 +5,7 @@
 import { makeMatcher, type Matcher } from "../streams/matcher.ts";
 import type { LabelMatcher, LabelName, Predicate, Selector, Stage, Unwrap } from "./ast.ts";
 import { describeLineFilter, type LineFilterDescription } from "./lineFilter.ts";
+import { compileTemplate } from "./templates/mod.ts";
 
 /** What is asked of a row. */
 export interface Needed {
@@ -51,7 +52,7 @@ export function selectorMatchers(selector: Selector): ReadonlyArray<Matcher> {
 }
 
 /** What is needed after each stage, and last before the first one: of what lies in the row as it
- *  was stored. */
+ *  was stored. Throws TemplateSyntaxError. */
 export function neededAfter(
   { stages, unwrap, needed }: PipelineDescription,
 ): { readonly after: ReadonlyArray<Needed>; readonly stored: Needed } {
@@ -105,17 +106,27 @@ function neededBefore(stage: Stage, after: Needed): Needed {
       return { ...after, line: true };
     case "LabelFilter":
       return withLabels(after, predicateNames(stage.predicate));
-    case "LineFormat":
-      return { labels: "all", line: true };
+    case "LineFormat": {
+      const { labels, line } = neededByTemplate(stage.template, after);
+      // A template that fails leaves the line as it was.
+      return { labels, line: line || after.line };
+    }
     case "LabelFormat":
-      if (stage.assignments.some(({ type }) => type === "template")) {
-        return { labels: "all", line: true };
-      }
-      return withLabels(after, stage.assignments.flatMap(({ name, source }) => [name, source]));
+      return stage.assignments.reduce((needed, { name, type, source }) => {
+        const named = withLabels(needed, type === "rename" ? [name, source] : [name]);
+        return type === "rename" ? named : neededByTemplate(source, named);
+      }, after);
     case "DropLabels":
     case "KeepLabels":
       return withLabels(after, matcherNames(stage.labels));
   }
+}
+
+function neededByTemplate(text: string, after: Needed): Needed {
+  const { labelNames, readsLine } = compileTemplate(text);
+  const line = after.line || readsLine;
+  if (labelNames === "all") return { labels: "all", line };
+  return withLabels({ ...after, line }, [...labelNames]);
 }
 
 function withLabels(needed: Needed, names: ReadonlyArray<string>): Needed {

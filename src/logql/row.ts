@@ -39,8 +39,10 @@ export class Row {
   members = new Uint32Array(16);
   memberCount = 0;
   #isMember = new Uint8Array(16);
-  /** Slots of names that the stream has, whatever stages did to them since. */
+  /** By slot: whether the stream has a label of the name, or the stored row metadata, whatever
+   *  stages did to them since. */
   #isStreamName = new Uint8Array(16);
+  #isMetadataName = new Uint8Array(16);
   #stream: StreamBase | null = null;
   /** members[0..streamCount) are the stream's, then come the metadata's up to metadataCount. */
   #streamCount = 0;
@@ -172,20 +174,26 @@ export class Row {
     this.categories[slot] = category.none;
   }
 
-  /** Where a parser puts a field of this name: name_extracted if the stream or the metadata has the
-   *  name, -1 if nobody wants it or a parser set it before. `wanted` has a 1 for each wanted slot;
+  /** Where a parser puts a field of this name: name_extracted if the stream or the stored row has
+   *  the name, -1 if nobody wants it or a parser set it before. `wanted` has a 1 for each wanted slot;
    *  null wants all. */
   parsedSlot(name: number, wanted: Uint8Array | null): number {
     if (name <= errorDetailsSlot) return -1;
     let slot = name;
     if (slot >= this.categories.length) this.#fit();
-    if (this.#isStreamName[slot] === 1 || this.categories[slot] === category.metadata) {
+    if ((this.#isStreamName[slot]! | this.#isMetadataName[slot]!) !== 0) {
       slot = this.names.extractedOf(slot);
       if (slot < 0) return -1;
       if (slot >= this.categories.length) this.#fit();
     }
     if (this.categories[slot] === category.parsed) return -1;
     return wanted === null || wanted[slot] === 1 ? slot : -1;
+  }
+
+  /** Whether a parser could still give the row this label. */
+  canGet(slot: number): boolean {
+    return slot > errorDetailsSlot && this.categories[slot] !== category.parsed &&
+      (this.#isStreamName[slot]! | this.#isMetadataName[slot]!) === 0;
   }
 
   /** Whether a stage removed or replaced a label of the stream. */
@@ -257,6 +265,7 @@ export class Row {
       const slot = this.members[index]!;
       this.categories[slot] = category.none;
       this.#isMember[slot] = 0;
+      this.#isMetadataName[slot] = 0;
     }
     this.memberCount = count;
   }
@@ -294,6 +303,7 @@ export class Row {
           if (this.has(slot)) continue;
         }
         this.set(slot, category.metadata, meta, nameEnd, valueEnd);
+        this.#isMetadataName[slot] = 1;
       }
       if (!anyHidden) return;
     }
@@ -316,6 +326,7 @@ export class Row {
     this.categories = grown(this.categories, new Uint8Array(size));
     this.#isMember = grown(this.#isMember, new Uint8Array(size));
     this.#isStreamName = grown(this.#isStreamName, new Uint8Array(size));
+    this.#isMetadataName = grown(this.#isMetadataName, new Uint8Array(size));
     this.starts = grown(this.starts, new Uint32Array(size));
     this.ends = grown(this.ends, new Uint32Array(size));
     this.members = grown(this.members, new Uint32Array(size));

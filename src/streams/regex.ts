@@ -72,6 +72,15 @@ export function compileTextRegex(pattern: string): TextRegex {
   };
 }
 
+/** A compiled regular expression of lines, asked for what its groups capture. */
+export interface LineCaptures {
+  /** By group, "" for the unnamed ones. */
+  readonly names: ReadonlyArray<string>;
+  /** Where the first match in bytes[start..end) and its groups lie, in pairs of start and end
+   *  counted from `start`, -1 for a group that took no part; null if there is none. */
+  find(bytes: Uint8Array, start: number, end: number): ArrayLike<number> | null;
+}
+
 /** Throws RegexInvalid. */
 export function compileValueRegex(pattern: string): ValueRegex {
   const regex = compile(pattern, RE2JS.DOTALL);
@@ -108,6 +117,19 @@ export function compileGroupRegex(pattern: string): GroupRegex {
 /** Throws RegexInvalid. */
 export function compileLineRegex(pattern: string): LineRegex {
   return { matches: byteSearch(compile(pattern, 0)) };
+}
+
+/** Throws RegexInvalid. */
+export function compileCaptures(pattern: string): LineCaptures {
+  const regex = compile(pattern, 0);
+  const matches = byteSearch(regex);
+  const machine = regex.re2();
+  return {
+    names: groupNames(regex),
+    // Whether there is a match at all is known much sooner than where it lies.
+    find: (bytes, start, end) =>
+      matches(bytes, start, end) ? machine.findUTF8SubmatchIndex(bytes.subarray(start, end)) : null,
+  };
 }
 
 /** The names of the capture groups in order, "" for the unnamed ones. Throws RegexInvalid. */
