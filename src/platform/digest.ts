@@ -13,3 +13,10 @@ export function digest(name: DigestName, text: string): Uint8Array {
 export function digestHex(name: DigestName, text: string): string {
   return createHash(name).update(text, "utf8").digest("hex");
 }
+
+/** SHA-256 of the concatenation of `parts`, in base64url. */
+export function sha256Base64Url(parts: ReadonlyArray<Uint8Array>): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("base64url");
+}

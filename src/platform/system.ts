@@ -1,7 +1,13 @@
 /** What this machine is. */
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
+import process from "node:process";
 
 /** Cores that this process may use. */
 export function coreCount(): number {
   return availableParallelism();
+}
+
+/** What tells this process from others in what people read: the machine's name and the process's number. */
+export function systemName(): string {
+  return `${hostname()}-${process.pid}`;
 }

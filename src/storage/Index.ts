@@ -37,6 +37,9 @@ export interface IndexStats {
 }
 
 export class Index extends Context.Service<Index, {
+  /** Takes a partition for this process and returns its checkpoint. From here on commits of whoever took it before are refused,
+   *  however late they come. */
+  readonly claim: (partition: number) => Effect.Effect<number, IndexError>;
   /** Adds a segment if, and only if, the partition's checkpoint equals record.logFrom; the checkpoint becomes record.logTo.
    *  One durable transaction. Committing the same key again with the same range succeeds and changes nothing. */
   readonly commit: (record: SegmentRecord) => Effect.Effect<void, IndexError>;

@@ -44,7 +44,14 @@ export {
   type RowColumns,
   timeBounds,
 } from "./batchBody.ts";
-export { type BatchCodec, decodeBatch, encodeBatch, encodeBatchAsync } from "./batchCodec.ts";
+export {
+  type BatchCodec,
+  type BatchHeader,
+  decodeBatch,
+  encodeBatch,
+  encodeBatchAsync,
+  readBatchHeader,
+} from "./batchCodec.ts";
 
 /** Rows of one stream within RowColumns. */
 export interface RowSlice {

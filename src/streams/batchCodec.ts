@@ -82,6 +82,32 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   return batch;
 }
 
+/** What a batch's header says of it, read without decoding or checking the rest. */
+export interface BatchHeader {
+  readonly tenant: string;
+  readonly sliceCount: number;
+  readonly rowCount: number;
+  readonly lineBytes: number;
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+}
+
+/** The header of an encoded batch; undefined if `bytes` is none. */
+export function readBatchHeader(bytes: Uint8Array): BatchHeader | undefined {
+  if (bytes.byteLength < headerBytes) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(0, true) !== magic) return undefined;
+  const tenantEnd = headerBytes + view.getUint16(6, true);
+  return {
+    tenant: new TextDecoder().decode(bytes.slice(headerBytes, tenantEnd)),
+    sliceCount: view.getUint32(8, true),
+    rowCount: view.getUint32(12, true),
+    lineBytes: view.getUint32(52, true),
+    minTime: view.getBigInt64(24, true),
+    maxTime: view.getBigInt64(32, true),
+  };
+}
+
 const magic = 0x31425254; // "TRB1" as a little-endian u32
 const version = 1;
 const headerBytes = 64;

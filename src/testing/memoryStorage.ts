@@ -19,6 +19,7 @@ export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<W
   };
   return Layer.sync(WriteLog, () =>
     WriteLog.of({
+      recordBytesMax,
       append: (partition, bytes) =>
         Effect.suspend(() => {
           if (bytes.byteLength > recordBytesMax) {
@@ -143,6 +144,7 @@ export function memoryIndex(): Layer.Layer<Index> {
         }),
       restore: (record) => Effect.sync(() => add(record)),
       checkpoint: (partition) => Effect.sync(() => checkpoints.get(partition) ?? 1),
+      claim: (partition) => Effect.sync(() => checkpoints.get(partition) ?? 1),
       findChunks: (query) => Effect.sync(() => chunks(query)),
       findStreams: (query) => Effect.sync(() => labels(query)),
       labelNames: (query) =>

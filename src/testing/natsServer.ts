@@ -5,6 +5,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { natsServerProgram } from "./natsProgram.ts";
 import { freePort } from "./serverProcess.ts";
 
@@ -104,7 +106,7 @@ export class NatsServers {
     return this.nodes.map(({ url }) => url).join(",");
   }
 
-  /** Starts the servers. Fails with a server's output if one does not start. */
+  /** Starts the servers and waits until they can keep streams. Fails with a server's output if one does not start. */
   static async start(options: NatsOptions): Promise<NatsServers> {
     const directory = mkdtempSync(join(tmpdir(), "tailrace-nats-"));
     directories.add(directory);
@@ -120,6 +122,7 @@ export class NatsServers {
     const servers = new NatsServers(nodes, directory);
     try {
       await Promise.all(nodes.map((node) => node.start()));
+      await untilStreamsWork(servers.urls);
     } catch (error) {
       await servers.remove();
       throw error;
@@ -162,6 +165,16 @@ jetstream {
 }
 ${cluster}${options.config ?? ""}
 `;
+}
+
+/** A new cluster refuses while it elects its leader. */
+async function untilStreamsWork(urls: string): Promise<void> {
+  const connection = await connect({ servers: urls.split(",") });
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 1000 });
+  while (!await manager.streams.names().next().then(() => true, () => false)) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await connection.close();
 }
 
 const running = new Set<number>();

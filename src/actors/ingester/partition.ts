@@ -78,7 +78,7 @@ const startPartition = Effect.fnUntraced(function* (
   options: PartitionOptions,
   self: ActorContext<PartitionMessage>,
 ) {
-  const from = yield* options.index.checkpoint(options.partition);
+  const from = yield* options.index.claim(options.partition);
   const { first } = yield* options.writeLog.bounds(options.partition);
   if (first > from) return yield* Effect.fail(new LogIncomplete(options.partition, from, first));
   // A crash between commit and release leaves log that nothing needs.

@@ -3,6 +3,7 @@
  *  limits.ts what a tenant may do. Durations are milliseconds, sizes bytes. */
 import { Schema } from "effect";
 import { Limits, LimitsOverride } from "./limits.ts";
+import { NatsSettings } from "./natsSettings.ts";
 import { setting } from "./setting.ts";
 import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.ts";
 
@@ -16,6 +17,19 @@ export const Settings = Schema.Struct({
   common: Schema.Struct({
     path_prefix: setting(Text, "./data", "The directory that holds all data"),
   }),
+  storage: Schema.Struct({
+    engine: setting(
+      oneOf(["embedded", "nats"]),
+      "embedded",
+      "Where logs are kept: files of this process, or NATS JetStream, which many processes share",
+    ),
+    cache_size: setting(
+      ByteSize,
+      "10GB",
+      "Bytes of segments that a querier keeps on its disk when storage.engine is nats",
+    ),
+  }),
+  nats: NatsSettings,
   server: Schema.Struct({
     http_listen_address: setting(Text, "0.0.0.0", "Address to listen on"),
     http_listen_port: setting(wholeNumber(0, 65535), 3100, "Port to listen on"),

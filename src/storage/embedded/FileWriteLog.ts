@@ -114,6 +114,7 @@ function makeService(
         }),
     });
   return WriteLog.of({
+    recordBytesMax,
     append: (partition, bytes) =>
       Effect.callback<number, WriteLogError>((resume) => {
         if (bytes.byteLength > recordBytesMax) {

@@ -50,6 +50,8 @@ export const openSqliteIndex = Effect.fnUntraced(function* (file: string) {
   return Index.of({
     commit: (record) => attemptAsync(file, () => writer.add(record, true)),
     restore: (record) => attemptAsync(file, () => writer.add(record, false)),
+    // No other process can have this file.
+    claim: (partition) => attempt(() => readCheckpoint(reading, partition)),
     checkpoint: (partition) => attempt(() => readCheckpoint(reading, partition)),
     findChunks: (query) => attempt(() => reader.findChunks(query)),
     findStreams: (query) => attempt(() => reader.findStreams(query)),

@@ -1,0 +1,288 @@
+/** The index in a NATS key-value bucket. Owns claims and commits: each is conditional on the partition's checkpoint record being
+ *  the one this process last saw, so of two owners one is refused. IndexReplica.ts answers questions from a local copy, which
+ *  is brought up to what the question needs before it is asked. */
+import { Effect, Layer, Schedule } from "effect";
+import { batchMessagesMax, publishAtomically } from "../../cluster/atomicBatch.ts";
+import { leaderGet } from "../../cluster/directGet.ts";
+import { Nats, type NatsLink } from "../../cluster/Nats.ts";
+import { isConflict, isTransient, retrying } from "../../cluster/natsErrors.ts";
+import { bucketStream, ensureStream, indexBucket } from "../../cluster/streams.ts";
+import { systemName } from "../../platform/system.ts";
+import type { SegmentRecord } from "../../streams/record.ts";
+import { Index, IndexError, type IndexQuery } from "../Index.ts";
+import { indexFailure, IndexReplica } from "./IndexReplica.ts";
+import {
+  checkpointKey,
+  type CheckpointRecord,
+  decodeSegment,
+  encodeSegment,
+  encodeStreams,
+  segmentRecordKey,
+  streamsKey,
+} from "./indexRecords.ts";
+
+export interface JetStreamIndexOptions {
+  /** For the local copy. */
+  readonly directory: string;
+}
+
+/** The index of the NATS account, with a local copy in `directory` that is up to date when the layer is there. */
+export function jetStreamIndexLayer(
+  options: JetStreamIndexOptions,
+): Layer.Layer<Index, IndexError, Nats> {
+  return Layer.effect(
+    Index,
+    Effect.gen(function* () {
+      const link = yield* Nats;
+      const info = yield* run(() =>
+        ensureStream(link, bucketStream(indexBucket, { allow_atomic: true }))
+      );
+      const replica = yield* Effect.acquireRelease(
+        run(async () => {
+          const replica = new IndexReplica(link, options.directory, info.created);
+          await replica.open();
+          return replica;
+        }),
+        (replica) => Effect.promise(() => replica.close()),
+      );
+      const index = new BucketIndex(link, replica);
+      yield* run(() => index.reach(() => replica.seen >= info.state.last_seq, Infinity));
+      yield* run(() => replica.poll()).pipe(
+        Effect.tapError((error) => Effect.logWarning(error.message)),
+        Effect.ignore,
+        Effect.repeat(Schedule.spaced(pollMs)),
+        Effect.forkScoped,
+      );
+      return serviceOf(index, replica);
+    }),
+  );
+}
+
+const pollMs = 250;
+const stream = `KV_${indexBucket}`;
+/** How long a commit goes on while servers elect leaders, and a question waits for the local copy. */
+const waitMs = 15_000;
+
+function serviceOf(index: BucketIndex, replica: IndexReplica): Index["Service"] {
+  const ask = <Result>(
+    coveredTo: ReadonlyMap<number, number>,
+    question: (local: Index["Service"]) => Effect.Effect<Result, IndexError>,
+  ) =>
+    run(() => index.catchUp(coveredTo)).pipe(
+      Effect.flatMap(() => Effect.suspend(() => question(replica.local))),
+    );
+  const asked = (query: IndexQuery) => query.coveredTo;
+  return Index.of({
+    claim: (partition) => run(() => index.claim(partition)),
+    commit: (record) => run(() => index.commit(record)),
+    restore: (record) => run(() => index.restore(record)),
+    checkpoint: (partition) => run(async () => (await index.readHead(partition)).record.next),
+    findChunks: (query) => ask(asked(query), (local) => local.findChunks(query)),
+    findStreams: (query) => ask(asked(query), (local) => local.findStreams(query)),
+    labelNames: (query) => ask(asked(query), (local) => local.labelNames(query)),
+    labelValues: (query, name) => ask(asked(query), (local) => local.labelValues(query, name)),
+    stats: (query) => ask(asked(query), (local) => local.stats(query)),
+    segments: () => ask(new Map(), (local) => local.segments()),
+  });
+}
+
+/** A partition's checkpoint record and its revision in the bucket, 0 if there is none. */
+interface Head {
+  readonly record: CheckpointRecord;
+  readonly revision: number;
+}
+
+class BucketIndex {
+  readonly #link: NatsLink;
+  readonly #replica: IndexReplica;
+  /** As this process last wrote them. */
+  readonly #claimed = new Map<number, Head>();
+  /** The last sequence that this process wrote, which its own questions must see. */
+  #written = 0;
+
+  constructor(link: NatsLink, replica: IndexReplica) {
+    this.#link = link;
+    this.#replica = replica;
+  }
+
+  async readHead(partition: number): Promise<Head> {
+    const subject = subjectOf(checkpointKey(partition));
+    const message = await retrying(
+      waitMs,
+      () => leaderGet(this.#link, stream, { last_by_subj: subject }),
+    );
+    if (message === undefined) {
+      return { record: { next: 1, epoch: 0, owner: "", segment: "" }, revision: 0 };
+    }
+    const record = JSON.parse(new TextDecoder().decode(message.data)) as CheckpointRecord;
+    return { record, revision: message.sequence };
+  }
+
+  async claim(partition: number): Promise<number> {
+    this.#claimed.delete(partition);
+    const owner = `${systemName()}-${crypto.randomUUID()}`;
+    const head = await this.#advance(partition, async () => {
+      const { record, revision } = await this.readHead(partition);
+      return { revision, record: { ...record, epoch: record.epoch + 1, owner }, messages: [] };
+    });
+    this.#claimed.set(partition, head);
+    return head.record.next;
+  }
+
+  async commit(record: SegmentRecord): Promise<void> {
+    const { key, partition, logFrom, logTo } = record;
+    const streams = encodeStreams(record.streams);
+    if (streams.length + 2 > batchMessagesMax) {
+      throw new IndexError({
+        reason: "Full",
+        message: `Cannot commit segment "${key}": it has ${record.streams.length} streams`,
+      });
+    }
+    const known = this.#claimed.get(partition);
+    const head = await this.#advance(partition, async () => {
+      const { record: present, revision } = known ?? await this.readHead(partition);
+      if (present.next !== logFrom) {
+        if (await this.#isCommitted(record)) return undefined;
+        throw conflict(record, `the partition's checkpoint is ${present.next}`);
+      }
+      if (await this.#isCommitted(record)) return undefined;
+      return {
+        revision,
+        record: { ...present, next: logTo, segment: key },
+        messages: messagesOf(record, streams, false),
+      };
+    }, record);
+    if (known !== undefined && head !== undefined) this.#claimed.set(partition, head);
+  }
+
+  async restore(record: SegmentRecord): Promise<void> {
+    const messages = messagesOf(record, encodeStreams(record.streams), true);
+    await this.#advance(record.partition, async () => {
+      const { record: present, revision } = await this.readHead(record.partition);
+      const next = Math.max(present.next, record.logTo);
+      return { revision, record: { ...present, next, segment: record.key }, messages };
+    });
+  }
+
+  /** Brings the local copy up to what this process wrote, and to segments that end at or before the given offsets. */
+  async catchUp(coveredTo: ReadonlyMap<number, number>): Promise<void> {
+    if (this.#replica.seen < this.#written) {
+      await this.reach(() => this.#replica.seen >= this.#written, waitMs);
+    }
+    for (const [partition, wanted] of coveredTo) {
+      const local = () => Effect.runPromise(this.#replica.local.checkpoint(partition));
+      if (await local() >= wanted) continue;
+      const { record } = await this.readHead(partition);
+      const target = Math.min(wanted, record.next);
+      await this.reach(async () => await local() >= target, waitMs);
+    }
+  }
+
+  /** Polls until the local copy is as far as it must be. Fails after `limitMs`: an answer without it would be short. */
+  async reach(isThere: () => boolean | Promise<boolean>, limitMs: number): Promise<void> {
+    const endMs = performance.now() + limitMs;
+    while (!await isThere()) {
+      if (performance.now() > endMs) {
+        throw new IndexError({
+          reason: "Io",
+          message: `The local copy of the index is ${limitMs / 1000} s behind NATS; try again`,
+        });
+      }
+      if (await this.#replica.poll() === 0) await sleep(20);
+    }
+  }
+
+  /** Writes a partition's next checkpoint record, with other messages, all or nothing. `plan` says what from the present one,
+   *  or undefined if there is nothing to do. */
+  async #advance(
+    partition: number,
+    plan: () => Promise<Plan | undefined>,
+    segment?: SegmentRecord,
+  ): Promise<Head> {
+    const endMs = performance.now() + waitMs;
+    while (true) {
+      const planned = await plan();
+      if (planned === undefined) return await this.readHead(partition);
+      const { record, revision, messages } = planned;
+      const checkpoint = {
+        subject: subjectOf(checkpointKey(partition)),
+        data: JSON.stringify(record),
+        lastSubjectSequence: revision,
+      };
+      try {
+        const sequence = await publishAtomically(this.#link, [...messages, checkpoint]);
+        this.#written = Math.max(this.#written, sequence);
+        return { record, revision: sequence };
+      } catch (error) {
+        if (!isConflict(error) && !isTransient(error)) throw error;
+        const now = await this.readHead(partition);
+        // It was this process's own write, whose acknowledgement was lost.
+        if (JSON.stringify(now.record) === checkpoint.data) {
+          this.#written = Math.max(this.#written, now.revision);
+          return now;
+        }
+        if (now.revision !== revision && segment !== undefined) {
+          throw conflict(segment, `${now.record.owner || "somebody"} has moved its checkpoint on`);
+        }
+        if (performance.now() > endMs) throw error;
+        // A condition also fails while the servers agree on another message, so nothing may have changed yet.
+        await sleep(50);
+      }
+    }
+  }
+
+  async #isCommitted(record: SegmentRecord): Promise<boolean> {
+    const message = await retrying(
+      waitMs,
+      () =>
+        leaderGet(this.#link, stream, { last_by_subj: subjectOf(segmentRecordKey(record.key)) }),
+    );
+    if (message === undefined) return false;
+    const { partition, logFrom, logTo } = decodeSegment(message.data);
+    if (
+      partition === record.partition && logFrom === record.logFrom && logTo === record.logTo
+    ) return true;
+    throw conflict(record, "a segment of that key is committed with another range");
+  }
+}
+
+interface Plan extends Head {
+  readonly messages: ReadonlyArray<
+    { readonly subject: string; readonly data: Uint8Array | string }
+  >;
+}
+
+function messagesOf(
+  record: SegmentRecord,
+  streams: ReadonlyArray<Uint8Array>,
+  isRestored: boolean,
+) {
+  return [
+    ...streams.map((data, part) => ({ subject: subjectOf(streamsKey(part, record.key)), data })),
+    {
+      subject: subjectOf(segmentRecordKey(record.key)),
+      data: encodeSegment(record, streams.length, isRestored),
+    },
+  ];
+}
+
+function subjectOf(key: string): string {
+  return `$KV.${indexBucket}.${key}`;
+}
+
+function conflict(record: SegmentRecord, what: string): IndexError {
+  const { key, partition, logFrom, logTo } = record;
+  return new IndexError({
+    reason: "Conflict",
+    message:
+      `Cannot commit segment "${key}" with [${logFrom}, ${logTo}) of partition ${partition}: ${what}`,
+  });
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function run<Result>(work: () => Promise<Result>): Effect.Effect<Result, IndexError> {
+  return Effect.tryPromise({ try: work, catch: indexFailure });
+}

@@ -1,0 +1,57 @@
+/** The object store on real NATS servers: the port's contract on one and on three, and that other clients of object stores read
+ *  what it writes. */
+import { connect } from "@nats-io/transport-node";
+import { Objm } from "@nats-io/obj";
+import { Effect, Layer } from "effect";
+import t from "tap";
+import { NatsServers } from "../../testing/natsServer.ts";
+import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
+import { ObjectStore } from "../ObjectStore.ts";
+import { objectStoreContract } from "../ObjectStore.contract.ts";
+import { jetStreamObjectStoreLayer } from "./JetStreamObjectStore.ts";
+
+const layerOf = (servers: NatsServers, shards = 2) =>
+  jetStreamObjectStoreLayer({ shards }).pipe(Layer.provide(natsLayer(servers)));
+
+const one = await NatsServers.start({ nodes: 1 });
+const three = await NatsServers.start({ nodes: 3 });
+t.teardown(async () => {
+  await one.remove();
+  await three.remove();
+});
+
+for (const [name, servers] of [["one server", one], ["three servers", three]] as const) {
+  objectStoreContract(
+    `JetStreamObjectStore on ${name}`,
+    () => Promise.resolve({ open: () => layerOf(servers), cleanUp: () => removeStreams(servers) }),
+  );
+}
+
+t.test("ranges over many chunks, and a client of the standard layout", async (t) => {
+  const parts = Array.from(
+    { length: 7 },
+    (_, part) => Uint8Array.from({ length: 150_000 + part }, (_, at) => (at * 31 + part * 7) % 251),
+  );
+  const whole = Buffer.concat(parts);
+  const body = Effect.flatMap(ObjectStore, (store) =>
+    Effect.gen(function* () {
+      yield* store.put("segments/a.seg", parts);
+      for (const [offset, length] of [[0, 1], [262_143, 2], [262_144, 1], [0, whole.length]]) {
+        const bytes = yield* store.getRange("segments/a.seg", offset!, length!);
+        const wanted = whole.subarray(offset, offset! + length!);
+        t.equal(Buffer.compare(bytes, wanted), 0, `${length} bytes at ${offset}`);
+      }
+      yield* store.put("removed", [new Uint8Array(10)]);
+      yield* store.remove("removed");
+    }));
+  await Effect.runPromise(body.pipe(Effect.provide(layerOf(three, 1)), Effect.scoped));
+  const nc = await connect({ servers: three.urls.split(",") });
+  const bucket = await new Objm(nc).open("tailrace_0");
+  t.same((await bucket.list()).map(({ name, size }) => [name, size]), [
+    ["segments/a.seg", whole.length],
+  ]);
+  const read = await bucket.getBlob("segments/a.seg");
+  t.equal(Buffer.compare(read!, whole), 0, "its digest and its order are what clients expect");
+  await nc.close();
+  await removeStreams(three);
+});

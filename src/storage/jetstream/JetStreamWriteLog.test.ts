@@ -1,0 +1,132 @@
+/** The write log on real NATS servers: the port's contract on one and on three, and what is JetStream's own: refusal of a full
+ *  log, repetitions, holes. */
+import { connect } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Effect, Layer } from "effect";
+import t from "tap";
+import { buildBatch, encodeBatch } from "../../streams/batch.ts";
+import { columnsOf } from "../../testing/modelRows.ts";
+import { NatsServers } from "../../testing/natsServer.ts";
+import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
+import { WriteLog, type WriteLogError } from "../WriteLog.ts";
+import { writeLogContract } from "../WriteLog.contract.ts";
+import { jetStreamWriteLogLayer } from "./JetStreamWriteLog.ts";
+
+const layerOf = (servers: NatsServers, partitionBytesMax = 64 * 1024 * 1024) =>
+  jetStreamWriteLogLayer({ partitionBytesMax }).pipe(Layer.provide(natsLayer(servers)));
+
+const one = await NatsServers.start({ nodes: 1 });
+const three = await NatsServers.start({ nodes: 3 });
+t.teardown(async () => {
+  await one.remove();
+  await three.remove();
+});
+
+for (const [name, servers] of [["one server", one], ["three servers", three]] as const) {
+  writeLogContract(`JetStreamWriteLog on ${name}`, () =>
+    Promise.resolve({
+      open: () => layerOf(servers),
+      recordBytesMax: 1024 * 1024 - 4096,
+      cleanUp: () => removeStreams(servers),
+    }));
+}
+
+const use = <Result, Failure>(
+  body: (log: (typeof WriteLog)["Service"]) => Effect.Effect<Result, Failure>,
+  bytesMax?: number,
+) =>
+  Effect.runPromise(
+    Effect.flatMap(WriteLog, body).pipe(Effect.provide(layerOf(one, bytesMax)), Effect.scoped),
+  );
+
+t.test("the same record again takes no second offset", async (t) => {
+  await use((log) =>
+    Effect.gen(function* () {
+      t.equal(yield* log.append(0, batchOf("fake", "a")), 1);
+      t.equal(yield* log.append(0, batchOf("fake", "b")), 2);
+      t.equal(yield* log.append(0, batchOf("fake", "a")), 1);
+      t.equal((yield* log.bounds(0)).next, 3);
+    })
+  );
+  await removeStreams(one);
+});
+
+t.test("a full log refuses at once, and takes more after a release", async (t) => {
+  await use((log) =>
+    Effect.gen(function* () {
+      const record = (index: number) => new Uint8Array(100_000).fill(index);
+      let error: WriteLogError | undefined;
+      let count = 0;
+      while (error === undefined) {
+        error = yield* log.append(0, record(count++)).pipe(
+          Effect.as(undefined),
+          Effect.catch((error) => Effect.succeed(error)),
+        );
+      }
+      t.equal(error.reason, "Full");
+      t.equal(count, 10, "of 100 kB, ten exceed 1 MB with their headers");
+      yield* log.release(0, 5);
+      t.equal(yield* log.append(0, record(99)), 10);
+    }), 1_000_000);
+  await removeStreams(one);
+});
+
+t.test("a tenant's batches have a subject and headers that say what is inside", async (t) => {
+  await use((log) => log.append(3, batchOf("a.b*c", "hello")));
+  const nc = await connect({ servers: one.urls });
+  const jsm = await jetstreamManager(nc);
+  const message = await jsm.streams.getMessage("LOGS_3", { seq: 1 });
+  t.equal(message?.subject, "logs.a=2eb=2ac.3");
+  t.equal(message?.header.get("Tailrace-Lines"), "1");
+  t.equal(message?.header.get("Tailrace-First"), "2023-11-14T22:13:20.000Z");
+  await nc.close();
+  await removeStreams(one);
+});
+
+t.test("a hole in the sequence is an error, not the end", async (t) => {
+  await use((log) =>
+    Effect.gen(function* () {
+      for (let index = 1; index <= 5; index++) yield* log.append(0, new Uint8Array([index]));
+      yield* Effect.promise(async () => {
+        const nc = await connect({ servers: one.urls });
+        const jsm = await jetstreamManager(nc);
+        // What damage does, an operator's command can do here only once the stream allows it again.
+        await jsm.streams.delete("LOGS_0");
+        await jsm.streams.add({ name: "LOGS_0", subjects: ["logs.*.0"], allow_direct: true });
+        for (let index = 1; index <= 5; index++) {
+          await jetstream(nc).publish("logs.x.0", new Uint8Array([index]));
+        }
+        await jsm.streams.deleteMessage("LOGS_0", 3);
+        await nc.close();
+      });
+      t.same((yield* log.read(0, 1, 1e6)).map(({ offset }) => offset), [1, 2]);
+      const error = yield* Effect.flip(log.read(0, 3, 1e6));
+      t.equal(error.reason, "Corrupt");
+      t.match(error.message, "offset 3 is missing");
+      t.same((yield* log.read(0, 4, 1e6)).map(({ offset }) => offset), [4, 5]);
+    })
+  );
+  await removeStreams(one);
+});
+
+t.test("a stream that an operator weakened is refused, with what to do", async (t) => {
+  const nc = await connect({ servers: one.urls });
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.add({ name: "LOGS_0", subjects: ["logs.*.0"], max_age: 60e9 });
+  const error = await use((log) => Effect.flip(log.append(0, new Uint8Array(1)))).catch((error) =>
+    error
+  );
+  t.match(error.message, "max_age is 60000000000 and must be 0");
+  await nc.close();
+  await removeStreams(one);
+});
+
+function batchOf(tenant: string, line: string): Uint8Array {
+  const rows = [{
+    timestamp: 1_700_000_000_000_000_000n,
+    line: [...Buffer.from(line)],
+    metadata: [],
+  }];
+  const slices = [{ labels: '{a="b"}', rowStart: 0, rowEnd: 1 }];
+  return encodeBatch(buildBatch(tenant, slices, columnsOf(rows)), "none");
+}

@@ -1,0 +1,252 @@
+/** The write log in JetStream: a stream per partition, a message per record, its sequence the offset. Owns what an
+ *  acknowledgement, a refusal and a hole mean; src/cluster/streams.ts owns the streams.
+ *
+ *  A record's message id is the digest of its bytes. So a publish whose outcome is unknown is simply sent again, and the same
+ *  push sent again by an agent within two minutes takes no second offset.
+ *  Invariant: offsets are the stream's sequences, which are contiguous from the first kept one; a hole is damage, and reading
+ *  stops at it rather than skip acknowledged lines. */
+import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
+import { Effect, Layer } from "effect";
+import { directGet, leaderGet, type StoredMessage } from "../../cluster/directGet.ts";
+import { Nats, type NatsLink, requestTimeoutMs } from "../../cluster/Nats.ts";
+import {
+  apiCode,
+  insufficientResources,
+  messageTooBig,
+  retrying,
+  streamFull,
+} from "../../cluster/natsErrors.ts";
+import { ensureStream, logStream, logStreamName, logSubject } from "../../cluster/streams.ts";
+import { sha256Base64Url } from "../../platform/digest.ts";
+import { errorText } from "../../platform/files.ts";
+import { readBatchHeader } from "../../streams/batch.ts";
+import { type LogRecord, WriteLog, WriteLogError } from "../WriteLog.ts";
+
+export interface JetStreamWriteLogOptions {
+  /** Bytes of one partition that are not released; beyond it appends fail with Full. */
+  readonly partitionBytesMax: number;
+}
+
+/** The write log of the NATS account. Streams are created when they are first used. */
+export function jetStreamWriteLogLayer(
+  options: JetStreamWriteLogOptions,
+): Layer.Layer<WriteLog, WriteLogError, Nats> {
+  return Layer.effect(
+    WriteLog,
+    Effect.gen(function* () {
+      const log = new JetStreamLog(yield* Nats, options);
+      yield* run(-1, () => log.findPartitions());
+      return WriteLog.of({
+        recordBytesMax: log.recordBytesMax,
+        append: (partition, bytes) => run(partition, () => log.append(partition, bytes)),
+        read: (partition, offset, bytesMax) =>
+          run(partition, () => log.read(partition, offset, bytesMax)),
+        release: (partition, offset) => run(partition, () => log.release(partition, offset)),
+        bounds: (partition) => run(partition, () => log.bounds(partition)),
+        partitions: Effect.sync(() => log.partitions()),
+      });
+    }),
+  );
+}
+
+/** How long a record is sent again before the push is answered 503. The agent then sends it again itself. */
+const appendMs = 2000;
+/** Elections take 4 to 9 seconds, and reading can wait for them. */
+const readMs = 15_000;
+/** Of a message's bytes, what headers and subject may need. */
+const headerBytesMax = 4096;
+/** Records of one direct get. */
+const batchMax = 1000;
+/** A server stops sending at its max_pending, 64 MB. */
+const batchBytesMax = 8 * 1024 * 1024;
+
+class JetStreamLog {
+  readonly #link: NatsLink;
+  readonly #options: JetStreamWriteLogOptions;
+  readonly #streams = new Map<number, Promise<unknown>>();
+  readonly recordBytesMax: number;
+
+  constructor(link: NatsLink, options: JetStreamWriteLogOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.recordBytesMax = link.messageBytesMax - headerBytesMax;
+  }
+
+  async append(partition: number, bytes: Uint8Array): Promise<number> {
+    if (bytes.byteLength > this.recordBytesMax) {
+      throw failure(
+        "TooLarge",
+        partition,
+        `a record of ${bytes.byteLength} bytes exceeds the ${this.recordBytesMax} that NATS takes: send less at a time, or ` +
+          "raise max_payload of the servers",
+      );
+    }
+    await this.#stream(partition);
+    const { tenant, headers } = envelope(bytes);
+    const subject = logSubject(tenant, partition);
+    const js = this.#link.manager.jetstream();
+    const msgID = sha256Base64Url([bytes]);
+    // Shared memory cannot be handed to a socket.
+    const data = bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+    const ack = await retrying(
+      appendMs,
+      () => js.publish(subject, data, { msgID, headers, timeout: requestTimeoutMs }),
+    );
+    return ack.seq;
+  }
+
+  async read(
+    partition: number,
+    offset: number,
+    bytesMax: number,
+  ): Promise<ReadonlyArray<LogRecord>> {
+    const { first, next } = await this.bounds(partition);
+    const from = Math.max(offset, first);
+    if (from >= next) return [];
+    const stream = logStreamName(partition);
+    const messages = await retrying(readMs, () =>
+      directGet(this.#link, stream, {
+        seq: from,
+        batch: batchMax,
+        max_bytes: Math.max(1, Math.min(bytesMax, batchBytesMax)),
+      }));
+    const records = contiguous(messages, from).map(({ sequence, data }) => ({
+      offset: sequence,
+      bytes: data,
+    }));
+    // The leader has what it acknowledged; the replica that answered may lag behind it, or be damaged.
+    return records.length > 0 ? within(records, bytesMax) : [await this.#one(partition, from)];
+  }
+
+  async release(partition: number, offset: number): Promise<void> {
+    if (offset <= 1) return;
+    await this.#stream(partition);
+    const { first } = await this.bounds(partition);
+    if (offset <= first) return;
+    const { streams } = this.#link.manager;
+    await retrying(readMs, () => streams.purge(logStreamName(partition), { seq: offset }));
+  }
+
+  async bounds(partition: number): Promise<{ readonly first: number; readonly next: number }> {
+    await this.#stream(partition);
+    const { streams } = this.#link.manager;
+    const { state } = await retrying(readMs, () => streams.info(logStreamName(partition)));
+    return { first: Math.max(1, state.first_seq), next: state.last_seq + 1 };
+  }
+
+  /** Learns which partitions there are. */
+  async findPartitions(): Promise<void> {
+    const names = await retrying(readMs, () => this.#link.manager.streams.names("logs.>").next());
+    for (const name of names) {
+      const match = /^LOGS_(\d+)$/.exec(name);
+      if (match !== null) await this.#stream(Number(match[1]));
+    }
+  }
+
+  partitions(): ReadonlyArray<number> {
+    return [...this.#streams.keys()].sort((a, b) => a - b);
+  }
+
+  /** A record that the direct get did not give, from the leader. */
+  async #one(partition: number, offset: number): Promise<LogRecord> {
+    const stream = logStreamName(partition);
+    const message = await retrying(readMs, () => leaderGet(this.#link, stream, { seq: offset }));
+    if (message !== undefined) return { offset, bytes: message.data };
+    throw failure(
+      "Corrupt",
+      partition,
+      `offset ${offset} is missing in stream ${stream}, although it holds later ones: its store is damaged. Nothing after it is ` +
+        "read, so nothing is lost silently. If another replica still has it, move the leader there " +
+        `(\`nats stream cluster step-down ${stream}\`)`,
+    );
+  }
+
+  /** The partition's stream, created or checked once. */
+  #stream(partition: number): Promise<unknown> {
+    let ensured = this.#streams.get(partition);
+    if (ensured === undefined) {
+      ensured = ensureStream(this.#link, logStream(partition, this.#options.partitionBytesMax));
+      this.#streams.set(partition, ensured);
+      ensured.catch(() => this.#streams.delete(partition));
+    }
+    return ensured;
+  }
+}
+
+/** The messages up to the first hole. */
+function contiguous(
+  messages: ReadonlyArray<StoredMessage>,
+  from: number,
+): ReadonlyArray<StoredMessage> {
+  const hole = messages.findIndex(({ sequence }, index) => sequence !== from + index);
+  return hole < 0 ? messages : messages.slice(0, hole);
+}
+
+/** The first records until about bytesMax, at least one. The server counts headers too, and gives more than asked for. */
+function within(records: ReadonlyArray<LogRecord>, bytesMax: number): ReadonlyArray<LogRecord> {
+  let size = 0;
+  const end = records.findIndex(({ bytes }) => {
+    const isFull = size >= bytesMax && size > 0;
+    size += bytes.byteLength;
+    return isFull;
+  });
+  return end < 0 ? records : records.slice(0, end);
+}
+
+/** Whose record it is, and what `nats stream view` and `nats sub` shall show of it. */
+function envelope(bytes: Uint8Array): { readonly tenant: string; readonly headers: MsgHdrs } {
+  const headers = makeHeaders();
+  const header = readBatchHeader(bytes);
+  if (header === undefined) return { tenant: "", headers };
+  const { tenant, rowCount, sliceCount, lineBytes, minTime, maxTime } = header;
+  headers.set("Tailrace-Streams", String(sliceCount));
+  headers.set("Tailrace-Lines", String(rowCount));
+  headers.set("Tailrace-Line-Bytes", String(lineBytes));
+  headers.set("Tailrace-First", isoTime(minTime));
+  headers.set("Tailrace-Last", isoTime(maxTime));
+  return { tenant, headers };
+}
+
+function isoTime(ns: bigint): string {
+  const milliseconds = Number(ns / 1_000_000n);
+  return Math.abs(milliseconds) < 8.64e15 ? new Date(milliseconds).toISOString() : `${ns} ns`;
+}
+
+function run<Result>(
+  partition: number,
+  work: () => Promise<Result>,
+): Effect.Effect<Result, WriteLogError> {
+  return Effect.tryPromise({ try: work, catch: (error) => failureOf(partition, error) });
+}
+
+function failureOf(partition: number, error: unknown): WriteLogError {
+  if (error instanceof WriteLogError) return error;
+  switch (apiCode(error)) {
+    case streamFull:
+      return failure(
+        "Full",
+        partition,
+        `stream ${
+          logStreamName(partition)
+        } has reached max_bytes: segments are not written as fast as logs come`,
+      );
+    case insufficientResources:
+      return failure("Full", partition, "the NATS servers have no room for it");
+    case messageTooBig:
+      return failure("TooLarge", partition, errorText(error));
+    default:
+      return failure("Io", partition, `NATS: ${errorText(error)}; it may have been stored or not`);
+  }
+}
+
+function failure(
+  reason: WriteLogError["reason"],
+  partition: number,
+  what: string,
+): WriteLogError {
+  return new WriteLogError({
+    reason,
+    partition,
+    message: `Write log of partition ${partition}: ${what}`,
+  });
+}
