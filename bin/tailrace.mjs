@@ -58,20 +58,21 @@ function denoOptions() {
     // Client commands read the files they are given and connect where they are told to.
     return [...options, "--allow-ffi", "--allow-env", "--allow-sys", "--allow-read", "--allow-net"];
   }
-  const { listen, dataDirectory, configFile } = serverPlan();
+  const { listen, connects, readsFiles, dataDirectory, configFile } = serverPlan();
   const reads = [
     ...["src", "node_modules", "build", "ui/dist", "package.json"].map((path) => join(root, path)),
     dataDirectory,
+    ...readsFiles,
     ...(configFile === undefined ? [] : [configFile]),
   ];
   return [
     ...options,
     // Every variable, of which it gets only those of childEnvironment.
     "--allow-env",
-    "--allow-sys=cpus",
+    "--allow-sys=cpus,hostname",
     `--allow-read=${reads.map(escapeComma).join(",")}`,
     `--allow-write=${escapeComma(dataDirectory)}`,
-    ...(command === "serve" ? [`--allow-net=${listen}`] : []),
+    ...(command === "serve" ? [`--allow-net=${[listen, ...connects].join(",")}`] : []),
   ];
 }
 

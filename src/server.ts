@@ -8,6 +8,7 @@ import { Ingester } from "./actors/ingester/Ingester.ts";
 import { Querier } from "./actors/querier/Querier.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
+import { Scanners } from "./actors/Scanners.ts";
 import { Workers } from "./actors/Workers.ts";
 import { actorsPage } from "./api/actorsPage.ts";
 import { opsRoutes } from "./api/opsRoutes.ts";
@@ -17,10 +18,12 @@ import { pushRoutes } from "./api/pushRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
 import { tailRoute } from "./api/tailRoute.ts";
+import { Nats } from "./cluster/Nats.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import { httpServerLayer } from "./platform/httpServer.ts";
 import { dataPaths } from "./platform/paths.ts";
 import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
+import { jetStreamStorageLayer } from "./storage/jetstream/mod.ts";
 
 /** Scan jobs that may wait for a thread, of all queries together. */
 const scanQueueMax = 4096;
@@ -43,20 +46,33 @@ export const serve = (settings: Settings) =>
 
 /** The roles on one machine, in dataflow order. */
 function rolesLayer(settings: Settings) {
-  const paths = dataPaths(settings.common.path_prefix);
-  const storage = embeddedStorageLayer(settings);
+  const { storage, scanners, objectDirectory } = storageOf(settings);
   const threads = Workers.layer({
     threadCount: settings.querier.workers,
     queueMax: scanQueueMax,
-    workerData: { objectDirectory: paths.objects },
+    workerData: { objectDirectory },
   });
   const actors = ActorSystem.layer({ drainMs: settings.server.graceful_shutdown_timeout });
   return Layer.mergeAll(Distributor.layer(settings), Querier.layer(settings)).pipe(
     Layer.provideMerge(Tailer.layer),
     Layer.provideMerge(Ingester.layer(settings)),
+    Layer.provideMerge(scanners),
     Layer.provideMerge(Layer.mergeAll(actors, threads)),
     Layer.provideMerge(storage),
   );
+}
+
+/** Where logs are kept, how scan threads come to them, and the directory in which those look. */
+function storageOf(settings: Settings) {
+  const paths = dataPaths(settings.common.path_prefix);
+  if (settings.storage.engine === "embedded") {
+    const storage = embeddedStorageLayer(settings);
+    return { storage, scanners: Scanners.local, objectDirectory: paths.objects };
+  }
+  const storage = jetStreamStorageLayer(settings).pipe(Layer.provide(Nats.layer(settings)));
+  const directory = paths.cachedSegments;
+  const scanners = Scanners.cached({ directory, bytesMax: settings.storage.cache_size });
+  return { storage, scanners, objectDirectory: directory };
 }
 
 function httpLayer(settings: Settings) {

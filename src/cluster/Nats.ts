@@ -89,6 +89,8 @@ async function connectionOptions({ nats }: Settings): Promise<NodeConnectionOpti
     timeout: requestTimeoutMs,
     reconnectTimeWait: 200,
     maxReconnectAttempts: -1,
+    // A sandboxed process may connect to the servers of its configuration and to no others.
+    ignoreClusterUpdates: true,
   };
   if (nats.user !== "") Object.assign(options, { user: nats.user, pass: nats.password });
   if (nats.creds_file !== "") {

@@ -17,5 +17,8 @@ export function dataPaths(pathPrefix: string) {
     writeLog: join(root, "wal"),
     objects: join(root, "objects"),
     index: join(root, "index.sqlite"),
+    /** Copies of what is in NATS. */
+    cache: join(root, "cache"),
+    cachedSegments: join(root, "cache", "segments"),
   };
 }

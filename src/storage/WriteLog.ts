@@ -5,8 +5,9 @@ import { Context, type Effect, Schema } from "effect";
 
 export class WriteLogError extends Schema.TaggedError<WriteLogError>()("WriteLogError", {
   /** Full: the log or its disk has no room (push answers 429/503 and the agent retries). Corrupt: stored bytes fail their
-   *  checksum. TooLarge: the record exceeds recordBytesMax. Io: anything else the disk said. Closed: shutting down. */
-  reason: Schema.Literals(["Full", "Corrupt", "TooLarge", "Io", "Closed"]),
+   *  checksum. TooLarge: the record exceeds recordBytesMax. Io: anything else the disk said. Unavailable: a
+   *  replicated log did not answer, and may have stored the record or not. Closed: shutting down. */
+  reason: Schema.Literals(["Full", "Corrupt", "TooLarge", "Io", "Unavailable", "Closed"]),
   partition: Schema.Int,
   message: Schema.String,
 }) {}
@@ -22,7 +23,7 @@ export class WriteLog extends Context.Service<WriteLog, {
   readonly recordBytesMax: number;
   /** Makes `bytes` durable (fdatasync returned, or a quorum acknowledged) and returns its offset. Concurrent appends share
    *  one commit. Appends of one partition get offsets in call order, unless a replicated log had to be asked twice. A failed append
-   *  stores nothing that read would return, but for Io of a replicated log, whose outcome can be unknown. The same bytes again
+   *  stores nothing that read would return, but for Unavailable. The same bytes again
    *  within minutes may be taken for a repetition: then the result is the first one's offset. */
   readonly append: (partition: number, bytes: Uint8Array) => Effect.Effect<number, WriteLogError>;
   /** Records from `offset` on, in order without gaps, stopping after about `bytesMax` (at least one record if there is one).

@@ -51,6 +51,7 @@ export class Distributor extends Context.Service<Distributor, {
         const writeLog = yield* WriteLog;
         const ingester = yield* Ingester;
         const tailer = yield* Tailer;
+        const pieceBytesMax = Math.min(recordBytesMax, writeLog.recordBytesMax - headroomBytes);
         const partitions = ingester.partitions.slice(0, settings.ingester.partitions);
         const appenders = partitions.map((actor, partition) =>
           new PartitionAppender({
@@ -59,13 +60,13 @@ export class Distributor extends Context.Service<Distributor, {
             actor,
             compression: settings.ingester.wal.compression,
             waitingBytesMax: settings.distributor.max_inflight_size,
-            recordBytesTarget,
+            recordBytesTarget: Math.min(recordBytesTarget, pieceBytesMax),
             unflushedBytesMax: settings.ingester.max_unflushed_bytes,
             onAppended: tailer.publish,
           })
         );
         for (const appender of appenders) yield* Effect.forkScoped(appender.run);
-        return makeDistributor(settings, appenders);
+        return makeDistributor(settings, appenders, pieceBytesMax);
       }),
     );
 }
@@ -76,6 +77,9 @@ const recordBytesTarget = 4 * 1024 * 1024;
 /** A push with more than this for one partition becomes several records. The log takes 64 MB at most, and a replay reads one
  *  record at a time into memory. */
 const recordBytesMax = 16 * 1024 * 1024;
+
+/** Of a record's bytes, what its header, alignment and several tables may need. */
+const headroomBytes = 32 * 1024;
 
 interface Tenant {
   readonly name: string;
@@ -98,6 +102,7 @@ const tenantsMax = 100_000;
 function makeDistributor(
   settings: Settings,
   appenders: ReadonlyArray<PartitionAppender>,
+  pieceBytesMax: number,
 ): Distributor["Service"] {
   const tenants = new Map<string, Tenant>();
   const tenantOf = (name: string, nowMs: number): Tenant => {
@@ -115,12 +120,13 @@ function makeDistributor(
     tenants.set(name, tenant);
     return tenant;
   };
+  const pushBytesMax = settings.distributor.max_decompressed_size;
   const push = Effect.fnUntraced(function* (name: string, body: PushBody) {
     const clock = yield* Clock.Clock;
     const nowMs = clock.currentTimeMillisUnsafe();
     const tenant = tenantOf(name, nowMs);
     const { batches, rejections, lineCount } = yield* Effect.try({
-      try: () => accept(tenant, body, settings.distributor.max_decompressed_size, nowMs),
+      try: () => accept(tenant, body, pushBytesMax, pieceBytesMax, nowMs),
       catch: refusalOf,
     });
     yield* count(name, batches, rejections);
@@ -163,6 +169,7 @@ function appendRefusal(error: { readonly _tag: string; readonly message: string 
       return new PushRefused({ status: 429, message: error.message });
     case "WriteLogError": {
       const reason = (error as { reason?: string }).reason;
+      if (reason === "Full") return new PushRefused({ status: 429, message: error.message });
       if (reason === "TooLarge") {
         return new PushRefused({
           status: 400,
@@ -180,7 +187,13 @@ function appendRefusal(error: { readonly _tag: string; readonly message: string 
 }
 
 /** Decodes and checks a push. Synchronous from decode to batch: the columns are the kernel's scratch memory. */
-function accept(tenant: Tenant, body: PushBody, bytesMax: number, nowMs: number): Accepted {
+function accept(
+  tenant: Tenant,
+  body: PushBody,
+  bytesMax: number,
+  pieceBytesMax: number,
+  nowMs: number,
+): Accepted {
   const { limits } = tenant;
   const pushed = body.isSnappy ? decodeSnappyPush(body.bytes, bytesMax) : decodePush(body.bytes);
   const streams: Array<KnownStream | undefined> = [];
@@ -209,7 +222,11 @@ function accept(tenant: Tenant, body: PushBody, bytesMax: number, nowMs: number)
   const rows = buildRows(take, levels, checks);
   addKernelRejects(rows, checks, (index) => streams[index]?.labels ?? "", rejections);
   takeRate(tenant, rows, nowMs);
-  return { batches: split(tenant, streams, rows, rejections, nowMs), rejections, lineCount };
+  return {
+    batches: split(tenant, streams, rows, rejections, pieceBytesMax, nowMs),
+    rejections,
+    lineCount,
+  };
 }
 
 /** Takes the push's bytes from the tenant's rate; a push that is over it is refused whole, as in Loki. */
@@ -230,6 +247,7 @@ function split(
   streams: ReadonlyArray<KnownStream | undefined>,
   rows: PushRows,
   rejections: Rejections,
+  pieceBytesMax: number,
   nowMs: number,
 ): ReadonlyMap<number, ReadonlyArray<Batch>> {
   const { per_stream_rate_limit: rate, per_stream_rate_limit_burst: burst } = tenant.limits;
@@ -257,7 +275,7 @@ function split(
   }
   const batches = new Map<number, ReadonlyArray<Batch>>();
   for (const [partition, some] of slices) {
-    const pieces = cutSlices(some, rows, recordBytesMax);
+    const pieces = cutSlices(some, rows, pieceBytesMax);
     batches.set(partition, pieces.map((piece) => buildBatch(tenant.name, piece, rows)));
   }
   return batches;

@@ -2,10 +2,10 @@
  *  the next record: that is the group commit, without a timer.
  *  Invariants: batches reach the partition actor in log order; a push is answered only after its batch is durable and the actor
  *  has it, so that a query that starts after the answer sees it. */
-import { Deferred, Effect, Latch, Schema } from "effect";
+import { Cause, Deferred, Effect, Exit, Latch, Schema } from "effect";
 import type { ActorRef, ActorStopped } from "../runtime/Actor.ts";
 import type { PartitionMessage } from "../protocol/ingester.ts";
-import type { WriteLog, WriteLogError } from "../../storage/WriteLog.ts";
+import { type WriteLog, WriteLogError } from "../../storage/WriteLog.ts";
 import {
   type Batch,
   type BatchCodec,
@@ -110,6 +110,15 @@ export class PartitionAppender {
     return taken;
   }
 
+  /** What waits would wait in vain, one record after the other: clients are told now, and send again later. */
+  #failWaiting(exit: Exit.Exit<never, AppendError>): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#work.closeUnsafe();
+    for (const { done } of waiting) Deferred.doneUnsafe(done, exit);
+  }
+
   #appendNext(): Effect.Effect<void> {
     const taken = this.#take();
     if (taken.length === 0) return Effect.void;
@@ -127,7 +136,16 @@ export class PartitionAppender {
       Effect.exit,
       Effect.map((exit) => {
         for (const { done } of taken) Deferred.doneUnsafe(done, exit);
+        if (isUnavailable(exit)) this.#failWaiting(exit);
       }),
     );
   }
+}
+
+function isUnavailable(
+  exit: Exit.Exit<void, AppendError>,
+): exit is Exit.Failure<never, AppendError> {
+  if (Exit.isSuccess(exit)) return false;
+  const error = Cause.squash(exit.cause);
+  return error instanceof WriteLogError && error.reason === "Unavailable";
 }

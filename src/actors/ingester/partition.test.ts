@@ -65,6 +65,7 @@ class Store {
         this.checkpoint = record.logTo;
         return Effect.void;
       }),
+    claim: () => Effect.sync(() => this.checkpoint),
     checkpoint: () => Effect.sync(() => this.checkpoint),
   } as unknown as Index["Service"];
 

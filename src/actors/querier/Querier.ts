@@ -15,7 +15,7 @@ import { Ingester } from "../ingester/Ingester.ts";
 import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
-import { Workers } from "../Workers.ts";
+import { Scanners } from "../Scanners.ts";
 import type { ResultRow } from "./merge.ts";
 import {
   answerMetric,
@@ -87,7 +87,7 @@ export class Querier extends Context.Service<Querier, {
       Effect.gen(function* () {
         const index = yield* Index;
         const ingester = yield* Ingester;
-        const workers = yield* Workers;
+        const scanners = yield* Scanners;
         const turns = Semaphore.makeUnsafe(settings.querier.max_concurrent);
         const waiting = new Map<string, number>();
 
@@ -124,7 +124,7 @@ export class Querier extends Context.Service<Querier, {
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
               runScan(
-                workers,
+                scanners,
                 units,
                 request,
                 {
@@ -208,7 +208,7 @@ export class Querier extends Context.Service<Querier, {
         const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
           const heads = yield* snapshot(request);
           const found = new Set(
-            yield* index.findStreams({ ...request, coveredTo: new Map() }).pipe(
+            yield* index.findStreams({ ...request, coveredTo: coveredTo(heads) }).pipe(
               Effect.mapError(indexFailure),
             ),
           );
@@ -218,7 +218,7 @@ export class Querier extends Context.Service<Querier, {
 
         const labelNames = Effect.fn("Querier.labelNames")(function* (request: StreamRequest) {
           const heads = yield* snapshot(request);
-          const stored = yield* index.labelNames({ ...request, coveredTo: new Map() }).pipe(
+          const stored = yield* index.labelNames({ ...request, coveredTo: coveredTo(heads) }).pipe(
             Effect.mapError(indexFailure),
           );
           const names = new Set(stored);
@@ -231,7 +231,7 @@ export class Querier extends Context.Service<Querier, {
         ) {
           const heads = yield* snapshot(request);
           const stored = yield* index.labelValues(
-            { ...request, coveredTo: new Map() },
+            { ...request, coveredTo: coveredTo(heads) },
             request.name,
           ).pipe(
             Effect.mapError(indexFailure),

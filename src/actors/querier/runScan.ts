@@ -1,10 +1,10 @@
 /** Drives one query's scan: packs units into jobs, keeps all threads busy with the units that are
  *  wanted first, merges what comes back, and stops when nothing better can come. */
-import type { WorkerPool } from "../../platform/workerPool.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanStats } from "../protocol/scan.ts";
 import { type ResultRow, TopRows } from "./merge.ts";
+import type { Scanners } from "../Scanners.ts";
 import { ProgressCount, type ScanProgress } from "./progress.ts";
 import type { LogRequest } from "./Querier.ts";
 
@@ -25,7 +25,7 @@ export interface ScanLimits {
  *  job's error, or the signal's reason; all jobs have then been told to stop. `onProgress` is
  *  called after every job. */
 export async function runScan(
-  pool: WorkerPool,
+  pool: Scanners["Service"],
   units: ReadonlyArray<PlannedUnit>,
   request: LogRequest,
   limits: ScanLimits,

@@ -1,10 +1,11 @@
-/** Prints, as one line of JSON, what the launcher must know to start a server in a sandbox: where it listens and which
- *  paths it uses. bin/tailrace.mjs runs this with the server's own arguments and turns it into permissions, so that the
- *  launcher needs no second reading of the configuration. */
+/** Prints, as one line of JSON, what the launcher must know to start a server in a sandbox: where it listens, what it connects to and
+ *  which paths it uses. bin/tailrace.mjs runs this with the server's own arguments and turns it into permissions, so that
+ *  the launcher needs no second reading of the configuration. */
 import process from "node:process";
 import { resolve } from "node:path";
 import { Effect } from "effect";
 import { loadSettings } from "./load.ts";
+import type { Settings } from "./settings.ts";
 
 const plan = loadSettings({ argv: process.argv.slice(2), env: process.env }).pipe(
   Effect.map(({ settings, file }) => ({
@@ -12,6 +13,8 @@ const plan = loadSettings({ argv: process.argv.slice(2), env: process.env }).pip
       hostInPermission(settings.server.http_listen_address)
     }:${settings.server.http_listen_port}`,
     dataDirectory: resolve(settings.common.path_prefix),
+    connects: settings.storage.engine === "nats" ? natsHosts(settings.nats.url) : [],
+    readsFiles: natsFiles(settings.nats).map((path) => resolve(path)),
     configFile: file === undefined ? undefined : resolve(file),
   })),
 );
@@ -23,6 +26,22 @@ Effect.runPromise(plan).then(
     process.exitCode = 2;
   },
 );
+
+/** host:port of each server. */
+function natsHosts(url: string): Array<string> {
+  return url.split(",").map((server) => {
+    const { hostname, port } = new URL(server.includes("://") ? server : `nats://${server}`);
+    return `${hostname}:${port === "" ? 4222 : port}`.trim();
+  });
+}
+
+function natsFiles(
+  { nkey_file, creds_file, tls_ca_file, tls_cert_file, tls_key_file }: Settings["nats"],
+) {
+  return [nkey_file, creds_file, tls_ca_file, tls_cert_file, tls_key_file].filter((path) =>
+    path !== ""
+  );
+}
 
 function hostInPermission(address: string): string {
   if (address === "") return "0.0.0.0";

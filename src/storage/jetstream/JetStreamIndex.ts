@@ -82,7 +82,11 @@ function serviceOf(index: BucketIndex, replica: IndexReplica): Index["Service"] 
     labelNames: (query) => ask(asked(query), (local) => local.labelNames(query)),
     labelValues: (query, name) => ask(asked(query), (local) => local.labelValues(query, name)),
     stats: (query) => ask(asked(query), (local) => local.stats(query)),
-    segments: () => ask(new Map(), (local) => local.segments()),
+    // All that are committed now: who removes what is in none of them must not miss one.
+    segments: () =>
+      run(() => index.reachEnd()).pipe(
+        Effect.flatMap(() => Effect.suspend(() => replica.local.segments())),
+      ),
   });
 }
 
@@ -162,6 +166,12 @@ class BucketIndex {
       const next = Math.max(present.next, record.logTo);
       return { revision, record: { ...present, next, segment: record.key }, messages };
     });
+  }
+
+  /** Brings the local copy up to everything that is in the bucket now. */
+  async reachEnd(): Promise<void> {
+    const info = await retrying(waitMs, () => this.#link.manager.streams.info(stream));
+    await this.reach(() => this.#replica.seen >= info.state.last_seq, waitMs);
   }
 
   /** Brings the local copy up to what this process wrote, and to segments that end at or before the given offsets. */

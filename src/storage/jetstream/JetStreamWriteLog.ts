@@ -235,7 +235,7 @@ function failureOf(partition: number, error: unknown): WriteLogError {
     case messageTooBig:
       return failure("TooLarge", partition, errorText(error));
     default:
-      return failure("Io", partition, `NATS: ${errorText(error)}; it may have been stored or not`);
+      return failure("Unavailable", partition, `NATS does not answer: ${errorText(error)}`);
   }
 }
 

@@ -1,0 +1,78 @@
+/** The cache of segment ranges over an object store in memory that counts what is asked of it. */
+import { Effect } from "effect";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { memoryObjectStore } from "../testing/memoryStorage.ts";
+import { ObjectStore } from "./ObjectStore.ts";
+import { SegmentCache } from "./SegmentCache.ts";
+
+const content = (seed: number) =>
+  Uint8Array.from({ length: 400_000 }, (_, at) => (at * 7 + seed * 13) % 251);
+
+const withCache = async (
+  t: Test,
+  bytesMax: number,
+  body: (cache: SegmentCache, directory: string, asked: string[]) => Promise<void>,
+) => {
+  const directory = fs.mkdtempSync(join(tmpdir(), "tailrace-cache-"));
+  t.teardown(() => fs.rmSync(directory, { recursive: true }));
+  const store = await Effect.runPromise(Effect.provide(ObjectStore, memoryObjectStore()));
+  for (let seed = 0; seed < 4; seed++) {
+    await Effect.runPromise(store.put(`s${seed}`, [content(seed)]));
+  }
+  const asked: string[] = [];
+  const counting = {
+    ...store,
+    getRange: (key: string, offset: number, length: number) => {
+      asked.push(`${key} ${offset}+${length}`);
+      return store.getRange(key, offset, length);
+    },
+  };
+  fs.writeFileSync(join(directory, "left"), "by an earlier process");
+  const cache = await SegmentCache.open(counting, directory, bytesMax);
+  await body(cache, directory, asked);
+  await cache.close();
+};
+
+const range = (key: string, offset: number, length: number) => ({ key, offset, length });
+
+t.test("ranges are in the file at their offsets; near ones are fetched together, once", (t) =>
+  withCache(t, 1e9, async (cache, directory, asked) => {
+    t.same(fs.readdirSync(directory), []);
+    const wanted = [range("s1", 300_000, 1000), range("s1", 10, 20), range("s1", 50_000, 5)];
+    const [held, again] = await Promise.all([cache.hold(wanted), cache.hold(wanted)]);
+    t.same(asked, ["s1 10+49995", "s1 300000+1000"]);
+    t.equal(again.fileOf("s1"), held.fileOf("s1"));
+    const file = fs.readFileSync(join(directory, held.fileOf("s1")));
+    for (const { offset, length } of wanted) {
+      const wantedBytes = content(1).subarray(offset, offset + length);
+      t.equal(Buffer.compare(file.subarray(offset, offset + length), wantedBytes), 0);
+    }
+    held.release();
+    again.release();
+  }));
+
+t.test("the least recently used go, never what is held, and never under the same name", (t) =>
+  withCache(t, 2500, async (cache, directory) => {
+    const first = await cache.hold([range("s0", 0, 1000)]);
+    for (const key of ["s1", "s2", "s3"]) (await cache.hold([range(key, 0, 1000)])).release();
+    t.equal(cache.bytes, 2000, "s0, which is held, and s3");
+    t.ok(fs.existsSync(join(directory, first.fileOf("s0"))));
+    const name = first.fileOf("s0");
+    first.release();
+    (await cache.hold([range("s1", 0, 1000)])).release();
+    (await cache.hold([range("s2", 0, 1000)])).release();
+    const back = await cache.hold([range("s0", 0, 1000)]);
+    t.not(back.fileOf("s0"), name);
+    back.release();
+  }));
+
+t.test("a failure is the caller's, and is forgotten", (t) =>
+  withCache(t, 1e9, async (cache, _, asked) => {
+    await t.rejects(cache.hold([range("s0", 0, 10), range("missing", 0, 10)]), /NotFound/);
+    await t.rejects(cache.hold([range("missing", 0, 10)]), /NotFound/);
+    t.equal(asked.filter((text) => text.startsWith("missing")).length, 2);
+    t.equal(cache.bytes, 10);
+  }));

@@ -1,0 +1,179 @@
+/** Ranges of stored segments as files on the local disk, for scan threads, which read files and nothing else. Owns fetching, the
+ *  files and their eviction; the object store owns the segments. A range is fetched once however many scans want it.
+ *  Invariants: a file is removed only while no scan holds it, and its name is never used again, so that a thread which has it
+ *  open reads what it should or nothing; what a scan holds is there. */
+import { Effect } from "effect";
+import { type DiskFile, joinPath, nodeDisk } from "../platform/files.ts";
+import type { ObjectStore } from "./ObjectStore.ts";
+
+export interface SegmentRange {
+  readonly key: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Ranges that stay readable until they are released. */
+export interface HeldRanges {
+  /** The file, below the cache's directory, that has a segment's ranges at their offsets. */
+  readonly fileOf: (key: string) => string;
+  readonly release: () => void;
+}
+
+interface CachedSegment {
+  readonly name: string;
+  readonly file: Promise<DiskFile>;
+  /** By offset: done when the range is in the file. */
+  readonly ranges: Map<number, Promise<void>>;
+  bytes: number;
+  holders: number;
+  /** The last write; writes of one file must not overlap. */
+  writing: Promise<unknown>;
+}
+
+/** Ranges closer than this are fetched together: the store's own unit is larger. */
+const gapBytes = 128 * 1024;
+/** The most that is fetched at once. */
+const fetchBytesMax = 16 * 1024 * 1024;
+
+export class SegmentCache {
+  readonly #objectStore: ObjectStore["Service"];
+  readonly #directory: string;
+  readonly #bytesMax: number;
+  /** By key, least recently used first. */
+  readonly #segments = new Map<string, CachedSegment>();
+  #bytes = 0;
+  #fileCount = 0;
+
+  private constructor(
+    objectStore: ObjectStore["Service"],
+    directory: string,
+    bytesMax: number,
+  ) {
+    this.#objectStore = objectStore;
+    this.#directory = directory;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** A cache of about `bytesMax` bytes in `directory`, which is emptied: what an earlier process left may be incomplete. */
+  static async open(
+    objectStore: ObjectStore["Service"],
+    directory: string,
+    bytesMax: number,
+  ): Promise<SegmentCache> {
+    await nodeDisk.makeDirectory(directory);
+    for (const name of await nodeDisk.list(directory)) {
+      await nodeDisk.remove(joinPath(directory, name));
+    }
+    return new SegmentCache(objectStore, directory, bytesMax);
+  }
+
+  /** Bytes of all cached ranges. What is held counts, so it can be more than the limit for a while. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Fetches what is missing. Rejects with the object store's error; then nothing is held. */
+  async hold(ranges: ReadonlyArray<SegmentRange>): Promise<HeldRanges> {
+    const held = new Map<string, CachedSegment>();
+    const release = () => {
+      for (const segment of held.values()) segment.holders--;
+      held.clear();
+      this.#evict();
+    };
+    const waiting: Promise<void>[] = [];
+    for (const [key, ofKey] of Map.groupBy(ranges, (range) => range.key)) {
+      const segment = this.#segment(key);
+      segment.holders++;
+      held.set(key, segment);
+      this.#fetchMissing(key, segment, ofKey);
+      for (const { offset } of ofKey) waiting.push(segment.ranges.get(offset)!);
+    }
+    const names = new Map([...held].map(([key, { name }]) => [key, name]));
+    const results = await Promise.allSettled(waiting);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      release();
+      throw failed.reason;
+    }
+    return { fileOf: (key) => names.get(key)!, release };
+  }
+
+  /** Closes all files. Nothing may be held. */
+  async close(): Promise<void> {
+    for (const { file, writing } of this.#segments.values()) {
+      await writing.catch(() => {});
+      await (await file).close();
+    }
+    this.#segments.clear();
+  }
+
+  #segment(key: string): CachedSegment {
+    let segment = this.#segments.get(key);
+    if (segment === undefined) {
+      const name = String(++this.#fileCount).padStart(8, "0");
+      const file = nodeDisk.create(joinPath(this.#directory, name));
+      segment = { name, file, ranges: new Map(), bytes: 0, holders: 0, writing: file };
+    } else this.#segments.delete(key);
+    this.#segments.set(key, segment);
+    return segment;
+  }
+
+  #fetchMissing(key: string, segment: CachedSegment, wanted: ReadonlyArray<SegmentRange>): void {
+    const missing = [...new Map(wanted.map((range) => [range.offset, range])).values()]
+      .filter(({ offset }) => !segment.ranges.has(offset))
+      .sort((a, b) => a.offset - b.offset);
+    for (let at = 0; at < missing.length;) {
+      const { offset: start } = missing[at]!;
+      let end = start + missing[at]!.length;
+      const from = at++;
+      for (; at < missing.length; at++) {
+        const next = missing[at]!;
+        const nextEnd = Math.max(end, next.offset + next.length);
+        if (next.offset - end > gapBytes || nextEnd - start > fetchBytesMax) break;
+        end = nextEnd;
+      }
+      const done = this.#fetch(key, segment, start, end - start);
+      for (const { offset, length } of missing.slice(from, at)) {
+        segment.ranges.set(offset, done);
+        segment.bytes += length;
+        this.#bytes += length;
+        // Whoever wants it next tries again.
+        done.catch(() => {
+          if (!segment.ranges.delete(offset)) return;
+          segment.bytes -= length;
+          if (this.#segments.get(key) === segment) this.#bytes -= length;
+        });
+      }
+    }
+  }
+
+  async #fetch(
+    key: string,
+    segment: CachedSegment,
+    offset: number,
+    length: number,
+  ): Promise<void> {
+    const bytes = await Effect.runPromise(this.#objectStore.getRange(key, offset, length));
+    const file = await segment.file;
+    const write = segment.writing.then(() => file.write([bytes], offset));
+    segment.writing = write.catch(() => {});
+    await write;
+  }
+
+  #evict(): void {
+    for (const [key, segment] of this.#segments) {
+      if (this.#bytes <= this.#bytesMax) return;
+      if (segment.holders > 0) continue;
+      this.#segments.delete(key);
+      this.#bytes -= segment.bytes;
+      void this.#remove(segment);
+    }
+  }
+
+  async #remove({ name, file, writing }: CachedSegment): Promise<void> {
+    await writing.catch(() => {});
+    await file.then((open) => open.close()).catch(() => {});
+    // A file that stays is removed at the next start.
+    await nodeDisk.remove(joinPath(this.#directory, name)).catch(() => {});
+  }
+}
