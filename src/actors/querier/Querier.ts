@@ -187,7 +187,7 @@ export class Querier extends Context.Service<Querier, {
               const startMs = performance.now();
               const limits = limitsFor(settings, request.tenant);
               const { value, stats, work } = yield* answerMetric({
-                workers,
+                scanners,
                 limits: {
                   seriesMax: limits.max_query_series,
                   samplesMax: limits.max_query_samples,

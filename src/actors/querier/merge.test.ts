@@ -2,7 +2,7 @@
  *  and the scan that drives it. */
 import fc from "fast-check";
 import t from "tap";
-import type { WorkerPool } from "../../platform/workerPool.ts";
+import type { Scanners } from "../Scanners.ts";
 import { describePipeline } from "../../logql/pipelinePlan.ts";
 import type { Direction, ScanJob, ScanResult } from "../protocol/scan.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
@@ -152,7 +152,7 @@ function scanned(units: ReadonlyArray<ModelUnit>, direction: Direction, threadCo
       await new Promise((resolve) => setTimeout(resolve, 2 - next % 3));
       return resultOf(some, direction);
     },
-  } as unknown as WorkerPool;
+  } as unknown as Scanners["Service"];
   return { filled, order, pool };
 }
 

@@ -8,7 +8,7 @@ import { rowRange } from "../../logql/metrics/buckets.ts";
 import type { StepGrid } from "../../logql/metrics/grid.ts";
 import { selectorMatchers } from "../../logql/pipelinePlan.ts";
 import { leafPipeline, type MetricPlan } from "../../logql/planner/metricPlan.ts";
-import type { WorkerPool } from "../../platform/workerPool.ts";
+import type { Scanners } from "../Scanners.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { AggregateStats } from "../protocol/aggregate.ts";
 import type { QueryFailed, StreamRequest } from "./Querier.ts";
@@ -47,7 +47,7 @@ interface LeafCost {
 
 /** What the querier lends. */
 export interface MetricSources {
-  readonly workers: WorkerPool;
+  readonly scanners: Scanners["Service"];
   readonly limits: LeafRequest["limits"];
   /** Everything that may hold rows of the request. */
   readonly unitsOf: (
@@ -58,7 +58,7 @@ export interface MetricSources {
 
 /** Evaluates the plan; leaf after leaf, so that one at a time holds states. */
 export const answerMetric = Effect.fn("Querier.metric")(function* (
-  { workers, limits, unitsOf, failure }: MetricSources,
+  { scanners, limits, unitsOf, failure }: MetricSources,
   { tenant, plan, grid, oldestNs }: MetricRequest,
 ) {
   const matrices: Matrix[] = [];
@@ -74,7 +74,7 @@ export const answerMetric = Effect.fn("Querier.metric")(function* (
     const indexMs = performance.now() - startedAt;
     const request: LeafRequest = { leaf, pipeline: leafPipeline(leaf), windows, range, limits };
     const { matrix, stats, work } = yield* Effect.tryPromise({
-      try: (signal) => runAggregate(workers, units, request, signal),
+      try: (signal) => runAggregate(scanners, units, request, signal),
       catch: failure,
     });
     matrices.push(matrix);

@@ -10,7 +10,7 @@ import { makeStates } from "../../logql/metrics/states/catalogue.ts";
 import { compilePipeline } from "../../logql/pipeline.ts";
 import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import type { Leaf } from "../../logql/planner/metricPlan.ts";
-import type { WorkerPool } from "../../platform/workerPool.ts";
+import type { Scanners } from "../Scanners.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import type { TimeRange } from "../../streams/record.ts";
@@ -66,7 +66,7 @@ export interface LeafWork {
 /** Evaluates a leaf over its units. Rejects with the first job's error, MetricLimitReached or the
  *  signal's reason; all jobs have then been told to stop. */
 export async function runAggregate(
-  pool: WorkerPool,
+  pool: Scanners["Service"],
   units: ReadonlyArray<PlannedUnit>,
   request: LeafRequest,
   signal: AbortSignal,
@@ -114,7 +114,7 @@ export async function runAggregate(
 
 /** Keeps all threads busy with jobs until every one is done. */
 async function runJobs(
-  pool: WorkerPool,
+  pool: Scanners["Service"],
   jobs: ReadonlyArray<AggregateJob>,
   signal: AbortSignal,
   take: (result: AggregateResult) => void,
