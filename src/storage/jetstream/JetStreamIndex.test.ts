@@ -1,5 +1,5 @@
-/** The index on real NATS servers: the port's contract on one and on three; that a claim fences earlier owners; that a copy can be
- *  deleted; that another process's commits are seen when a question needs them. */
+/** The index on real NATS servers: the port's contract on one and on three; that a claim fences
+ *  earlier owners; that a copy can be deleted; that another process's commits are seen when a question needs them. */
 import { Context, Effect, Layer } from "effect";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

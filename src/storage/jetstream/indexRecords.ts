@@ -4,7 +4,8 @@
  *    segment.<object key>            JSON: one committed segment
  *    streams.<part>.<object key>     its streams and their chunks, part by part: u32 length (little-endian), then zstd of JSON
  *
- *  A commit is one atomic batch: the parts, the segment, the checkpoint. So the stream has each segment's parts right before it. */
+ *  A commit is one atomic batch: the parts, the segment, the checkpoint. So the stream has each
+ *  segment's parts right before it. */
 import { zstdCompress, zstdDecompress } from "../../platform/zstd.ts";
 import type { ChunkRecord, SegmentRecord, StreamRecord } from "../../streams/record.ts";
 
