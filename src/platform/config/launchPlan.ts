@@ -1,6 +1,7 @@
 /** Prints, as one line of JSON, what the launcher must know to start a server in a sandbox: where it
- *  listens, what it connects to and which paths it uses. bin/tailrace.mjs runs this with the server's own arguments and turns it into permissions, so that
- *  the launcher needs no second reading of the configuration. */
+ *  listens, what it connects to and which paths it uses. bin/tailrace.mjs runs this with the
+ *  server's own arguments and turns it into permissions, so that the launcher needs no second
+ *  reading of the configuration. */
 import process from "node:process";
 import { resolve } from "node:path";
 import { Effect } from "effect";
