@@ -1,11 +1,13 @@
 /** `tailrace query`: prints the lines (or the samples) that a LogQL query finds. Owns paging: it asks for a batch at a time and
  *  goes on at the last timestamp, leaving out what it has shown of it, so that equal timestamps are never lost. */
-import { Effect, Schema } from "effect";
+import { Effect, Result, Schema } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
+import { isLogQuery, parse } from "../logql/mod.ts";
 import { writeOutput } from "../platform/terminal.ts";
 import { ask, type Connection, connectionFlags, connectionOf } from "./connection.ts";
 import { Boundary, categorizeLabels, type Entry, sortedEntries, Streams } from "./entries.ts";
 import { entryPrinter, printerFlags } from "./entryPrinter.ts";
+import { type QueryPage, streamQueryPage } from "./queryStream.ts";
 import { timeRange } from "./times.ts";
 
 export const query = Command.make(
@@ -95,36 +97,60 @@ interface PagedQuery {
 
 const printPages = Effect.fnUntraced(function* (connection: Connection, paged: PagedQuery) {
   const boundary = new Boundary();
-  let { from, to } = paged;
+  let { from: start, to: end } = paged;
   let remaining = paged.limit;
+  let freshCount = 0;
+  const take = async (entries: ReadonlyArray<Entry>) => {
+    const fresh = entries.filter((entry) => boundary.isNew(entry)).slice(0, remaining);
+    remaining -= fresh.length;
+    freshCount += fresh.length;
+    await writeOutput(fresh.map(paged.print).join(""));
+  };
+  // Metric queries have one answer at the end; of a query with a mistake the server says what it is.
+  const parsed = parse(paged.query);
+  let canStream = Result.isSuccess(parsed) && isLogQuery(parsed.success);
   while (remaining > 0) {
     // Entries at the boundary come again, in front of the new ones.
     const limit = Math.min(remaining, paged.batch) + boundary.seenCount;
-    const { data } = yield* ask(connection, {
-      path: "/loki/api/v1/query_range",
-      parameters: [
-        ["query", paged.query],
-        ["start", String(from)],
-        ["end", String(to)],
-        ["limit", String(limit)],
-        ["direction", paged.direction],
-      ],
-      answer: Answer,
-      query: paged.query,
-      headers: categorizeLabels,
-    });
-    if (data.resultType !== "streams") {
-      yield* Effect.promise(() => writeOutput(`${JSON.stringify(data.result, null, 2)}\n`));
-      return;
-    }
-    const entries = sortedEntries(data.result, paged.direction);
-    const fresh = entries.filter((entry) => boundary.isNew(entry)).slice(0, remaining);
-    remaining -= fresh.length;
-    yield* Effect.promise(() => writeOutput(fresh.map(paged.print).join("")));
-    if (entries.length < limit || fresh.length === 0 || boundary.timestamp === undefined) return;
-    if (paged.direction === "forward") from = BigInt(boundary.timestamp);
-    else to = BigInt(boundary.timestamp) + 1n;
+    const page: QueryPage = { query: paged.query, start, end, limit, direction: paged.direction };
+    freshCount = 0;
+    const streamed: number | "unsupported" = canStream
+      ? yield* streamQueryPage(connection, page, take)
+      : "unsupported";
+    canStream = streamed !== "unsupported";
+    const count = streamed === "unsupported" ? yield* askPage(connection, page, take) : streamed;
+    if (count < limit || freshCount === 0 || boundary.timestamp === undefined) return;
+    if (paged.direction === "forward") start = BigInt(boundary.timestamp);
+    else end = BigInt(boundary.timestamp) + 1n;
   }
+});
+
+/** One page over HTTP; how many entries it had. Samples are printed as they came. */
+const askPage = Effect.fnUntraced(function* (
+  connection: Connection,
+  { query, start, end, limit, direction }: QueryPage,
+  take: (entries: ReadonlyArray<Entry>) => Promise<void>,
+) {
+  const { data } = yield* ask(connection, {
+    path: "/loki/api/v1/query_range",
+    parameters: [
+      ["query", query],
+      ["start", String(start)],
+      ["end", String(end)],
+      ["limit", String(limit)],
+      ["direction", direction],
+    ],
+    answer: Answer,
+    query,
+    headers: categorizeLabels,
+  });
+  if (data.resultType !== "streams") {
+    yield* Effect.promise(() => writeOutput(`${JSON.stringify(data.result, null, 2)}\n`));
+    return 0;
+  }
+  const entries = sortedEntries(data.result, direction);
+  yield* Effect.promise(() => take(entries));
+  return entries.length;
 });
 
 /** Lines; or samples, which are printed as they came. */
