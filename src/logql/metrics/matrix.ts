@@ -57,9 +57,19 @@ export function compareLabels(a: Labels, b: Labels): number {
   for (let index = 0; index < shared; index++) {
     const [[nameA, valueA], [nameB, valueB]] = [a[index]!, b[index]!];
     if (nameA !== nameB) return nameA < nameB ? -1 : 1;
-    if (valueA !== valueB) return valueA < valueB ? -1 : 1;
+    if (valueA !== valueB) return compareText(valueA, valueB);
   }
   return a.length - b.length;
+}
+
+/** Orders text by code points, as UTF-8 bytes are ordered. */
+function compareText(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  if (at === a.length || at === b.length) return a.length - b.length;
+  // Surrogates stand for code points above all that one unit can be.
+  const rank = (unit: number) => (unit & 0xf800) === 0xd800 ? unit + 0x10000 : unit;
+  return rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
 }
 
 /** Puts series of the same labels together. Throws an EvaluationError if two have a value at one step. */

@@ -145,7 +145,8 @@ function readLines(streams: Streams, flags: string[] | undefined, test: Case): A
 
 function readVector(vector: Vector, timeNs: number): AnsweredSeries[] {
   return vector.map(({ metric, value: [seconds, value] }) => {
-    if (seconds !== timeNs / 1e9) {
+    // Times of samples are cut to milliseconds.
+    if (seconds !== Math.floor(timeNs / 1e6) / 1e3) {
       throw new Error(`a sample at ${seconds}, asked at ${timeNs / 1e9}`);
     }
     return { labels: metric, values: [value] };

@@ -1,7 +1,7 @@
 /** Evaluates a metric query at one moment: vectors, scalars and what combines them, as Prometheus defines it. */
 import type * as Ast from "../../logql/ast.ts";
 import { evaluateRange, QueryFailed, type Sample, variance } from "./rangeAggregation.ts";
-import { byBytes, labelText, type LogRow } from "./row.ts";
+import { byLabels as compareLabels, labelText, type LogRow } from "./row.ts";
 import { compare, type TemplateEngine } from "./stages.ts";
 import { valueRegex } from "./values.ts";
 
@@ -53,7 +53,7 @@ function vectorOf(value: Value): Sample[] {
 }
 
 function byLabels(samples: Sample[]): Sample[] {
-  return samples.sort((a, b) => byBytes(labelText(a.labels), labelText(b.labels)));
+  return samples.sort((a, b) => compareLabels(a.labels, b.labels));
 }
 
 // ---- vector aggregations ----

@@ -103,6 +103,17 @@ export function labelText(labels: LabelMap): string {
   return `{${names.map((name) => `${name}=${JSON.stringify(labels[name])}`).join(", ")}}`;
 }
 
+/** Orders label sets as Prometheus does: pair by pair, the shorter of two that begin alike first. */
+export function byLabels(a: LabelMap, b: LabelMap): number {
+  const [left, right] = [a, b].map((labels) => Object.keys(labels).sort(byBytes));
+  for (let at = 0; at < Math.min(left!.length, right!.length); at++) {
+    const [nameA, nameB] = [left![at]!, right![at]!];
+    const order = byBytes(nameA, nameB) || byBytes(a[nameA]!, b[nameB]!);
+    if (order !== 0) return order;
+  }
+  return left!.length - right!.length;
+}
+
 /** Orders text by its UTF-8 bytes, which is by code points. */
 export function byBytes(a: string, b: string): number {
   const left = bytesOf(a);
