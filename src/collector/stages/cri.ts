@@ -84,45 +84,41 @@ class CriStage implements Stage {
   }
 
   #holdPartial(entry: StageEntry): Verdict {
+    if (this.#truncates) entry.cut(entry.start, Math.min(entry.end, entry.start + this.#bytesMax));
     const held = this.#held.get(entry);
-    if (held === undefined) {
-      const first = this.#held.hold(entry, 0);
-      if (first.byteLength > this.#bytesMax) this.#overflow(first, entry);
-      return drop;
-    }
-    if (this.#truncates) {
-      this.#append(held, entry);
-    } else if (held.byteLength + entry.byteLength > this.#bytesMax) {
-      this.#held.remove(held);
-      this.#context.emit(held.take());
+    if (held === undefined || this.#isFull(held, entry)) {
+      if (held !== undefined) this.#letGo(held);
       this.#held.hold(entry, 0);
     } else this.#append(held, entry);
     return drop;
-  }
-
-  /** A first piece beyond the limit: cut, or let go at once. */
-  #overflow(held: HeldEntry, entry: StageEntry): void {
-    this.#held.remove(held);
-    if (!this.#truncates) return this.#context.emit(held.take());
-    entry.cut(entry.start, entry.start + this.#bytesMax);
-    this.#held.hold(entry, 0);
-  }
-
-  #append(held: HeldEntry, entry: StageEntry): void {
-    const room = Math.max(0, this.#bytesMax - held.byteLength);
-    const end = this.#truncates ? Math.min(entry.end, entry.start + room) : entry.end;
-    held.append(nothing, entry.bytes, entry.start, end);
   }
 
   /** The line that ends partial ones gets their content in front; the rest of it is its own. */
   #join(entry: StageEntry): void {
     const held = this.#held.get(entry);
     if (held === undefined) return;
+    if (this.#isFull(held, entry)) return this.#letGo(held);
     this.#held.remove(held);
     this.#append(held, entry);
     const whole = held.take();
     entry.offset = whole.offset;
     entry.replaceBytes(whole.bytes, whole.start, whole.end);
+  }
+
+  /** Whether the entry has no room; if what is too much is cut there always is. */
+  #isFull(held: HeldEntry, entry: StageEntry): boolean {
+    return !this.#truncates && held.byteLength + entry.byteLength > this.#bytesMax;
+  }
+
+  #letGo(held: HeldEntry): void {
+    this.#held.remove(held);
+    this.#context.emit(held.take());
+  }
+
+  #append(held: HeldEntry, entry: StageEntry): void {
+    const room = Math.max(0, this.#bytesMax - held.byteLength);
+    const end = this.#truncates ? Math.min(entry.end, entry.start + room) : entry.end;
+    held.append(nothing, entry.bytes, entry.start, end);
   }
 
   #extract(entry: StageEntry, timeEnd: number, streamEnd: number, flagsEnd: number): void {

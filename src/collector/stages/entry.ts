@@ -165,6 +165,20 @@ export class Extracted {
     this.#values.set(name, value);
   }
 
+  delete(name: string): void {
+    this.#values.delete(name);
+    // A label of the name would show through.
+    if (this.#labels.get(name) !== undefined) this.#labels = this.#labels.without(name);
+  }
+
+  /** Takes the labels that the entry has now for those it came with; they hide what was extracted
+   *  under their names. */
+  refresh(labels: LabelSet): void {
+    this.#labels = labels;
+    if (this.#values.size === 0) return;
+    for (const [name] of labels.pairs) this.#values.delete(name);
+  }
+
   /** Everything, for templates. */
   entries(): Map<string, ExtractedValue> {
     return new Map<string, ExtractedValue>([...this.#labels.pairs, ...this.#values]);

@@ -48,6 +48,17 @@ export function setRfc3339(
   return true;
 }
 
+/** The same for text. */
+export function setRfc3339Text(entry: StageEntry, text: string): boolean {
+  if (text.length > scratch.length) return false;
+  const { read, written } = encoder.encodeInto(text, scratch);
+  return read === text.length && setRfc3339(entry, scratch, 0, written);
+}
+
+const encoder = new TextEncoder();
+/** No timestamp is longer. */
+const scratch = new Uint8Array(64);
+
 /** Seconds east of UTC of `Z` or `+01:00`, NaN if it is neither. */
 function zoneOffset(bytes: Uint8Array, at: number, end: number): number {
   if (bytes[at] === 0x5a) return at + 1 === end ? 0 : NaN;
