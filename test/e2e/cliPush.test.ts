@@ -44,6 +44,16 @@ onServer({ "limits_config.max_line_size": "0" }, {
       const wrong = found.findIndex(({ line }, index) => line !== wanted[index]);
       t.equal(wrong, -1, `every line in its place, ${when}`);
     }
+    for (const batch of ["4000", "20000"]) {
+      const { stdout: raw } = await run(process.execPath, [
+        ...[launcher, "query", `--addr=${server.baseUrl}`, `{app="${app}"}`, "--forward"],
+        ...["--limit=0", "--output=raw", `--batch=${batch}`],
+      ], {
+        env: { ...process.env, TAILRACE_RUNTIME: server.runtime, NODE_OPTIONS: "" },
+        maxBuffer: 2_000_000_000,
+      });
+      t.ok(raw === wanted.map((line) => `${line}\n`).join(""), `query prints it, batch ${batch}`);
+    }
     t.match(stdout, new RegExp(wanted.length.toLocaleString("en-US") + `|${wanted.length}`));
   },
 });
