@@ -1,11 +1,11 @@
 /** Label filters: `| level="error" and (status >= 500 or took > 1s)`, one test of a row each.
  *  labelFilterParser.ts owns the syntax, labelValue.ts how values read as numbers. Invariant: a
  *  missing label reads as "" in a string filter and drops the row in any other; a value that cannot
- *  be read keeps it with __error__ set, and then only string filters still decide. */
+ *  be read keeps it, with __error__ set unless it was before. */
 import { makeMatcher } from "../streams/matcher.ts";
 import type { CompareOp, LabelMatcher, Predicate } from "./ast.ts";
 import { bytesHaveIp, parseIpRange } from "./ip.ts";
-import { type Conversion, readerOf, readProblem } from "./labelValue.ts";
+import { type Conversion, readerOf, readFailed } from "./labelValue.ts";
 import type { NameTable } from "./nameTable.ts";
 import type { Row } from "./row.ts";
 import type { RowStage } from "./stages/stage.ts";
@@ -15,8 +15,8 @@ export interface LabelTest extends RowStage {
   /** The answer for every row of a stream, as long as no stage has changed labels; null if it
    *  depends on the row, or has to set an error. */
   decide(stream: ReadonlyMap<string, string>): boolean | null;
-  /** Whether __error__ matters to it, or it may set it: all but string filters. */
-  readonly mindsErrors: boolean;
+  /** Whether it may set __error__ in a row that it keeps. */
+  readonly setsErrors: boolean;
 }
 
 /** Compiles a predicate; the table gets the names that it mentions. Throws RegexInvalid or a
@@ -69,7 +69,7 @@ function stringTest(predicate: LabelMatcher, names: NameTable): LabelTest {
       const value = stream.get(predicate.name);
       return value === undefined ? null : matcher.matches(value);
     },
-    mindsErrors: false,
+    setsErrors: false,
   };
 }
 
@@ -83,14 +83,14 @@ function numberTest(
   const slot = names.require(name);
   const read = readerOf(conversion);
   const holds = comparisons[op];
+  // The same for every value: rows are grouped by it, as by any label.
+  const complaint = `the value of ${name} is no ${conversionNouns[conversion]}`;
   return {
     apply: (row) => {
-      if (row.hasError) return true;
       if (!row.has(slot)) return false;
       const value = read(row.sources[slot]!, row.starts[slot]!, row.ends[slot]!);
-      const problem = readProblem();
-      if (problem === null) return holds(value, wanted);
-      row.setError("LabelFilterErr", problem);
+      if (!readFailed()) return holds(value, wanted);
+      row.setError("LabelFilterErr", complaint);
       return true;
     },
     decide: (stream) => {
@@ -98,11 +98,13 @@ function numberTest(
       if (text === undefined) return null;
       const bytes = encoder.encode(text);
       const value = read(bytes, 0, bytes.length);
-      return readProblem() === null ? holds(value, wanted) : null;
+      return !readFailed() ? holds(value, wanted) : null;
     },
-    mindsErrors: true,
+    setsErrors: true,
   };
 }
+
+const conversionNouns = { number: "number", duration: "duration", bytes: "size" } as const;
 
 const comparisons: Readonly<Record<CompareOp, (value: number, wanted: number) => boolean>> = {
   "==": (value, wanted) => value === wanted,
@@ -119,7 +121,6 @@ function ipTest(name: string, negated: boolean, text: string, names: NameTable):
   if (range === null) throw new RangeError(`invalid IP pattern ${JSON.stringify(text)}`);
   return {
     apply: (row) => {
-      if (row.hasError) return true;
       if (!row.has(slot)) return false;
       const found = bytesHaveIp(row.sources[slot]!, row.starts[slot]!, row.ends[slot]!, range);
       return found !== negated;
@@ -130,23 +131,19 @@ function ipTest(name: string, negated: boolean, text: string, names: NameTable):
       const bytes = encoder.encode(value);
       return bytesHaveIp(bytes, 0, bytes.length, range) !== negated;
     },
-    mindsErrors: true,
+    setsErrors: false,
   };
 }
 
-/** Both sides run even if the left one drops the row: nobody sees the errors of a dropped row. */
 function bothTests(left: LabelTest, right: LabelTest): LabelTest {
   return {
     apply: (row) => left.apply(row) && right.apply(row),
     decide: (stream) => {
-      const first = left.decide(stream);
-      if (first === false) return false;
-      const second = right.decide(stream);
-      if (first === true) return second;
-      // An error that the left side sets makes the right side true.
-      return second === false && !(left.mindsErrors && right.mindsErrors) ? false : null;
+      const [first, second] = [left.decide(stream), right.decide(stream)];
+      if (first === false || second === false) return false;
+      return first === null || second === null ? null : true;
     },
-    mindsErrors: left.mindsErrors || right.mindsErrors,
+    setsErrors: left.setsErrors || right.setsErrors,
   };
 }
 
@@ -158,9 +155,9 @@ function eitherTest(left: LabelTest, right: LabelTest): LabelTest {
       if (first === true) return true;
       const second = right.decide(stream);
       // A left side that may set an error has to run even if the right side holds.
-      if (second === true && !(first === null && left.mindsErrors)) return true;
+      if (second === true && !(first === null && left.setsErrors)) return true;
       return first === false && second === false ? false : null;
     },
-    mindsErrors: left.mindsErrors || right.mindsErrors,
+    setsErrors: left.setsErrors || right.setsErrors,
   };
 }

@@ -1,19 +1,19 @@
 /** Numbers, durations and sizes as label values write them, read from bytes as Go's libraries read
  *  them. units.ts owns the literals of a query. Invariant: a value either reads as Go would read it
- *  or gives NaN together with `problem`, the words of the complaint. */
+ *  or gives NaN and `readFailed` says so. */
 import { parseGoDuration } from "./units.ts";
 
 /** How a value is read. */
 export type Conversion = "number" | "duration" | "bytes";
 
-/** Reads bytes[start..end); NaN and `readProblem() !== null` if it cannot be read. */
+/** Reads bytes[start..end); NaN if it cannot be read. */
 export type ValueReader = (bytes: Uint8Array, start: number, end: number) => number;
 
-let problem: string | null = null;
+let failed = false;
 
-/** What the last reading complained of; null if it succeeded (a value may well be NaN). */
-export function readProblem(): string | null {
-  return problem;
+/** Whether the last value could not be read: one may well read as NaN. */
+export function readFailed(): boolean {
+  return failed;
 }
 
 /** The reader of a conversion. Durations are in ns. */
@@ -25,20 +25,17 @@ export function readerOf(conversion: Conversion): ValueReader {
 export function readNumber(bytes: Uint8Array, start: number, end: number): number {
   const quick = quickDecimal(bytes, start, end);
   if (quickEnd === end && quick === quick) {
-    problem = null;
+    failed = false;
     return quick;
   }
-  const text = textOf(bytes, start, end);
-  const value = parseGoFloat(text);
-  problem = value === undefined
-    ? `strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`
-    : null;
+  const value = parseGoFloat(textOf(bytes, start, end));
+  failed = value === undefined;
   return value ?? NaN;
 }
 
 /** `1h2m3.5s`, `-5ms`, `0`: nanoseconds. */
 export function readDuration(bytes: Uint8Array, start: number, end: number): number {
-  problem = null;
+  failed = false;
   const quick = quickDecimal(bytes, start, end);
   const size = quick === quick ? unitAt(bytes, quickEnd, end) : 0;
   // Multiplying by the size must not round: a fraction may have to be cut to whole nanoseconds.
@@ -49,27 +46,17 @@ export function readDuration(bytes: Uint8Array, start: number, end: number): num
   const sign = text[0] === "-" ? -1 : 1;
   const unsigned = text.replace(/^[+-]/, "");
   const durationNs = unsigned === "0" ? 0n : parseGoDuration(unsigned);
-  if (durationNs !== null) return sign * Number(durationNs);
-  problem = `time: invalid duration ${JSON.stringify(text)}`;
-  return NaN;
+  failed = durationNs === null;
+  return durationNs === null ? NaN : sign * Number(durationNs);
 }
 
 /** `12`, `1.5KB`, `2 MiB`, `1,024b`: whole bytes. */
 export function readSize(bytes: Uint8Array, start: number, end: number): number {
-  const text = textOf(bytes, start, end);
-  const match = /^([\d.,]*)\s*(.*?)\s*$/s.exec(text)!;
+  const match = /^([\d.,]*)\s*(.*?)\s*$/s.exec(textOf(bytes, start, end))!;
   const value = parseGoFloat(match[1]!.replaceAll(",", ""));
-  if (value === undefined) {
-    problem = `strconv.ParseFloat: parsing ${JSON.stringify(match[1])}: invalid syntax`;
-    return NaN;
-  }
   const size = sizeUnits.get(match[2]!.toLowerCase());
-  problem = size === undefined
-    ? `unhandled size name: ${match[2]!.toLowerCase()}`
-    : value * size >= 2 ** 64
-    ? `too large: ${text}`
-    : null;
-  return problem === null ? Math.floor(value * size!) : NaN;
+  failed = value === undefined || size === undefined || value * size >= 2 ** 64;
+  return failed ? NaN : Math.floor(value! * size!);
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

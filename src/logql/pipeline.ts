@@ -122,9 +122,7 @@ class CompiledPipeline implements Pipeline {
     const known = new Map(labels);
     const open: LabelTest[] = [];
     for (const test of this.leading) {
-      // An error that an earlier filter may set would keep the row.
-      const isSure = !test.mindsErrors || !open.some(({ mindsErrors }) => mindsErrors);
-      const verdict = isSure ? test.decide(known) : null;
+      const verdict = test.decide(known);
       if (verdict === false) return "none";
       if (verdict === null) open.push(test);
     }
@@ -155,7 +153,7 @@ class CompiledStream implements StreamPipeline {
       ? lineFilters
       : [new SetFilter(open, row, base, checkpoint), ...lineFilters];
     // What set an error has to set it again, in the row that passes.
-    const again = open.some(({ mindsErrors }) => mindsErrors) ? open : [];
+    const again = open.some(({ setsErrors }) => setsErrors) ? open : [];
     const last = unwrapper === null ? [] : [unwrapper];
     this.#stages = [...again, ...stages, ...last];
     this.isPlain = this.#stages.length === 0;

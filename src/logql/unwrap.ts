@@ -3,7 +3,7 @@
  *  be read stays, with __error__ set and the value 0. */
 import type { Unwrap } from "./ast.ts";
 import { compilePredicate } from "./labelFilter.ts";
-import { readerOf, readProblem } from "./labelValue.ts";
+import { readerOf, readFailed } from "./labelValue.ts";
 import type { NameTable } from "./nameTable.ts";
 import type { Row } from "./row.ts";
 import type { RowStage } from "./stages/stage.ts";
@@ -15,10 +15,12 @@ export class Unwrapper implements RowStage {
   readonly slot: number;
   readonly #read: (row: Row, slot: number) => number;
   readonly #filters: ReadonlyArray<RowStage>;
+  readonly #complaint: string;
 
   constructor({ label, conversion, filters }: Unwrap, names: NameTable) {
     this.slot = names.require(label);
     this.#filters = filters.map(({ predicate }) => compilePredicate(predicate, names));
+    this.#complaint = `the value of ${label} cannot be unwrapped`;
     const isDuration = conversion === "duration" || conversion === "duration_seconds";
     const read = readerOf(isDuration ? "duration" : conversion === "bytes" ? "bytes" : "number");
     const readSlot = (row: Row, slot: number) =>
@@ -31,10 +33,9 @@ export class Unwrapper implements RowStage {
     const { slot } = this;
     if (!row.has(slot) || row.starts[slot] === row.ends[slot]) return false;
     this.value = this.#read(row, slot);
-    const problem = readProblem();
-    if (problem !== null) {
+    if (readFailed()) {
       this.value = 0;
-      row.setError("SampleExtractionErr", problem);
+      row.setError("SampleExtractionErr", this.#complaint);
     }
     for (const filter of this.#filters) if (!filter.apply(row)) return false;
     return true;

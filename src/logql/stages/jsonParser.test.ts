@@ -69,7 +69,7 @@ t.test("json keeps what stands in front of a break, and sets the error", (t) => 
   check('{"a":"b","c":{"d":"e",x},"f":"g"}', { a: "b", c_d: "e" });
   check('{"a":{"b":{"c":"1","d":2}},"e":[', { a_b_c: "1", a_b_d: "2" });
   const [row] = runPipeline("| json", [{ line: '{"a":"b",' }]);
-  t.match(row!.details, /malformed JSON object at byte 9/);
+  t.match(row!.details, /no well-formed JSON object/);
   t.end();
 });
 

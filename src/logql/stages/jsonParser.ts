@@ -50,7 +50,7 @@ export class JsonParser implements RowStage {
       ? this.#object(row, line, at, lineEnd)
       : at;
     if (broken >= 0) {
-      row.setError("JSONParserErr", `malformed JSON object at byte ${broken - lineStart}`);
+      row.setError("JSONParserErr", "the line is no well-formed JSON object");
     }
     return true;
   }

@@ -44,7 +44,7 @@ t.test("logfmt --strict sets an error at the first malformed token, --keep-empty
   check("| logfmt --keep-empty", 'a= b c="" d=e', { a: "", b: "", c: "", d: "e" });
   check("| logfmt --strict --keep-empty", "a= ==", { a: "", ...error });
   const [row] = runPipeline("| logfmt --strict", [{ line: "a=b =x" }]);
-  t.match(row!.details, /malformed logfmt at byte 4/);
+  t.match(row!.details, /no well-formed logfmt/);
   t.end();
 });
 

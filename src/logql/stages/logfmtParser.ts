@@ -31,7 +31,7 @@ function putValue(row: Row, slot: number): boolean {
 }
 
 function setError(row: Row): void {
-  row.setError("LogfmtParserErr", `malformed logfmt at byte ${text.brokenAt - row.lineStart}`);
+  row.setError("LogfmtParserErr", "the line is no well-formed logfmt");
 }
 
 export class LogfmtParser implements RowStage {
@@ -67,7 +67,7 @@ export class LogfmtParser implements RowStage {
         if (this.#strict) break;
       } else if (slot >= 0) left--;
     }
-    if (this.#strict && text.brokenAt >= 0) setError(row);
+    if (this.#strict && text.isBroken) setError(row);
     return true;
   }
 }
@@ -124,7 +124,7 @@ export class LogfmtExpressions implements RowStage {
         row.set(slot, category.parsed, none, 0, 0);
       }
     }
-    if (this.#strict && text.brokenAt >= 0) setError(row);
+    if (this.#strict && text.isBroken) setError(row);
     return true;
   }
 

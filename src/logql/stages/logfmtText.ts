@@ -11,8 +11,8 @@ export class LogfmtText {
   valueStart = 0;
   valueEnd = 0;
   escaped = false;
-  /** Whether a token was malformed, and where the first such one starts. */
-  brokenAt = -1;
+  /** Whether a token was malformed. */
+  isBroken = false;
   #line: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
@@ -22,7 +22,7 @@ export class LogfmtText {
     this.#line = line;
     this.#at = start;
     this.#end = end;
-    this.brokenAt = -1;
+    this.isBroken = false;
   }
 
   /** Finds the next pair; false at the end of the line. Malformed tokens are passed over, or with
@@ -54,7 +54,7 @@ export class LogfmtText {
           at = -after - 1;
         } else at = blankFrom(line, at, end);
       } else at = blankFrom(line, at, end);
-      if (this.brokenAt < 0) this.brokenAt = start;
+      this.isBroken = true;
       if (strict) {
         this.#at = end;
         return false;
@@ -64,7 +64,7 @@ export class LogfmtText {
 
   /** The pair's value turned out to be malformed: an escape that nobody knows. */
   reject(): void {
-    if (this.brokenAt < 0) this.brokenAt = this.keyStart;
+    this.isBroken = true;
   }
 
   /** Reads the value at `at`; returns where it ends, or -1 - where to go on if it is malformed. */

@@ -13,15 +13,7 @@ import {
   remove,
   textOf,
 } from "./row.ts";
-import {
-  ipIn,
-  ipMatches,
-  lineRegex,
-  matcherAccepts,
-  numberOf,
-  secondsOf,
-  sizeOf,
-} from "./values.ts";
+import { ipIn, lineRegex, matcherAccepts, numberOf, secondsOf, sizeOf } from "./values.ts";
 
 /** Gives the text of a template for the fields of a line, or throws when it fails at run time. */
 export type TemplateEngine = (
@@ -152,7 +144,7 @@ export function passesPredicate(entry: Entry, predicate: Ast.Predicate): boolean
       return compareLabel(entry, predicate, sizeOf, predicate.valueBytes);
     case "IpPredicate": {
       const value = lookUp(entry, predicate.name);
-      return value !== undefined && ipMatches(value, predicate.value) === (predicate.op === "=");
+      return value !== undefined && ipIn(value, predicate.value) === (predicate.op === "=");
     }
   }
 }

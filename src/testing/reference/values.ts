@@ -43,7 +43,7 @@ export function sizeOf(text: string): number | null {
 }
 
 /** Whether the whole text is an address that `ip("…")` names. */
-export function ipMatches(text: string, pattern: string): boolean {
+function ipMatches(text: string, pattern: string): boolean {
   const address = addressOf(text);
   if (address === null) return false;
   const [first, last] = rangeOf(pattern);

@@ -1,4 +1,4 @@
-/** Label filters through the API, in query_range before and after a flush and in a tail, with
+/** Label filters and other stages through the API, in query_range before and after a flush and in a tail, with
  *  labels categorized by parameter. */
 import type { Test } from "tap";
 import WebSocket from "ws";
@@ -29,6 +29,13 @@ const wanted: ReadonlyArray<readonly [pipeline: string, numbers: ReadonlyArray<n
   ['| host="h2"', []],
   ['| host="h2" or trace_id="ab1"', [0]],
   ['| app="inner"', []],
+  ['| logfmt | level="error"', [0, 1]],
+  ['| logfmt | level="error" | trace_id!="ab1"', [1]],
+  ['| pattern "level=<level> <rest>" | rest=~"no.*|all.*"', [0, 2]],
+  ['| regexp "level=(?P<level>\\\\w+)" | level=""', [3]],
+  ['| json | __error__="JSONParserErr" | trace_id=~"ab.*"', [0, 2]],
+  ['| drop trace_id | trace_id="" | host="h1"', [0, 1, 2, 3]],
+  ['| decolorize | keep app |= "to"', [3]],
 ];
 
 onServer({}, {
