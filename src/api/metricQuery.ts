@@ -2,7 +2,7 @@
  *  parameters and envelope; encodeSamples.ts writes samples. Start and end are taken as asked: the
  *  steps are start, start + step, … up to end. */
 import { Effect, Result } from "effect";
-import type { MetricAnswer } from "../actors/querier/metricQuery.ts";
+import type { MetricAnswer, MetricRequest } from "../actors/querier/metricQuery.ts";
 import type { Querier } from "../actors/querier/Querier.ts";
 import type { MetricExpr } from "../logql/mod.ts";
 import { isLogQuery, parse } from "../logql/mod.ts";
@@ -37,19 +37,36 @@ export function metricRange(
   settings: Settings,
   querier: Querier["Service"],
   expr: MetricExpr,
-  { tenant, params }: ApiCall,
+  call: Omit<ApiCall, "path">,
 ): Effect.Effect<string, unknown> {
   return Effect.gen(function* () {
-    const grid = yield* attempt(() => gridOf(settings, tenant, params));
-    const answer = yield* querier.selectMetrics({
-      tenant,
-      plan: planMetric(expr),
-      grid,
-      oldestNs: oldestVisible(settings, tenant),
+    const request = yield* attempt(() => metricCallOf(settings, expr, call));
+    const answer = yield* querier.selectMetrics(request);
+    return yield* attempt(() => {
+      const { samples, stats } = encodeRange(settings, answer);
+      return `{"status":"success","data":{${samples},"stats":${stats}}}`;
     });
-    const bytesMax = settings.querier.max_response_bytes;
-    return yield* attempt(() => envelope(answer, () => encodeMatrix(answer.value, grid, bytesMax)));
   });
+}
+
+/** A metric query as the parameters of query_range ask for it. Throws BadRequest. */
+export function metricCallOf(
+  settings: Settings,
+  expr: MetricExpr,
+  { tenant, params }: Omit<ApiCall, "path">,
+): MetricRequest {
+  const grid = gridOf(settings, tenant, params);
+  return { tenant, plan: planMetric(expr), grid, oldestNs: oldestVisible(settings, tenant) };
+}
+
+/** The answer of a range query: the JSON members `"resultType":…,"result":…`, and the JSON of its statistics. Throws BadRequest if
+ *  it is too large. */
+export function encodeRange(
+  settings: Settings,
+  answer: MetricAnswer,
+): { readonly samples: string; readonly stats: string } {
+  const bytesMax = settings.querier.max_response_bytes;
+  return encodeAnswer(answer, () => encodeMatrix(answer.value, answer.grid, bytesMax));
 }
 
 /** The route `query`. */
@@ -76,9 +93,13 @@ export const instantQuery =
         oldestNs: oldestVisible(settings, tenant),
       });
       const bytesMax = settings.querier.max_response_bytes;
-      return yield* attempt(() =>
-        envelope(answer, () => encodeInstant(answer.value, grid, bytesMax))
-      );
+      return yield* attempt(() => {
+        const { samples, stats } = encodeAnswer(
+          answer,
+          () => encodeInstant(answer.value, grid, bytesMax),
+        );
+        return `{"status":"success","data":{${samples},"stats":${stats}}}`;
+      });
     });
 
 /** The grid of start, end, since and step. Throws BadRequest. */
@@ -112,12 +133,15 @@ function stepOf(params: URLSearchParams, rangeNs: bigint): bigint {
   return step;
 }
 
-function envelope(answer: MetricAnswer, encode: () => EncodedSamples): string {
+function encodeAnswer(
+  { stats }: MetricAnswer,
+  encode: () => EncodedSamples,
+): { readonly samples: string; readonly stats: string } {
   const { resultType, result, sampleCount } = encoded(encode);
-  const { stats } = answer;
-  const statsText = JSON.stringify(queryStats(stats, sampleCount, stats.rowsFolded));
-  return `{"status":"success","data":{"resultType":"${resultType}","result":${result},` +
-    `"stats":${statsText}}}`;
+  return {
+    samples: `"resultType":"${resultType}","result":${result}`,
+    stats: JSON.stringify(queryStats(stats, sampleCount, stats.rowsFolded)),
+  };
 }
 
 function encoded(encode: () => EncodedSamples): EncodedSamples {

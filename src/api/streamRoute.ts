@@ -3,13 +3,16 @@
  *  has the frames. Invariant: the rows of all frames, one after another, are the rows that query_range answers. */
 import { Cause, Effect, Exit, Fiber } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
-import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
+import type { MetricAnswer, MetricProgress } from "../actors/querier/metricQuery.ts";
+import { type LogAnswer, Querier, type QueryFailed } from "../actors/querier/Querier.ts";
 import type { ResultRow } from "../actors/querier/merge.ts";
-import type { ScanProgress } from "../actors/querier/progress.ts";
+import type { ScanProgress, WorkProgress } from "../actors/querier/progress.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
+import { type ApiCall, attempt } from "./apiCall.ts";
 import { encodeStreams } from "./encodeRows.ts";
-import { BadRequest, urlParams } from "./params.ts";
+import { encodeRange, metricCallOf, metricExprOf } from "./metricQuery.ts";
+import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
 import { tenantOf } from "./request.ts";
 import { failureStatus, respondFailure } from "./respond.ts";
@@ -37,14 +40,11 @@ export const streamRoute = (settings: Settings) =>
       });
       // A browser cannot see why a handshake was refused: errors of the query come after it, as a frame.
       const frames = new FrameWriter(connection);
-      yield* Effect.try({
-        try: () => {
-          const tenant = tenantOf(settings, headers);
-          return logCallOf(settings, { tenant, params: urlParams(request.url), headers });
-        },
-        catch: (error) => error,
+      yield* attempt(() => {
+        const tenant = tenantOf(settings, headers);
+        return { tenant, params: urlParams(request.url), headers };
       }).pipe(
-        Effect.flatMap((call) => serveQuery(querier, call, frames)),
+        Effect.flatMap((call) => serveQuery(settings, querier, call, frames)),
         Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
         Effect.raceFirst(Effect.promise(() => connection.closed)),
         Effect.ensuring(Effect.sync(() => connection.close(1000, ""))),
@@ -54,31 +54,53 @@ export const streamRoute = (settings: Settings) =>
     yield* router.add("GET", "/tailrace/api/v1/query", handler);
   }));
 
-/** Runs the query and reports on it at intervals. A client that reads slowly makes the intervals longer, not the scan. */
 const serveQuery = Effect.fnUntraced(function* (
+  settings: Settings,
   querier: Querier["Service"],
-  { request, categorize }: { readonly request: LogRequest; readonly categorize: boolean },
+  call: Omit<ApiCall, "path">,
   frames: FrameWriter,
 ) {
-  frames.categorize = categorize;
-  let latest: ScanProgress | undefined;
-  const scan = yield* Effect.forkScoped(
-    querier.selectLogs(request, (progress) => latest = progress),
-  );
-  for (let waitMs = reportMsFirst;; waitMs = Math.min(waitMs * 2, reportMsMax)) {
-    const exit = yield* Effect.raceFirst(Fiber.await(scan), Effect.sleep(waitMs));
-    if (exit !== undefined) {
-      const answer = yield* Exit.match(exit, {
-        onSuccess: Effect.succeed,
-        onFailure: Effect.failCause,
-      });
-      return yield* frames.done(answer);
-    }
-    const progress = latest;
-    latest = undefined;
-    if (progress !== undefined) yield* frames.report(progress);
+  const metric = yield* attempt(() => metricExprOf(parseRequired(call.params, "query")));
+  if (metric === undefined) {
+    const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
+    frames.categorize = categorize;
+    const answer = yield* reporting<ScanProgress, LogAnswer, QueryFailed>(
+      (onProgress) => querier.selectLogs(request, onProgress),
+      (progress) => frames.reportRows(progress),
+    );
+    return yield* frames.doneRows(answer);
   }
-}, Effect.scoped);
+  const request = yield* attempt(() => metricCallOf(settings, metric, call));
+  const answer = yield* reporting<MetricProgress, MetricAnswer, QueryFailed>(
+    (onProgress) => querier.selectMetrics(request, onProgress),
+    (progress) => frames.report(progress, { leaf: progress.leaf, leaves: progress.leaves }),
+  );
+  const { samples, stats } = yield* attempt(() => encodeRange(settings, answer));
+  yield* frames.doneSamples(samples, stats);
+});
+
+/** Runs a query and reports on it at intervals. A client that reads slowly makes the intervals longer, not the scan. */
+function reporting<Progress, Answer, Failure>(
+  query: (onProgress: (progress: Progress) => void) => Effect.Effect<Answer, Failure>,
+  report: (progress: Progress) => Effect.Effect<void, unknown>,
+): Effect.Effect<Answer, unknown> {
+  return Effect.scoped(Effect.gen(function* () {
+    let latest: Progress | undefined;
+    const scan = yield* Effect.forkScoped(query((progress) => latest = progress));
+    for (let waitMs = reportMsFirst;; waitMs = Math.min(waitMs * 2, reportMsMax)) {
+      const exit = yield* Effect.raceFirst(Fiber.await(scan), Effect.sleep(waitMs));
+      if (exit !== undefined) {
+        return yield* Exit.match(exit, {
+          onSuccess: Effect.succeed,
+          onFailure: Effect.failCause,
+        });
+      }
+      const progress = latest;
+      latest = undefined;
+      if (progress !== undefined) yield* report(progress);
+    }
+  }));
+}
 
 class FrameWriter {
   categorize = false;
@@ -89,25 +111,29 @@ class FrameWriter {
     this.#connection = connection;
   }
 
-  /** Sends what is settled and not sent yet, then how far the scan is. */
-  report(progress: ScanProgress): Effect.Effect<void, unknown> {
-    const { rows, settledCount, stats, unitsDone, unitsTotal, bytesDone, bytesTotal } = progress;
-    const frame = {
+  report(progress: WorkProgress, more: object = {}): Effect.Effect<void, unknown> {
+    const { unitsDone, unitsTotal, bytesDone, bytesTotal, rowsMatched, stats } = progress;
+    return this.#send(JSON.stringify({
       type: "progress",
       partsDone: unitsDone,
       partsTotal: unitsTotal,
       bytesDone,
       bytesTotal,
-      linesMatched: progress.rowsMatched,
+      linesMatched: rowsMatched,
       linesScanned: stats.rowsScanned,
       bytesScanned: stats.bytesScanned,
-    };
-    return this.#sendRows(rows, settledCount).pipe(
-      Effect.andThen(this.#send(JSON.stringify(frame))),
+      ...more,
+    }));
+  }
+
+  /** Sends the rows that are settled and not sent yet, then how far the scan is. */
+  reportRows(progress: ScanProgress): Effect.Effect<void, unknown> {
+    return this.#sendRows(progress.rows, progress.settledCount).pipe(
+      Effect.andThen(this.report(progress)),
     );
   }
 
-  done(answer: LogAnswer): Effect.Effect<void, unknown> {
+  doneRows(answer: LogAnswer): Effect.Effect<void, unknown> {
     const data = {
       resultType: "streams",
       ...(this.categorize ? { encodingFlags: ["categorize-labels"] } : {}),
@@ -115,6 +141,13 @@ class FrameWriter {
     };
     return this.#sendRows(answer.rows, answer.rows.length).pipe(
       Effect.andThen(this.#send(JSON.stringify({ type: "done", data }))),
+    );
+  }
+
+  /** `samples` and `stats` as encodeRange writes them. */
+  doneSamples(samples: string, stats: string): Effect.Effect<void, unknown> {
+    return this.#send(`{"type":"samples","data":{${samples}}}`).pipe(
+      Effect.andThen(this.#send(`{"type":"done","data":{"resultType":"matrix","stats":${stats}}}`)),
     );
   }
 

@@ -18,8 +18,14 @@ export type QueryFrame =
     readonly linesMatched: number;
     readonly linesScanned: number;
     readonly bytesScanned: number;
+    readonly leaf?: number;
+    readonly leaves?: number;
   }
   | { readonly type: "rows"; readonly result: ReadonlyArray<StreamGroup> }
+  | {
+    readonly type: "samples";
+    readonly data: { readonly resultType: string; readonly result: unknown };
+  }
   | {
     readonly type: "done";
     readonly data: {

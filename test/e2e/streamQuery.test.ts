@@ -8,6 +8,7 @@ const second = 1_000_000_000n;
 
 onServer({ ...settingsWithoutLimits, "ingester.segment_target_bytes": "1MB" }, {
   "the rows of all frames are those of query_range, in both directions": sameRows,
+  "a metric query gives query_range's samples": sameSamples,
   "an error is a frame with query_range's status and text": errors,
   "closing ends the query, and the next one gets its turn": cancelled,
   "without an upgrade the answer says what to do": async (t, { query }) => {
@@ -63,6 +64,33 @@ async function sameRows(...[t, scenario]: Parameters<ScenarioBody>): Promise<voi
         t.same(last.data.encodingFlags, categorize ? ["categorize-labels"] : undefined);
         t.equal(last.data.stats.summary["totalEntriesReturned"], wanted.length);
       }
+    }
+  }
+}
+
+async function sameSamples(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const { server, query, app, now } = scenario;
+  await pushRows(scenario, 4, 3000);
+  for (const  of of["count_over_time", "bytes_rate"]) {
+    const parameters = {
+      query:
+        `sum by (part) (${of}({app="${app}"} |= "7" [2s])) / 2 + sum(rate({app="${app}"}[3s]))`,
+      start: String(now),
+      end: String(now + 10n * second),
+      step: "1s",
+    };
+    const frames = await framesOf(server.baseUrl, parameters);
+    const reply = await query.get("/loki/api/v1/query_range", parameters);
+    const { data } = JSON.parse(reply.body) as {
+      readonly data: { readonly resultType: string; readonly result: ReadonlyArray<unknown> };
+    };
+    const found = frames.flatMap((frame) => frame.type === "samples" ? [frame.data] : []);
+    t.same(found, [{ resultType: data.resultType, result: data.result }]);
+    t.equal(frames.at(-1)?.type, "done");
+    for (const frame of frames) {
+      if (frame.type !== "progress") continue;
+      t.ok(frame.leaf! >= 1 && frame.leaf! <= frame.leaves!);
+      t.ok(frame.bytesDone <= frame.bytesTotal);
     }
   }
 }

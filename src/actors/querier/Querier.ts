@@ -21,6 +21,7 @@ import {
   answerMetric,
   isQueryError,
   type MetricAnswer,
+  type MetricProgress,
   type MetricRequest,
 } from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
@@ -67,7 +68,10 @@ export class Querier extends Context.Service<Querier, {
     request: LogRequest,
     onProgress?: (progress: ScanProgress) => void,
   ) => Effect.Effect<LogAnswer, QueryFailed>;
-  readonly selectMetrics: (request: MetricRequest) => Effect.Effect<MetricAnswer, QueryFailed>;
+  readonly selectMetrics: (
+    request: MetricRequest,
+    onProgress?: (progress: MetricProgress) => void,
+  ) => Effect.Effect<MetricAnswer, QueryFailed>;
   /** Label sets of streams that have rows in the range, sorted by label string. */
   readonly series: (
     request: StreamRequest,
@@ -180,23 +184,30 @@ export class Querier extends Context.Service<Querier, {
             inTurn(request.tenant, (queuedMs) => scan(request, queuedMs, onProgress)),
         );
 
-        const selectMetrics = Effect.fn("Querier.selectMetrics")((request: MetricRequest) =>
+        const selectMetrics = Effect.fn("Querier.selectMetrics")((
+          request: MetricRequest,
+          onProgress?: (progress: MetricProgress) => void,
+        ) =>
           inTurn(
             request.tenant,
             Effect.fnUntraced(function* (queuedMs) {
               const startMs = performance.now();
               const limits = limitsFor(settings, request.tenant);
-              const { value, stats, work } = yield* answerMetric({
-                scanners,
-                limits: {
-                  seriesMax: limits.max_query_series,
-                  samplesMax: limits.max_query_samples,
-                  bytesScannedMax: limits.max_query_bytes_read,
+              const { value, stats, work } = yield* answerMetric(
+                {
+                  scanners,
+                  limits: {
+                    seriesMax: limits.max_query_series,
+                    samplesMax: limits.max_query_samples,
+                    bytesScannedMax: limits.max_query_bytes_read,
+                  },
+                  unitsOf: (wanted) =>
+                    Effect.map(plannedUnits(wanted, "forward"), ({ units }) => units),
+                  failure: scanFailure,
                 },
-                unitsOf: (wanted) =>
-                  Effect.map(plannedUnits(wanted, "forward"), ({ units }) => units),
-                failure: scanFailure,
-              }, request);
+                request,
+                onProgress,
+              );
               yield* Metric.update(queryBytesScanned, stats.bytesScanned);
               const execSeconds = (performance.now() - startMs) / 1000;
               const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };

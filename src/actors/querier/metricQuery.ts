@@ -11,6 +11,7 @@ import { leafPipeline, type MetricPlan } from "../../logql/planner/metricPlan.ts
 import type { Scanners } from "../Scanners.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { AggregateStats } from "../protocol/aggregate.ts";
+import type { WorkProgress } from "./progress.ts";
 import type { QueryFailed, StreamRequest } from "./Querier.ts";
 import { type LeafRequest, type LeafWork, runAggregate } from "./runAggregate.ts";
 
@@ -45,6 +46,12 @@ interface LeafCost {
   readonly stats: AggregateStats;
 }
 
+/** How far a metric query is: `leaf` of `leaves`, from 1, which are read one after another. */
+export interface MetricProgress extends WorkProgress {
+  readonly leaf: number;
+  readonly leaves: number;
+}
+
 /** What the querier lends. */
 export interface MetricSources {
   readonly scanners: Scanners["Service"];
@@ -60,10 +67,13 @@ export interface MetricSources {
 export const answerMetric = Effect.fn("Querier.metric")(function* (
   { scanners, limits, unitsOf, failure }: MetricSources,
   { tenant, plan, grid, oldestNs }: MetricRequest,
+  onProgress: (progress: MetricProgress) => void = () => {},
 ) {
   const matrices: Matrix[] = [];
   const leaves: Array<LeafWork & LeafCost> = [];
-  for (const leaf of plan.leaves) {
+  for (const [index, leaf] of plan.leaves.entries()) {
+    const report = (progress: WorkProgress) =>
+      onProgress({ ...progress, leaf: index + 1, leaves: plan.leaves.length });
     const windows = { grid, rangeNs: leaf.range.rangeNs, offsetNs: leaf.range.offsetNs };
     const startedAt = performance.now();
     const whole = rowRange(windows);
@@ -74,7 +84,7 @@ export const answerMetric = Effect.fn("Querier.metric")(function* (
     const indexMs = performance.now() - startedAt;
     const request: LeafRequest = { leaf, pipeline: leafPipeline(leaf), windows, range, limits };
     const { matrix, stats, work } = yield* Effect.tryPromise({
-      try: (signal) => runAggregate(scanners, units, request, signal),
+      try: (signal) => runAggregate(scanners, units, request, signal, report),
       catch: failure,
     });
     matrices.push(matrix);

@@ -4,15 +4,19 @@ import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import type { ResultRow } from "./merge.ts";
 
-export interface ScanProgress {
+/** How far a scan for lines or for samples is. */
+export interface WorkProgress {
   /** Units of the plan, and stored bytes of theirs: read so far, and of all. A scan that reached its limit ends with less. */
   readonly unitsDone: number;
   readonly unitsTotal: number;
   readonly bytesDone: number;
   readonly bytesTotal: number;
-  /** Rows that the scan threads returned; more than the limit when streams compete for it. */
+  /** Rows that passed all filters; of a log query those that the scan threads returned. */
   readonly rowsMatched: number;
   readonly stats: ScanStats;
+}
+
+export interface ScanProgress extends WorkProgress {
   /** The best rows so far, in the query's order. The first `settledCount` of them will not change. */
   readonly rows: ReadonlyArray<ResultRow>;
   readonly settledCount: number;

@@ -22,6 +22,7 @@ import type {
   AggregateStats,
 } from "../protocol/aggregate.ts";
 import { RowFold } from "../worker/rowFold.ts";
+import type { WorkProgress } from "./progress.ts";
 import { tooMuchRead } from "./runScan.ts";
 
 /** Stored bytes of a job: small queries use all threads, large ones send few messages. */
@@ -64,12 +65,13 @@ export interface LeafWork {
 }
 
 /** Evaluates a leaf over its units. Rejects with the first job's error, MetricLimitReached or the
- *  signal's reason; all jobs have then been told to stop. */
+ *  signal's reason; all jobs have then been told to stop. `onProgress` is called after every job. */
 export async function runAggregate(
   pool: Scanners["Service"],
   units: ReadonlyArray<PlannedUnit>,
   request: LeafRequest,
   signal: AbortSignal,
+  onProgress: (progress: WorkProgress) => void = () => {},
 ): Promise<LeafAnswer> {
   const { leaf, windows, limits } = request;
   const startedAt = performance.now();
@@ -78,10 +80,23 @@ export async function runAggregate(
   merged.add(counted);
   let mergeMs = 0;
   const jobs = jobsOf(rest, request, units, pool.threadCount);
-  await runJobs(pool, jobs, signal, (result) => {
+  let unitsDone = units.length - rest.length;
+  let bytesDone = 0;
+  const bytesTotal = jobs.reduce((sum, { bytes }) => sum + bytes, 0);
+  await runJobs(pool, jobs, signal, (result, { job, bytes }) => {
     const at = performance.now();
     merged.add(result);
     mergeMs += performance.now() - at;
+    unitsDone += job.units.length;
+    bytesDone += bytes;
+    onProgress({
+      unitsDone,
+      unitsTotal: units.length,
+      bytesDone,
+      bytesTotal,
+      rowsMatched: merged.stats.rowsFolded,
+      stats: { ...merged.stats },
+    });
     if (limits.bytesScannedMax > 0 && merged.stats.bytesScanned > limits.bytesScannedMax) {
       throw tooMuchRead(limits.bytesScannedMax);
     }
@@ -112,12 +127,18 @@ export async function runAggregate(
   };
 }
 
+interface PlannedJob {
+  readonly job: AggregateJob;
+  /** Stored bytes of its units. */
+  readonly bytes: number;
+}
+
 /** Keeps all threads busy with jobs until every one is done. */
 async function runJobs(
   pool: Scanners["Service"],
-  jobs: ReadonlyArray<AggregateJob>,
+  jobs: ReadonlyArray<PlannedJob>,
   signal: AbortSignal,
-  take: (result: AggregateResult) => void,
+  take: (result: AggregateResult, planned: PlannedJob) => void,
 ): Promise<void> {
   const stop = new AbortController();
   const jobSignal = AbortSignal.any([signal, stop.signal]);
@@ -126,11 +147,12 @@ async function runJobs(
   try {
     while (next < jobs.length || running.size > 0) {
       while (running.size < pool.threadCount && next < jobs.length) {
-        const run: Promise<void> = pool.run<AggregateResult>("aggregate", jobs[next++]!, {
+        const planned = jobs[next++]!;
+        const run: Promise<void> = pool.run<AggregateResult>("aggregate", planned.job, {
           signal: jobSignal,
         }).then((result) => {
           running.delete(run);
-          take(result);
+          take(result, planned);
         });
         running.add(run);
       }
@@ -242,18 +264,18 @@ function jobsOf(
   request: LeafRequest,
   all: ReadonlyArray<PlannedUnit>,
   threadCount: number,
-): ReadonlyArray<AggregateJob> {
+): ReadonlyArray<PlannedJob> {
   const names = [...new Set(all.map(({ labels }) => labels))].sort();
   const ranks = new Map(names.map((labels, rank) => [labels, rank]));
   const total = units.reduce((sum, { bytes }) => sum + bytes, 0);
   const jobBytes = Math.min(jobBytesMax, Math.max(jobBytesMin, total / (4 * threadCount)));
-  const jobs: AggregateJob[] = [];
+  const jobs: PlannedJob[] = [];
   for (let from = 0; from < units.length;) {
     let [to, bytes] = [from, 0];
     do bytes += units[to++]!.bytes; while (
       to < units.length && bytes + units[to]!.bytes <= jobBytes
     );
-    jobs.push(jobOf(units.slice(from, to), request, ranks));
+    jobs.push({ job: jobOf(units.slice(from, to), request, ranks), bytes });
     from = to;
   }
   return jobs;
