@@ -16,8 +16,11 @@ export {
 export { prettyPrint, print } from "./printer.ts";
 export {
   compileTemplate,
+  type FunctionTable,
+  logqlFunctions,
   type Template,
   type TemplateContext,
   TemplateFailed,
+  type TemplateOptions,
   TemplateSyntaxError,
 } from "./templates/mod.ts";
