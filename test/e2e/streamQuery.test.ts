@@ -71,10 +71,10 @@ async function sameRows(...[t, scenario]: Parameters<ScenarioBody>): Promise<voi
 async function sameSamples(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
   const { server, query, app, now } = scenario;
   await pushRows(scenario, 4, 3000);
-  for (const  of of["count_over_time", "bytes_rate"]) {
+  for (const operation of ["count_over_time", "bytes_rate"]) {
     const parameters = {
       query:
-        `sum by (part) (${of}({app="${app}"} |= "7" [2s])) / 2 + sum(rate({app="${app}"}[3s]))`,
+        `sum by (part) (${operation}({app="${app}"} |= "7" [2s])) / 2 + sum(rate({app="${app}"}[3s]))`,
       start: String(now),
       end: String(now + 10n * second),
       step: "1s",
