@@ -56,7 +56,10 @@ function denoOptions() {
   ];
   if (!usesData.has(command)) {
     // Client commands read the files they are given and connect where they are told to.
-    return [...options, "--allow-ffi", "--allow-env", "--allow-sys", "--allow-read", "--allow-net"];
+    const client = ["--allow-ffi", "--allow-env", "--allow-sys", "--allow-read", "--allow-net"];
+    // The collector keeps positions and a buffer where its configuration says, and reads the journal through journalctl.
+    const collector = command === "collect" ? ["--allow-write", "--allow-run=journalctl"] : [];
+    return [...options, ...client, ...collector];
   }
   const { listen, connects, readsFiles, dataDirectory, configFile } = serverPlan();
   const reads = [

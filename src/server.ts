@@ -1,7 +1,7 @@
 /** The server: every role in one process, on embedded storage, behind one HTTP port. Picks the layers and launches them.
  *  Layers end in reverse order: stop listening and answer what runs, flush, stop the actors, close storage, give up the
  *  data directory. */
-import { Effect, Layer, Logger, References } from "effect";
+import { Effect, Layer } from "effect";
 import { HttpRouter } from "effect/http";
 import { Distributor } from "./actors/distributor/Distributor.ts";
 import { Ingester } from "./actors/ingester/Ingester.ts";
@@ -21,6 +21,7 @@ import { tailRoute } from "./api/tailRoute.ts";
 import { Nats } from "./cluster/Nats.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import { httpServerLayer } from "./platform/httpServer.ts";
+import { loggingLayer } from "./platform/logging.ts";
 import { dataPaths } from "./platform/paths.ts";
 import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
 import { jetStreamStorageLayer } from "./storage/jetstream/mod.ts";
@@ -41,7 +42,7 @@ export const serve = (settings: Settings) =>
     yield* system.failure.pipe(Effect.ensuring(tailer.stop));
   }).pipe(
     Effect.provide(httpLayer(settings).pipe(Layer.provideMerge(rolesLayer(settings)))),
-    Effect.provide(loggingLayer(settings)),
+    Effect.provide(loggingLayer(settings.server)),
   );
 
 /** The roles on one machine, in dataflow order. */
@@ -97,15 +98,5 @@ function httpLayer(settings: Settings) {
       quietTimeoutMs: settings.limits_config.query_timeout + 60_000,
       shutdownTimeoutMs: server.graceful_shutdown_timeout,
     })),
-  );
-}
-
-function loggingLayer({ server }: Settings) {
-  const logger = server.log_format === "json" ? Logger.formatJson : Logger.formatLogFmt;
-  const level =
-    ({ debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const)[server.log_level];
-  return Layer.mergeAll(
-    Logger.layer([Logger.withConsoleError(logger)]),
-    Layer.succeed(References.MinimumLogLevel, level),
   );
 }

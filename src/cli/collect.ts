@@ -1,11 +1,12 @@
 /** `tailrace collect`: the agent, with a configuration of Promtail's. Owns its flags and how a
  *  configuration is found, checked and printed; src/collector does the work. */
-import { Console, Effect } from "effect";
+import { Console, Effect, Option, Schema } from "effect";
 import { Command, Flag } from "effect/cli";
 import { type CollectorConfig, ConfigInvalid, parseConfig, printConfig } from "../collector/mod.ts";
 import { environment } from "../platform/terminal.ts";
+import { ByteSize } from "../platform/config/units.ts";
 import { readTextFile } from "../platform/files.ts";
-import { misused } from "./failure.ts";
+import { failed, misused } from "./failure.ts";
 
 const configFlags = {
   file: Flag.String("config.file").pipe(
@@ -15,6 +16,21 @@ const configFlags = {
   expandEnvironment: Flag.Boolean("config.expand-env").pipe(
     Flag.withDescription("Put ${VARIABLES} of the environment into the configuration"),
     Flag.withDefault(false),
+  ),
+};
+
+const runFlags = {
+  dataDirectory: Flag.String("data-dir").pipe(
+    Flag.withMetavar("DIRECTORY"),
+    Flag.withDescription(
+      "Holds positions and the disk buffer (default: beside positions.filename, .d for .yaml)",
+    ),
+    Flag.optional,
+  ),
+  bufferSize: Flag.String("buffer-size").pipe(
+    Flag.withMetavar("BYTES"),
+    Flag.withDescription("What is kept on disk for servers that are away (default 1GB)"),
+    Flag.withDefault("1GB"),
   ),
 };
 
@@ -40,11 +56,12 @@ export const collect = Command.make(
       Flag.withDescription("Print every mistake of the configuration; the exit code is 2 if any"),
       Flag.withDefault(false),
     ),
+    ...runFlags,
   },
   Effect.fnUntraced(function* (options) {
-    yield* loadConfig(options);
-    if (!options.check) return yield* misused("Say --check, or collect convert");
-    yield* Console.log(`${options.file} is valid`);
+    const config = yield* loadConfig(options);
+    if (options.check) return yield* Console.log(`${options.file} is valid`);
+    yield* run(config, options);
   }),
 ).pipe(
   Command.withSubcommands([convert]),
@@ -54,6 +71,28 @@ export const collect = Command.make(
       "and send the lines to a server.",
   ),
 );
+
+/** Collects until the process is told to stop. */
+const run = Effect.fnUntraced(function* (
+  config: CollectorConfig,
+  options: { readonly dataDirectory: Option.Option<string>; readonly bufferSize: string },
+) {
+  if (config.clients.length === 0) {
+    return yield* misused("The configuration has no clients: name a server to send to");
+  }
+  const bufferBytesMax = yield* Effect.fromResult(
+    Schema.decodeUnknownResult(ByteSize)(options.bufferSize),
+  ).pipe(Effect.mapError((error) => misused(`--buffer-size: ${error.message}`)));
+  const dataDirectory = Option.getOrElse(
+    options.dataDirectory,
+    () => `${config.positions.filename.replace(/\.ya?ml$/, "")}.d`,
+  );
+  // Loaded here: it has native code, and other commands start faster without it.
+  const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
+  yield* collect({ config, dataDirectory, bufferBytesMax }).pipe(
+    Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
+  );
+});
 
 const loadConfig = Effect.fnUntraced(function* (options: {
   readonly file: string;

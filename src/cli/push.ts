@@ -2,6 +2,7 @@
  *  pushRequest.ts owns lines and protobuf. */
 import { Effect, Option, Result, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
+import { NanosecondClock } from "../platform/clock.ts";
 import { findInputs, type Input, readInput, standardInput } from "../platform/inputs.ts";
 import { terminal, writeError, writeOutput } from "../platform/terminal.ts";
 import {
@@ -13,7 +14,7 @@ import {
 } from "./connection.ts";
 import { type CommandFailed, failed, misused } from "./failure.ts";
 import { formatLabels } from "./entryPrinter.ts";
-import { NanosecondClock, type PushRequest, pushRequests } from "./pushRequest.ts";
+import { type PushRequest, pushRequests } from "./pushRequest.ts";
 
 const requestBytes = 1 << 20;
 /** A line longer than this is cut: it would not fit in memory, nor would a server take it. */

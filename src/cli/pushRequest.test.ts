@@ -1,7 +1,8 @@
 /** Cutting bytes into lines and packing them: read back by a small decoder written for this test. */
 import fc from "fast-check";
 import t from "tap";
-import { NanosecondClock, type PushRequest, pushRequests } from "./pushRequest.ts";
+import { NanosecondClock } from "../platform/clock.ts";
+import { type PushRequest, pushRequests } from "./pushRequest.ts";
 
 const options = () => ({
   labels: '{a="b"}',

@@ -8,3 +8,28 @@ export function systemNowMs(): number {
 export function systemNowNs(): bigint {
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
+
+/** The time in nanoseconds, never the same twice, as two numbers. */
+export class NanosecondClock {
+  seconds = 0;
+  nanoseconds = 0;
+  readonly #milliseconds: () => number;
+
+  constructor(milliseconds: () => number = Date.now) {
+    this.#milliseconds = milliseconds;
+  }
+
+  /** Moves to now, or a nanosecond on if that is later. */
+  tick(): void {
+    const now = this.#milliseconds();
+    const seconds = Math.floor(now / 1000);
+    const nanoseconds = Math.floor((now - seconds * 1000) * 1_000_000);
+    if (seconds > this.seconds || (seconds === this.seconds && nanoseconds > this.nanoseconds)) {
+      this.seconds = seconds;
+      this.nanoseconds = nanoseconds;
+    } else if (++this.nanoseconds === 1_000_000_000) {
+      this.nanoseconds = 0;
+      this.seconds++;
+    }
+  }
+}

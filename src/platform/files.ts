@@ -93,6 +93,11 @@ export function readTextFile(path: string): Promise<string> {
   return fs.promises.readFile(path, "utf8");
 }
 
+/** The text of a small file, on the calling thread. */
+export function readTextFileNow(path: string): string {
+  return fs.readFileSync(path, "utf8");
+}
+
 /** True if the error says that the disk, or the user's share of it, is full. */
 export function isNoSpace(error: unknown): boolean {
   const code = errorCode(error);

@@ -11,3 +11,8 @@ export function coreCount(): number {
 export function systemName(): string {
   return `${hostname()}-${process.pid}`;
 }
+
+/** The machine's name, HOSTNAME first: that is how pods and Promtail's users set it. */
+export function hostName(): string {
+  return process.env["HOSTNAME"] || hostname();
+}

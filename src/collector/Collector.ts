@@ -1,0 +1,85 @@
+/** The collector: sources > stages > batches > disk buffer > servers, put together from a configuration as layers. They end in
+ *  reverse order: sources stop, the last batch is sealed and made durable, servers get a little time to take it, positions are
+ *  saved. Each folder below owns its part. */
+import { Effect, Layer } from "effect";
+import { HttpRouter } from "effect/http";
+import { httpServerLayer } from "../platform/httpServer.ts";
+import { loggingLayer } from "../platform/logging.ts";
+import { DataDirectory } from "../storage/embedded/DataDirectory.ts";
+import { fileWriteLogLayer } from "../storage/embedded/FileWriteLog.ts";
+import { CollectorMetrics } from "./collectorMetrics.ts";
+import type { CollectorConfig } from "./config/collectorConfig.ts";
+import { Delivery } from "./delivery/Delivery.ts";
+import { PushClient } from "./delivery/PushClient.ts";
+import { staticGroups } from "./discovery/staticTargets.ts";
+import { Lines } from "./Lines.ts";
+import { pages } from "./pages.ts";
+import { FileTail } from "./tailing/FileTail.ts";
+
+export interface CollectorOptions {
+  readonly config: CollectorConfig;
+  /** Holds positions and the disk buffer. */
+  readonly dataDirectory: string;
+  readonly bufferBytesMax: number;
+}
+
+const megabyte = 1024 * 1024;
+/** How long a stop waits for servers. */
+const drainMs = 5_000;
+
+/** Runs until it is interrupted. Fails if it cannot start. */
+export const collect = (options: CollectorOptions) =>
+  Effect.never.pipe(
+    Effect.provide(collectorLayer(options)),
+    Effect.provide(loggingLayer(options.config.server)),
+  );
+
+function collectorLayer({ config, dataDirectory, bufferBytesMax }: CollectorOptions) {
+  const metrics = new CollectorMetrics();
+  const delivery = Layer.unwrap(Effect.gen(function* () {
+    const clients = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () => config.clients.map((client) => new PushClient(client, metrics)),
+        catch: (error) => error instanceof Error ? error : new Error(String(error)),
+      }),
+      (clients) => Effect.sync(() => clients.forEach((client) => client.close())),
+    );
+    const { sync_period: syncMs } = config.positions;
+    const directory = dataDirectory;
+    return Delivery.layer({ clients, metrics, directory, bufferBytesMax, syncMs, drainMs });
+  })).pipe(
+    Layer.provide(fileWriteLogLayer({
+      segmentBytesMax: Math.min(8 * megabyte, bufferBytesMax / 4),
+      logBytesMax: bufferBytesMax,
+    })),
+    Layer.provide(DataDirectory.layer(dataDirectory)),
+  );
+  return Layer.mergeAll(staticLayer, pagesLayer(config)).pipe(
+    Layer.provideMerge(FileTail.layer(config)),
+    Layer.provideMerge(Lines.layer(config, metrics)),
+    Layer.provide(delivery),
+  );
+}
+
+function pagesLayer({ server }: CollectorConfig) {
+  if (server.disable) return Layer.empty;
+  return HttpRouter.serve(pages(server.http_path_prefix), {
+    disableLogger: true,
+    disableListenLog: true,
+  }).pipe(Layer.provide(httpServerLayer({
+    host: server.http_listen_address || "0.0.0.0",
+    port: server.http_listen_port,
+    readTimeoutMs: server.http_server_read_timeout,
+    idleTimeoutMs: server.http_server_idle_timeout,
+    quietTimeoutMs: server.http_server_write_timeout,
+    shutdownTimeoutMs: 1_000,
+  })));
+}
+
+const staticLayer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { targets } = yield* FileTail;
+    const { jobs } = yield* Lines;
+    for (const job of jobs) targets.set(`static/${job.name}`, staticGroups(job));
+  }),
+);

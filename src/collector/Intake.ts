@@ -1,0 +1,141 @@
+/** Where all lines of all sources meet: each goes through its job's stages into the batch being built, on the stack of the source
+ *  that hands it over. Owns when a batch is sealed and which positions go with it; delivery/ owns what happens then.
+ *
+ *  A batch is sealed when it is large enough, or old enough, together with the positions of everything it covers, and becomes one
+ *  record of the disk buffer. Lines that stages hold back keep their origin's position before them.
+ *  Invariant: a position is sealed only with or after the lines before it. */
+import { NanosecondClock } from "../platform/clock.ts";
+import { BatchBuilder, type PushRequestDraft } from "./delivery/BatchBuilder.ts";
+import type { Position } from "./positions/position.ts";
+import { StageEntry } from "./stages/entry.ts";
+import type { LabelSet } from "./stages/labelSet.ts";
+import type { StagePipeline } from "./stages/stage.ts";
+import type { LineColumns, LineSink, Origin, Stream } from "./tailing/lineSink.ts";
+
+/** What leaves the intake: pushes to be, and the positions that they reach. */
+export interface SealedBatch {
+  readonly requests: ReadonlyArray<PushRequestDraft>;
+  readonly positions: ReadonlyArray<Position>;
+}
+
+export interface IntakeOptions {
+  readonly externals: ReadonlyArray<LabelSet>;
+  readonly batchBytes: number;
+  readonly batchWaitMs: number;
+  readonly nowMs: () => number;
+  /** Takes a sealed batch. Called on the stack of whoever completed it. */
+  readonly onSealed: (batch: SealedBatch) => void;
+  /** Sees each entry as it is added, for limits and metrics; false leaves it out. */
+  readonly admit?: (entry: StageEntry) => boolean;
+}
+
+export class Intake implements LineSink {
+  readonly #options: IntakeOptions;
+  readonly #builder: BatchBuilder;
+  readonly #clock: NanosecondClock;
+  readonly #entry = new StageEntry();
+  readonly #pipelines = new Set<StagePipeline>();
+  /** Origins whose position has not been sealed as far as they have got. */
+  readonly #moved = new Set<Origin>();
+  #openedMs: number | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#builder = new BatchBuilder(options.externals);
+    this.#clock = new NanosecondClock(options.nowMs);
+  }
+
+  /** Pipelines are known from their first line on; one that is not used any more must be removed. */
+  removePipeline(pipeline: StagePipeline): void {
+    this.#pipelines.delete(pipeline);
+  }
+
+  /** What stages hand their entries to. */
+  readonly add = (entry: StageEntry): void => {
+    if (this.#options.admit?.(entry) === false) return;
+    this.#openedMs ??= this.#options.nowMs();
+    this.#builder.add(entry);
+  };
+
+  lines(columns: LineColumns, stream: Stream, origin: Origin): void {
+    const { bytes, starts, ends, count, offset } = columns;
+    const { pipeline, labels } = stream;
+    const entry = this.#entry;
+    const clock = this.#clock;
+    this.#pipelines.add(pipeline);
+    for (let index = 0; index < count; index++) {
+      const start = starts[index]!;
+      // Lines of one stream that are the same and have the same time would be one.
+      clock.tick();
+      const { seconds, nanoseconds } = clock;
+      entry.reset(labels, bytes, start, ends[index]!, seconds, nanoseconds, origin, offset + start);
+      pipeline.process(entry);
+    }
+    this.moved(origin);
+  }
+
+  /** One line with a time of its own, in nanoseconds. */
+  line(
+    bytes: Uint8Array,
+    time: { readonly seconds: number; readonly nanos: number } | undefined,
+    stream: Stream,
+    origin: Origin,
+    offset: number,
+    metadata: ReadonlyArray<readonly [string, string]> = [],
+  ): void {
+    const { pipeline, labels } = stream;
+    const entry = this.#entry;
+    this.#pipelines.add(pipeline);
+    this.#clock.tick();
+    const seconds = time?.seconds ?? this.#clock.seconds;
+    const nanos = time?.nanos ?? this.#clock.nanoseconds;
+    entry.reset(labels, bytes, 0, bytes.byteLength, seconds, nanos, origin, offset);
+    entry.metadata.push(...metadata);
+    pipeline.process(entry);
+    this.moved(origin);
+  }
+
+  moved(origin: Origin): void {
+    this.#moved.add(origin);
+    this.#openedMs ??= this.#options.nowMs();
+    if (this.#builder.bytes >= this.#options.batchBytes) this.seal();
+  }
+
+  /** To be called about every 100 ms: lets stages give up what they have held for long enough, and seals a batch that has waited
+   *  for long enough. */
+  tick(): void {
+    const nowMs = this.#options.nowMs();
+    for (const pipeline of this.#pipelines) pipeline.tick(nowMs);
+    if (this.#openedMs === undefined) return;
+    const waitedMs = nowMs - this.#openedMs;
+    if (waitedMs >= this.#options.batchWaitMs || waitedMs < 0) this.seal();
+  }
+
+  /** Ends the batch being built. */
+  seal(): void {
+    this.#openedMs = undefined;
+    const positions = this.#takePositions();
+    const requests = this.#builder.take();
+    if (requests.length > 0 || positions.length > 0) {
+      this.#options.onSealed({ requests, positions });
+    }
+  }
+
+  #takePositions(): ReadonlyArray<Position> {
+    const held = new Map<object, number>();
+    for (const pipeline of this.#pipelines) {
+      pipeline.eachHeld((origin, offset) => {
+        held.set(origin, Math.min(offset, held.get(origin) ?? Infinity));
+      });
+    }
+    const positions: Position[] = [];
+    for (const origin of this.#moved) {
+      const heldFrom = held.get(origin);
+      const position = origin.positionBefore(heldFrom);
+      if (position !== undefined) positions.push(position);
+      // What is held back is sealed later, perhaps without another line of its origin.
+      if (heldFrom === undefined) this.#moved.delete(origin);
+    }
+    return positions;
+  }
+}

@@ -1,0 +1,90 @@
+/** Collects entries until they are worth a push: for each tenant and each set of external labels one request, its streams encoded as
+ *  they come. Owns what is in a batch and how large it is; Intake.ts owns when it is sealed. */
+import { encodePushRequest, EntryBuffer } from "../../streams/pushEncoder.ts";
+import type { StageEntry } from "../stages/entry.ts";
+import { LabelSet } from "../stages/labelSet.ts";
+
+/** A request before compression. */
+export interface PushRequestDraft {
+  readonly tenant: string;
+  readonly external: string;
+  readonly request: Uint8Array;
+  readonly lines: number;
+  readonly lineBytes: number;
+}
+
+interface StreamEntries {
+  readonly labels: LabelSet;
+  readonly entries: EntryBuffer;
+}
+
+interface TenantEntries {
+  readonly streams: Map<string, StreamEntries>;
+  lines: number;
+  lineBytes: number;
+}
+
+export class BatchBuilder {
+  readonly #externals: ReadonlyArray<LabelSet>;
+  #tenants = new Map<string, TenantEntries>();
+  #bytes = 0;
+
+  /** `externals`: the distinct sets of labels that clients add. */
+  constructor(externals: ReadonlyArray<LabelSet>) {
+    this.#externals = externals;
+  }
+
+  /** Bytes of lines and metadata. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(entry: StageEntry): void {
+    entry.encode();
+    const tenant = entry.labels.tenant ?? "";
+    let entries = this.#tenants.get(tenant);
+    if (entries === undefined) {
+      entries = { streams: new Map(), lines: 0, lineBytes: 0 };
+      this.#tenants.set(tenant, entries);
+    }
+    const { labels, start, end } = entry;
+    let stream = entries.streams.get(labels.text);
+    if (stream === undefined) {
+      stream = { labels, entries: new EntryBuffer() };
+      entries.streams.set(labels.text, stream);
+    }
+    stream.entries.add(entry.bytes, start, end, entry.seconds, entry.nanos, entry.metadata);
+    let bytes = end - start;
+    for (const [name, value] of entry.metadata) bytes += name.length + value.length;
+    this.#bytes += bytes;
+    entries.lines++;
+    entries.lineBytes += end - start;
+  }
+
+  /** The requests of all entries so far; the builder is empty again. */
+  take(): ReadonlyArray<PushRequestDraft> {
+    const drafts = [...this.#tenants].flatMap(([tenant, { streams, lines, lineBytes }]) =>
+      this.#externals.map((external) => ({
+        tenant,
+        external: external.text,
+        request: encodePushRequest(
+          Array.from(
+            streams.values(),
+            ({ labels, entries }) => [withExternal(labels, external).text, entries] as const,
+          ),
+        ),
+        lines,
+        lineBytes,
+      }))
+    );
+    this.#tenants = new Map();
+    this.#bytes = 0;
+    return drafts;
+  }
+}
+
+/** An entry's own labels win over those that the client adds. */
+function withExternal(labels: LabelSet, external: LabelSet): LabelSet {
+  if (external.pairs.length === 0) return labels;
+  return LabelSet.of([...external.pairs, ...labels.pairs]);
+}

@@ -1,0 +1,101 @@
+/** The tailing of files as a service: discovery gives it targets, it reads their files into Lines. Owns the loops (looking at files that
+ *  are due, looking for files) and the figures; Tailer.ts and FileTargets.ts own the work. */
+import { Context, Effect, Layer } from "effect";
+import { systemNowMs } from "../../platform/clock.ts";
+import { nodeDisk } from "../../platform/files.ts";
+import { logFileStatus } from "../../platform/logFiles.ts";
+import type { CollectorConfig } from "../config/collectorConfig.ts";
+import { Lines } from "../Lines.ts";
+import { isFilePosition } from "../positions/position.ts";
+import { type PositionsUnreadable, readPromtailPositions } from "../positions/positionsFile.ts";
+import { FilePositions } from "./FilePositions.ts";
+import { FileTargets } from "./FileTargets.ts";
+import { lineLimits } from "./lineLimits.ts";
+import { Tailer } from "./Tailer.ts";
+
+const openFilesMax = 10_000;
+const filesMax = 100_000;
+/** How soon after a change of names a look at all globs follows, at most that often. */
+const scanPauseMs = 1_000;
+/** Between two passes over files that are due. */
+const passPauseMs = 25;
+
+export class FileTail extends Context.Service<FileTail, {
+  readonly targets: FileTargets;
+  readonly tailer: Tailer;
+}>()("tailrace/collector/tailing/FileTail") {
+  static readonly layer = (
+    config: CollectorConfig,
+  ): Layer.Layer<FileTail, PositionsUnreadable | Error, Lines> =>
+    Layer.effect(
+      FileTail,
+      Effect.gen(function* () {
+        const lines = yield* Lines;
+        const migrated = yield* migratedOffsets(config, lines);
+        const run = yield* Effect.context<never>();
+        const positions = new FilePositions([...lines.positions.values()].filter(isFilePosition));
+        const tailer = new Tailer({
+          sink: lines.intake,
+          limits: lineLimits(config.limits_config),
+          pollMs: config.global.file_watch_config.min_poll_frequency,
+          openFilesMax,
+          filesMax,
+          positions,
+          nowMs: systemNowMs,
+          warn: (message) => void Effect.runForkWith(run)(Effect.logWarning(message)),
+        });
+        const targets = new FileTargets({ tailer, positions, migrated });
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            targets.close();
+            tailer.close();
+          })
+        );
+        yield* Effect.forkScoped(passes(tailer, lines.room));
+        yield* Effect.forkScoped(scans(targets, config.target_config.sync_period));
+        return FileTail.of({ targets, tailer });
+      }),
+    );
+}
+
+/** Reads what is due, for ever. Interrupting waits for the file that is being read. */
+const passes = (tailer: Tailer, room: () => Promise<void>) =>
+  Effect.promise((signal) => tailer.pass(room, signal)).pipe(
+    Effect.delay(passPauseMs),
+    Effect.forever,
+  );
+
+const scans = (targets: FileTargets, syncMs: number) => {
+  let scannedMs = -Infinity;
+  return Effect.sync(() => {
+    const sinceMs = performance.now() - scannedMs;
+    targets.sweep();
+    if (sinceMs < syncMs && !(targets.isScanWanted && sinceMs >= scanPauseMs)) return;
+    targets.scan();
+    scannedMs = performance.now();
+  }).pipe(Effect.andThen(Effect.sleep(100)), Effect.forever);
+};
+
+/** How far Promtail had read, if this is the first start. */
+const migratedOffsets = Effect.fnUntraced(function* (
+  config: CollectorConfig,
+  lines: Lines["Service"],
+) {
+  if (lines.positions.size > 0) return new Map<string, number>();
+  const { filename } = config.positions;
+  const entries = yield* Effect.tryPromise({
+    try: () => readPromtailPositions(nodeDisk, filename),
+    catch: (error) => error instanceof Error ? error : new Error(String(error)),
+  });
+  const offsets = new Map<string, number>();
+  for (const { key, value } of entries) {
+    const offset = Number(value);
+    if (Number.isSafeInteger(offset) && logFileStatus(key)?.isFile === true) {
+      offsets.set(key, offset);
+    }
+  }
+  if (offsets.size > 0) {
+    yield* Effect.logInfo(`${offsets.size} files go on where Promtail was, by "${filename}"`);
+  }
+  return offsets;
+});

@@ -1,0 +1,264 @@
+/** One file that is read as it grows. Owns where reading stands, the cutting into lines and the bytes that tell whether the file
+ *  is still the one that was read; Tailer.ts owns when it is read and what a rotation means.
+ *  Invariant: `consumed` moves over whole lines that the sink has got, never over others. */
+import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
+import type { FilePosition } from "../positions/position.ts";
+import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
+import type { LineSink, Origin, Stream } from "./lineSink.ts";
+import type { ReadBuffer } from "./ReadBuffer.ts";
+
+/** idle: nothing new. lines: all there is has been read. more: there is more to read. replaced: the bytes before the
+ *  place read up to are gone or others: the file was truncated or written anew. */
+export type ReadOutcome = "idle" | "lines" | "more" | "replaced";
+
+/** What a file has given so far, for metrics. */
+export interface ReadCounts {
+  lines: number;
+  bytes: number;
+  /** Lines longer than the limit. */
+  longLines: number;
+}
+
+const lineFeed = 10;
+const carriageReturn = 13;
+
+export class TailedFile implements Origin {
+  readonly id: string;
+  readonly job: string;
+  readonly stream: Stream;
+  /** Where it was last seen. */
+  path: string;
+  readonly device: number;
+  readonly inode: number;
+  readonly counts: ReadCounts = { lines: 0, bytes: 0, longLines: 0 };
+  /** When its path stopped leading to it, in the time of the caller; undefined while it does. */
+  detachedMs: number | undefined;
+  /** When lines were last found. */
+  activeMs: number;
+  finishedMs: number | undefined;
+  #log: OpenLogFile | undefined;
+  #headBytes: number;
+  #headHash: number;
+  #checkHash: number;
+  /** The next byte to read; beyond #consumed only within a line that is too long. */
+  #next: number;
+  #consumed: number;
+  /** Inside a line that is too long: what is kept of it, if anything is. */
+  #longLine: { readonly kept: Uint8Array | undefined } | undefined;
+  /** Where whole lines end in the bytes just read. */
+  #wholeEnd = 0;
+
+  constructor(options: {
+    readonly position: FilePosition;
+    readonly stream: Stream;
+    readonly nowMs: number;
+    readonly log?: OpenLogFile;
+  }) {
+    const { position } = options;
+    this.id = position.id;
+    this.job = position.job;
+    this.stream = options.stream;
+    this.path = position.path;
+    this.device = position.device;
+    this.inode = position.inode;
+    this.activeMs = options.nowMs;
+    this.#log = options.log;
+    this.#headBytes = position.headBytes;
+    this.#headHash = position.headHash;
+    this.#consumed = this.#next = position.offset;
+    // The check belongs to another place if lines were held back: none is made until the first read.
+    this.#checkHash = position.checkOffset === position.offset ? position.checkHash : unknownHash;
+  }
+
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  get isOpen(): boolean {
+    return this.#log !== undefined;
+  }
+
+  positionBefore(heldFrom: number | undefined): FilePosition {
+    return {
+      id: this.id,
+      job: this.job,
+      path: this.path,
+      device: this.device,
+      inode: this.inode,
+      headBytes: this.#headBytes,
+      headHash: this.#headHash,
+      offset: Math.min(heldFrom ?? this.#consumed, this.#consumed),
+      checkOffset: this.#next,
+      checkHash: this.#checkHash,
+      ...(this.finishedMs === undefined ? {} : { finishedMs: this.finishedMs }),
+    };
+  }
+
+  /** Opens the file if it is not. False if its path leads elsewhere by now. */
+  open(): boolean {
+    if (this.#log !== undefined) return true;
+    const found = logFileStatus(this.path);
+    if (found === undefined || found.inode !== this.inode || !found.isFile) return false;
+    const log = new OpenLogFile(this.path);
+    if (log.status().inode !== this.inode) {
+      log.close();
+      return false;
+    }
+    this.#log = log;
+    return true;
+  }
+
+  close(): void {
+    this.#log?.close();
+    this.#log = undefined;
+  }
+
+  /** Names that the open file has left. */
+  get links(): number {
+    return this.#log?.status().links ?? 0;
+  }
+
+  /** Hands the next lines to `sink`. The file must be open. */
+  read(buffer: ReadBuffer, sink: LineSink): ReadOutcome {
+    const outcome = this.#readInto(buffer.chunk, buffer, sink);
+    if (outcome !== "none") return outcome;
+    // No line ends in a whole chunk: its end is looked for in a larger one.
+    const retried = this.#readInto(buffer.large, buffer, sink);
+    return retried === "none" ? "idle" : retried;
+  }
+
+  /** Hands over what stands behind the last line feed: nothing will end that line any more. */
+  finish(buffer: ReadBuffer, sink: LineSink, nowMs: number): void {
+    const bytes = buffer.large;
+    const log = this.#log;
+    if (log !== undefined) {
+      const count = log.read(bytes, bytes.length, this.#next);
+      const columns = buffer.columns;
+      columns.clear(bytes, this.#consumed);
+      if (this.#longLine !== undefined) {
+        this.#endLongLine(buffer, sink);
+        this.#next += count;
+      } else if (count > 0) {
+        columns.add(0, Math.min(count, buffer.limits.bytesMax));
+        this.counts.lines++;
+        this.#next += count;
+        sink.lines(columns, this.stream, this);
+      }
+      this.counts.bytes += count;
+      this.#consumed = this.#next;
+      this.#checkHash = unknownHash;
+    }
+    this.finishedMs = nowMs;
+    this.close();
+    sink.moved(this);
+  }
+
+  #readInto(bytes: Uint8Array, buffer: ReadBuffer, sink: LineSink): ReadOutcome | "none" {
+    const log = this.#log as OpenLogFile;
+    const check = Math.min(checkBytesMax, this.#next);
+    const count = log.read(bytes, bytes.length, this.#next - check);
+    if (count < check || !this.#isUnchanged(bytes, check)) return "replaced";
+    if (count === check) return "idle";
+    const end = this.#cut(bytes, check, count, buffer, sink);
+    if (end === check) {
+      if (count < bytes.length) return "idle";
+      if (bytes !== buffer.large) return "none";
+    }
+    this.#advance(bytes, check, end);
+    if (this.#headBytes < headBytesMax) this.#takeHead(log);
+    sink.moved(this);
+    return count === bytes.length ? "more" : "lines";
+  }
+
+  #isUnchanged(bytes: Uint8Array, check: number): boolean {
+    if (this.#checkHash !== unknownHash) return hashBytes(bytes, 0, check) === this.#checkHash;
+    this.#checkHash = hashBytes(bytes, 0, check);
+    return true;
+  }
+
+  /** Hands bytes[from..to) to the sink as far as they are whole lines; returns where they end. */
+  #cut(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    buffer: ReadBuffer,
+    sink: LineSink,
+  ): number {
+    let start = from;
+    this.#wholeEnd = from;
+    if (this.#longLine !== undefined) {
+      const end = bytes.indexOf(lineFeed, start);
+      if (end < 0 || end >= to) return to;
+      this.#endLongLine(buffer, sink);
+      start = end + 1;
+    }
+    const { columns, limits } = buffer;
+    columns.clear(bytes, this.#next - from);
+    for (;;) {
+      const found = bytes.indexOf(lineFeed, start);
+      if (found < 0 || found >= to) break;
+      const end = found > start && bytes[found - 1] === carriageReturn ? found - 1 : found;
+      if (end - start <= limits.bytesMax) columns.add(start, end);
+      else this.#addLongLine(bytes, start, end, buffer);
+      start = found + 1;
+    }
+    this.#wholeEnd = start;
+    // One more than the limit may be the carriage return of an end of line that is not there yet.
+    if (to - start > limits.bytesMax + 1) start = this.#beginLongLine(bytes, start, to, buffer);
+    this.counts.lines += columns.count;
+    if (columns.count > 0) sink.lines(columns, this.stream, this);
+    return start;
+  }
+
+  /** A whole line that is too long. */
+  #addLongLine(bytes: Uint8Array, start: number, end: number, buffer: ReadBuffer): void {
+    const { columns, limits: { bytesMax, longLines } } = buffer;
+    this.counts.longLines++;
+    if (longLines === "truncate") columns.add(start, start + bytesMax);
+    if (longLines !== "split") return;
+    for (let at = start; at < end; at += bytesMax) columns.add(at, Math.min(end, at + bytesMax));
+  }
+
+  /** The beginning of a line that is already too long; returns up to where it is done with. */
+  #beginLongLine(bytes: Uint8Array, start: number, to: number, buffer: ReadBuffer): number {
+    const { columns, limits: { bytesMax, longLines } } = buffer;
+    this.counts.longLines++;
+    if (longLines === "split") {
+      columns.add(start, start + bytesMax);
+      return this.#wholeEnd = start + bytesMax;
+    }
+    // Nothing is handed over before the line's end: a restart in the middle of it finds its start.
+    const kept = longLines === "truncate" ? bytes.slice(start, start + bytesMax) : undefined;
+    this.#longLine = { kept };
+    return to;
+  }
+
+  #endLongLine(buffer: ReadBuffer, sink: LineSink): void {
+    const kept = this.#longLine?.kept;
+    this.#longLine = undefined;
+    if (kept === undefined) return;
+    buffer.columns.clear(kept, this.#consumed);
+    buffer.columns.add(0, kept.byteLength);
+    this.counts.lines++;
+    sink.lines(buffer.columns, this.stream, this);
+  }
+
+  #advance(bytes: Uint8Array, from: number, end: number): void {
+    if (this.#wholeEnd > from) this.#consumed = this.#next + this.#wholeEnd - from;
+    this.#next += end - from;
+    this.counts.bytes += end - from;
+    this.#checkHash = hashBytes(bytes, end - Math.min(checkBytesMax, this.#next), end);
+  }
+
+  #takeHead(log: OpenLogFile): void {
+    const length = Math.min(headBytesMax, this.#consumed);
+    if (length <= this.#headBytes) return;
+    const head = new Uint8Array(length);
+    if (log.read(head, length, 0) < length) return;
+    this.#headBytes = length;
+    this.#headHash = hashBytes(head, 0, length);
+  }
+}
+
+/** No hash has it: they are not negative. */
+const unknownHash = -1;

@@ -1,0 +1,66 @@
+/** When each file is looked at again: often while it grows, seldom while it does not. A wheel of slots, so that a pass touches only
+ *  the files that are due. Owns times; Tailer.ts owns what happens then. */
+
+/** Until when a file that was last active at a time is looked at how often. */
+const ladder: ReadonlyArray<{ readonly idleMs: number; readonly periods: number }> = [
+  { idleMs: 10_000, periods: 1 },
+  { idleMs: 60_000, periods: 4 },
+  { idleMs: Infinity, periods: 20 },
+];
+
+export class Schedule<Item> {
+  readonly #periodMs: number;
+  readonly #slots = new Map<number, Set<Item>>();
+  readonly #slotOf = new Map<Item, number>();
+  /** All slots before this one have been taken. */
+  #nextSlot = 0;
+
+  /** `periodMs`: how often a growing file is looked at. */
+  constructor(periodMs: number) {
+    this.#periodMs = periodMs;
+  }
+
+  /** Sets when `item` is due, given how long it has been idle. */
+  plan(item: Item, nowMs: number, idleMs: number): void {
+    const { periods } = ladder.find((step) => idleMs < step.idleMs)!;
+    this.#put(item, Math.floor(nowMs / this.#periodMs) + periods);
+  }
+
+  /** Makes `item` due at the next pass. */
+  wake(item: Item): void {
+    if (this.#slotOf.has(item)) this.#put(item, this.#nextSlot - 1);
+  }
+
+  remove(item: Item): void {
+    const slot = this.#slotOf.get(item);
+    if (slot === undefined) return;
+    this.#slotOf.delete(item);
+    const items = this.#slots.get(slot)!;
+    items.delete(item);
+    if (items.size === 0) this.#slots.delete(slot);
+  }
+
+  /** Takes out the items that are due; each has to be planned again. */
+  due(nowMs: number): ReadonlyArray<Item> {
+    const last = Math.floor(nowMs / this.#periodMs);
+    const items: Item[] = [];
+    // After a pause (or a step of the clock) the slots are fewer than the periods gone by.
+    for (const slot of [...this.#slots.keys()].filter((slot) => slot <= last)) {
+      for (const item of this.#slots.get(slot)!) {
+        items.push(item);
+        this.#slotOf.delete(item);
+      }
+      this.#slots.delete(slot);
+    }
+    this.#nextSlot = last + 1;
+    return items;
+  }
+
+  #put(item: Item, slot: number): void {
+    this.remove(item);
+    const items = this.#slots.get(slot);
+    if (items === undefined) this.#slots.set(slot, new Set([item]));
+    else items.add(item);
+    this.#slotOf.set(item, slot);
+  }
+}
