@@ -199,7 +199,7 @@ export class TailedFile implements Origin {
       if (found < 0 || found >= to) break;
       const end = found > start && bytes[found - 1] === carriageReturn ? found - 1 : found;
       if (end - start <= limits.bytesMax) columns.add(start, end);
-      else this.#addLongLine(bytes, start, end, buffer);
+      else this.#addLongLine(start, end, buffer);
       start = found + 1;
     }
     this.#wholeEnd = start;
@@ -211,7 +211,7 @@ export class TailedFile implements Origin {
   }
 
   /** A whole line that is too long. */
-  #addLongLine(bytes: Uint8Array, start: number, end: number, buffer: ReadBuffer): void {
+  #addLongLine(start: number, end: number, buffer: ReadBuffer): void {
     const { columns, limits: { bytesMax, longLines } } = buffer;
     this.counts.longLines++;
     if (longLines === "truncate") columns.add(start, start + bytesMax);
