@@ -1,5 +1,5 @@
-/** `tailrace push`: sends files or standard input to a server, line by line. Owns sending with retries, progress and the summary;
- *  pushRequest.ts owns lines and protobuf. */
+/** `tailrace push`: sends files or standard input to a server, line by line. Owns sending with retries,
+ *  progress and the summary; pushRequest.ts owns lines and protobuf. */
 import { Effect, Option, Result, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { NanosecondClock } from "../platform/clock.ts";

@@ -52,9 +52,10 @@ class PushRequestBuilder {
   }
 }
 
-/** Requests of all lines in `input`, in order. A line ends with a line feed, of which a carriage return before it is a part; the
- *  last may lack it. `lineBytesMax` bounds what is kept of a line without an end; the rest becomes lines of its own.
- *  Timestamps are the time of reading, each at least a nanosecond after the one before. */
+/** Requests of all lines in `input`, in order. A line ends with a line feed, of which a carriage return
+ *  before it is a part; the last may lack it. `lineBytesMax` bounds what is kept of a line without an end;
+ *  the rest becomes lines of its own. Timestamps are the time of reading, each at least a nanosecond after
+ *  the one before. */
 export async function* pushRequests(
   input: AsyncIterable<Uint8Array>,
   options: {

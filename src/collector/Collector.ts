@@ -1,6 +1,6 @@
-/** The collector: sources > stages > batches > disk buffer > servers, put together from a configuration as layers. They end in
- *  reverse order: sources stop, the last batch is sealed and made durable, servers get a little time to take it, positions are
- *  saved. Each folder below owns its part. */
+/** The collector: sources > stages > batches > disk buffer > servers, put together from a configuration as
+ *  layers. They end in reverse order: sources stop, the last batch is sealed and made durable, servers get a
+ *  little time to take it, positions are saved. Each folder below owns its part. */
 import { Effect, Layer } from "effect";
 import { HttpRouter } from "effect/http";
 import { httpServerLayer } from "../platform/httpServer.ts";

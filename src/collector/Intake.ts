@@ -1,8 +1,10 @@
-/** Where all lines of all sources meet: each goes through its job's stages into the batch being built, on the stack of the source
- *  that hands it over. Owns when a batch is sealed and which positions go with it; delivery/ owns what happens then.
+/** Where all lines of all sources meet: each goes through its job's stages into the batch being built, on the
+ *  stack of the source that hands it over. Owns when a batch is sealed and which positions go with it;
+ *  delivery/ owns what happens then.
  *
- *  A batch is sealed when it is large enough, or old enough, together with the positions of everything it covers, and becomes one
- *  record of the disk buffer. Lines that stages hold back keep their origin's position before them.
+ *  A batch is sealed when it is large enough, or old enough, together with the positions of everything it
+ *  covers, and becomes one record of the disk buffer. Lines that stages hold back keep their origin's
+ *  position before them.
  *  Invariant: a position is sealed only with or after the lines before it. */
 import { NanosecondClock } from "../platform/clock.ts";
 import { BatchBuilder, type PushRequestDraft } from "./delivery/BatchBuilder.ts";
@@ -101,8 +103,8 @@ export class Intake implements LineSink {
     if (this.#builder.bytes >= this.#options.batchBytes) this.seal();
   }
 
-  /** To be called about every 100 ms: lets stages give up what they have held for long enough, and seals a batch that has waited
-   *  for long enough. */
+  /** To be called about every 100 ms: lets stages give up what they have held for long enough, and seals a
+   *  batch that has waited for long enough. */
   tick(): void {
     const nowMs = this.#options.nowMs();
     for (const pipeline of this.#pipelines) pipeline.tick(nowMs);

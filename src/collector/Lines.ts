@@ -1,5 +1,5 @@
-/** What sources need, as a service: the intake for their lines, room to wait for, and how far they had got. Owns the turning of the
- *  intake's clock and the sealing of the last batch. */
+/** What sources need, as a service: the intake for their lines, room to wait for, and how far they had got.
+ *  Owns the turning of the intake's clock and the sealing of the last batch. */
 import { Context, Effect, Layer } from "effect";
 import { systemNowMs } from "../platform/clock.ts";
 import { CollectorMetrics } from "./collectorMetrics.ts";

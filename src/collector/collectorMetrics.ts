@@ -1,5 +1,6 @@
-/** The collector's own counters, under Promtail's names where the meaning is the same, so that dashboards and alerts carry over;
- *  `tailrace_` is ours. Plain numbers, since lines are counted where no Effect may run; stages/stageMetrics.ts renders them. */
+/** The collector's own counters, under Promtail's names where the meaning is the same, so that dashboards and
+ *  alerts carry over; `tailrace_` is ours. Plain numbers, since lines are counted where no Effect may run;
+ *  stages/stageMetrics.ts renders them. */
 import { systemNowMs } from "../platform/clock.ts";
 import { LabelSet } from "./stages/labelSet.ts";
 import { MetricFamily, type MetricKind, type Series, StageMetrics } from "./stages/stageMetrics.ts";

@@ -1,5 +1,5 @@
-/** The collector's own pages: /ready, /metrics and /targets, where Promtail has them. Owns bringing gauges up to date before they are
- *  shown; what is counted while lines pass is collectorMetrics.ts'. */
+/** The collector's own pages: /ready, /metrics and /targets, where Promtail has them. Owns bringing gauges up
+ *  to date before they are shown; what is counted while lines pass is collectorMetrics.ts'. */
 import { Effect } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { processMetricsText } from "../platform/processMetrics.ts";

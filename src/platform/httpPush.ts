@@ -1,6 +1,6 @@
-/** HTTP requests of long-lived clients: one pool of kept connections per destination, TLS with certificates of one's own, a time
- *  limit from connecting to the last byte. Owns node:http; what is sent and what an answer means is the caller's. `fetch` offers
- *  neither certificates nor unix sockets on both runtimes. */
+/** HTTP requests of long-lived clients: one pool of kept connections per destination, TLS with certificates
+ *  of one's own, a time limit from connecting to the last byte. Owns node:http; what is sent and what an
+ *  answer means is the caller's. `fetch` offers neither certificates nor unix sockets on both runtimes. */
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";

@@ -1,6 +1,7 @@
-/** Files that other programs write and rotate, as one who reads along sees them. Owns the calls to the runtime for status, reads,
- *  directories and change notices; what a change means is src/collector/tailing's. Reads are synchronous: new lines are in
- *  the page cache, where a read takes about a microsecond, a fiftieth of what its promise would cost. */
+/** Files that other programs write and rotate, as one who reads along sees them. Owns the calls to the
+ *  runtime for status, reads, directories and change notices; what a change means is src/collector/tailing's.
+ *  Reads are synchronous: new lines are in the page cache, where a read takes about a microsecond, a fiftieth
+ *  of what its promise would cost. */
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "./files.ts";
@@ -92,8 +93,9 @@ export function realPath(path: string): string | undefined {
   }
 }
 
-/** Calls `onChange` with the name of what changed in a directory ("" if the system does not say) until `close`. Undefined if the
- *  system has no watch left or the directory is gone: the caller polls anyway, a watch only makes it faster. */
+/** Calls `onChange` with the name of what changed in a directory ("" if the system does not say) until
+ *  `close`. Undefined if the system has no watch left or the directory is gone: the caller polls anyway, a
+ *  watch only makes it faster. */
 export function watchDirectory(
   path: string,
   onChange: (name: string, isNameChange: boolean) => void,

@@ -1,5 +1,6 @@
-/** Runs the real collector as a child process in a directory of its own, on either runtime. Owns start, stop, kill -9 and restart, and
- *  the directory with its configuration, positions and logs; what is written and expected is the test's business.
+/** Runs the real collector as a child process in a directory of its own, on either runtime. Owns start, stop,
+ *  kill -9 and restart, and the directory with its configuration, positions and logs; what is written and
+ *  expected is the test's business.
  *  Invariant: it signals only processes it started, and nothing it started outlives the test. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

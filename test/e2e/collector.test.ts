@@ -1,5 +1,6 @@
-/** The collector with the real server: files are written and rotated in every way, and the server has each line once, with the labels
- *  of the configuration. test/faults/collector.test.ts owns crashes; src/collector's tests own the parts. */
+/** The collector with the real server: files are written and rotated in every way, and the server has each
+ *  line once, with the labels of the configuration. test/faults/collector.test.ts owns crashes;
+ *  src/collector's tests own the parts. */
 import {
   appendFileSync,
   copyFileSync,
@@ -19,7 +20,8 @@ type CollectorBody = (
     readonly collector: CollectorProcess;
     /** Appends lines to a file of the collector's. */
     readonly append: (name: string, ...lines: string[]) => void;
-    /** Waits until the server has this many lines, a little more to see whether it gets further ones, and returns them, sorted. */
+    /** Waits until the server has this many lines, a little more to see whether it gets further ones, and
+     *  returns them, sorted. */
     readonly arrived: (count: number) => Promise<string[]>;
   },
 ) => Promise<void>;

@@ -1,5 +1,6 @@
-/** Collects entries until they are worth a push: for each tenant and each set of external labels one request, its streams encoded as
- *  they come. Owns what is in a batch and how large it is; Intake.ts owns when it is sealed. */
+/** Collects entries until they are worth a push: for each tenant and each set of external labels one request,
+ *  its streams encoded as they come. Owns what is in a batch and how large it is; Intake.ts owns when it is
+ *  sealed. */
 import { encodePushRequest, EntryBuffer } from "../../streams/pushEncoder.ts";
 import type { StageEntry } from "../stages/entry.ts";
 import { LabelSet } from "../stages/labelSet.ts";

@@ -1,5 +1,5 @@
-/** How far each client has got in the disk buffer, and the positions that all of them have delivered: what positions.json says. Pure;
- *  Delivery.ts owns the fibers and the disk.
+/** How far each client has got in the disk buffer, and the positions that all of them have delivered: what
+ *  positions.json says. Pure; Delivery.ts owns the fibers and the disk.
  *  Invariant: `positions` are those of all records below `least`, and of no other. */
 import { isFilePosition, type Position } from "../positions/position.ts";
 import type { PositionsState } from "../positions/positionsFile.ts";

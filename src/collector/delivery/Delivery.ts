@@ -1,11 +1,12 @@
-/** From sealed batches to servers that have them. A batch is compressed, made durable as one record of the disk buffer (a write log,
- *  as the server's), and only then sent by every client, in order. Positions count as delivered when every client has done with
- *  their record.
+/** From sealed batches to servers that have them. A batch is compressed, made durable as one record of the
+ *  disk buffer (a write log, as the server's), and only then sent by every client, in order. Positions count
+ *  as delivered when every client has done with their record.
  *
- *  That makes each line arrive once: whatever was sent is in the buffer as it was sent, so that after a crash the same bytes go out
- *  again and the server, which drops exact duplicates, stores nothing twice; whatever is not in the buffer was not sent, and
- *  sources read it again.
- *  Invariant: no byte is sent before the buffer holds it durably; nothing is released before positions.json covers it. */
+ *  That makes each line arrive once: whatever was sent is in the buffer as it was sent, so that after a crash
+ *  the same bytes go out again and the server, which drops exact duplicates, stores nothing twice; whatever
+ *  is not in the buffer was not sent, and sources read it again.
+ *  Invariant: no byte is sent before the buffer holds it durably; nothing is released before positions.json
+ *  covers it. */
 import { Context, Effect, Layer, Semaphore } from "effect";
 import { compress } from "snappy";
 import { systemNowMs } from "../../platform/clock.ts";

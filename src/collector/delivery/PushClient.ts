@@ -1,10 +1,12 @@
-/** Sends pushes to one server as a client of the configuration says, again and again until the server has taken or refused them. Owns
- *  the headers, the retries and what a status means; Delivery.ts owns which pushes there are.
+/** Sends pushes to one server as a client of the configuration says, again and again until the server has
+ *  taken or refused them. Owns the headers, the retries and what a status means; Delivery.ts owns which
+ *  pushes there are.
  *
  *  - 2xx: taken.
- *  - 429, 5xx, 408, no answer: sent again for as long as it takes, with growing pauses; the disk buffer holds what comes meanwhile.
- *  - 401, 403, 404, 407: someone has to correct the configuration. Sent again max_retries times, then given up, so that one
- *    tenant's mistake does not stop the others for ever.
+ *  - 429, 5xx, 408, no answer: sent again for as long as it takes, with growing pauses; the disk buffer holds
+ *    what comes meanwhile.
+ *  - 401, 403, 404, 407: someone has to correct the configuration. Sent again max_retries times, then given
+ *    up, so that one tenant's mistake does not stop the others for ever.
  *  - other 4xx: the server does not want these lines (of some, it has stored the rest). Given up. */
 import { Effect, Result } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";

@@ -1,5 +1,5 @@
-/** A record of the disk buffer: the pushes of one batch, as they go on the wire, and the positions that hold once they are delivered.
- *  Owns the bytes; the write log around them owns checksums and order.
+/** A record of the disk buffer: the pushes of one batch, as they go on the wire, and the positions that hold
+ *  once they are delivered. Owns the bytes; the write log around them owns checksums and order.
  *
  *    u32  length of the header, little endian
  *    ...  header: JSON, below

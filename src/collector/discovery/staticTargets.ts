@@ -1,5 +1,5 @@
-/** `static_configs`: targets that the configuration itself names. Owns turning discovered labels into groups of files, which all
- *  discoverers that find files share. */
+/** `static_configs`: targets that the configuration itself names. Owns turning discovered labels into groups
+ *  of files, which all discoverers that find files share. */
 import { hostName } from "../../platform/system.ts";
 import type { Job } from "../Lines.ts";
 import { type FileGroup } from "../tailing/FileTargets.ts";
@@ -15,8 +15,8 @@ export function staticGroups(job: Job): ReadonlyArray<FileGroup> {
   });
 }
 
-/** The files of one target, whose labels are as discovery found them. Undefined if a rule drops it, if it is another host's, or if it
- *  names no path. Throws InvalidGlob. */
+/** The files of one target, whose labels are as discovery found them. Undefined if a rule drops it, if it is
+ *  another host's, or if it names no path. Throws InvalidGlob. */
 export function fileGroup(
   job: Job,
   discovered: ReadonlyMap<string, string>,

@@ -1,6 +1,6 @@
-/** Watches on the directories of tailed files, so that a change is noticed before the next look. Owns how many there are and when
- *  one is more noise than help: a program that writes line by line makes an event of each, which costs more than looking
- *  often. Polling finds every change without them. */
+/** Watches on the directories of tailed files, so that a change is noticed before the next look. Owns how
+ *  many there are and when one is more noise than help: a program that writes line by line makes an event of
+ *  each, which costs more than looking often. Polling finds every change without them. */
 import { watchDirectory } from "../../platform/logFiles.ts";
 
 /** Beyond it further directories are polled only. */

@@ -1,6 +1,6 @@
-/** Positions of files that are not being read: those of the last run, until their file is found, and those of files that were read
- *  to their end, so that a copy of one (app.log.1.gz) is not taken for a new file. Owns finding by inode and by name, and the
- *  bound; positions/ owns how they are kept on disk. */
+/** Positions of files that are not being read: those of the last run, until their file is found, and those of
+ *  files that were read to their end, so that a copy of one (app.log.1.gz) is not taken for a new file. Owns
+ *  finding by inode and by name, and the bound; positions/ owns how they are kept on disk. */
 import { baseName, parentPath } from "../../platform/files.ts";
 import type { FilePosition } from "../positions/position.ts";
 import { isRotatedName } from "./identify.ts";
@@ -37,8 +37,8 @@ export class FilePositions {
     remove(this.#byDirectory, parentPath(position.path), position);
   }
 
-  /** Positions that the file at `path` may have: those of its inode first, then of its name, then of names that rotation may have
-   *  turned into it. */
+  /** Positions that the file at `path` may have: those of its inode first, then of its name, then of names
+   *  that rotation may have turned into it. */
   candidates(job: string, path: string, inode: number): ReadonlyArray<FilePosition> {
     const name = baseName(path);
     const beside = [...this.#byDirectory.get(parentPath(path)) ?? []];

@@ -1,5 +1,6 @@
-/** The tailing of files as a service: discovery gives it targets, it reads their files into Lines. Owns the loops (looking at files that
- *  are due, looking for files) and the figures; Tailer.ts and FileTargets.ts own the work. */
+/** The tailing of files as a service: discovery gives it targets, it reads their files into Lines. Owns the
+ *  loops (looking at files that are due, looking for files) and the figures; Tailer.ts and FileTargets.ts own
+ *  the work. */
 import { Context, Effect, Layer } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";
 import { nodeDisk } from "../../platform/files.ts";

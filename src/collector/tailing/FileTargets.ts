@@ -1,5 +1,6 @@
-/** Which paths are to be tailed: expands the globs of all targets again and again, and tells the Tailer what it finds. Discovery adds and
- *  removes targets; Tailer.ts owns what becomes of a file once its path is known. */
+/** Which paths are to be tailed: expands the globs of all targets again and again, and tells the Tailer what
+ *  it finds. Discovery adds and removes targets; Tailer.ts owns what becomes of a file once its path is
+ *  known. */
 import { baseName } from "../../platform/files.ts";
 import { joinLogPath, logFileStatus } from "../../platform/logFiles.ts";
 import { LabelSet } from "../stages/labelSet.ts";

@@ -1,5 +1,6 @@
-/** One file that is read as it grows. Owns where reading stands, the cutting into lines and the bytes that tell whether the file
- *  is still the one that was read; Tailer.ts owns when it is read and what a rotation means.
+/** One file that is read as it grows. Owns where reading stands, the cutting into lines and the bytes that
+ *  tell whether the file is still the one that was read; Tailer.ts owns when it is read and what a rotation
+ *  means.
  *  Invariant: `consumed` moves over whole lines that the sink has got, never over others. */
 import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";

@@ -1,10 +1,12 @@
-/** All files that are tailed: which there are, when each is looked at, and what becomes of one that is renamed, truncated, copied or
- *  deleted. TailedFile.ts owns reading one, identify.ts telling which is which, FileTargets.ts finding paths.
+/** All files that are tailed: which there are, when each is looked at, and what becomes of one that is
+ *  renamed, truncated, copied or deleted. TailedFile.ts owns reading one, identify.ts telling which is which,
+ *  FileTargets.ts finding paths.
  *
- *  A file is *attached* while its path leads to it. When the path leads elsewhere (rotation by renaming, deletion) it is read on
- *  through its descriptor until it has been quiet for a while, then *finished*: its position stays known, so that neither it nor
- *  a copy of it is read again. When the bytes before the place read up to are gone (copytruncate), what was not read is looked
- *  for in a copy beside it, and the path begins as a new file.
+ *  A file is *attached* while its path leads to it. When the path leads elsewhere (rotation by renaming,
+ *  deletion) it is read on through its descriptor until it has been quiet for a while, then *finished*: its
+ *  position stays known, so that neither it nor a copy of it is read again. When the bytes before the place
+ *  read up to are gone (copytruncate), what was not read is looked for in a copy beside it, and the path
+ *  begins as a new file.
  *  Invariant: within a job no two files being read have the same content. */
 import { baseName, errorCode, errorText, parentPath } from "../../platform/files.ts";
 import { type LogFileStatus, logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
@@ -121,8 +123,8 @@ export class Tailer {
     }
   }
 
-  /** Looks at each file that is due. `room` is awaited before each read: that is how delivery slows reading down. Returns when
-   *  everything due has been read to its end, or `signal` ends it. */
+  /** Looks at each file that is due. `room` is awaited before each read: that is how delivery slows reading
+   *  down. Returns when everything due has been read to its end, or `signal` ends it. */
   async pass(room: () => Promise<void>, signal: AbortSignal): Promise<void> {
     let turnedMs = performance.now();
     let again: TailedFile[] = [...this.#schedule.due(this.#now())];
@@ -224,8 +226,8 @@ export class Tailer {
     };
   }
 
-  /** Whether the file is a copy, perhaps unfinished, of one beside it that is being read: logrotate's copytruncate is at work. It
-   *  is offered again at the next look for files. */
+  /** Whether the file is a copy, perhaps unfinished, of one beside it that is being read: logrotate's
+   *  copytruncate is at work. It is offered again at the next look for files. */
   #isCopyOfOpen(log: OpenLogFile, status: LogFileStatus, { job, path }: FileTarget): boolean {
     return this.#besides(job, path).some((file) => {
       const position = file.positionBefore(undefined);

@@ -1,5 +1,6 @@
-/** Tells file contents apart by a hash of a few of their bytes: the first ones, and those before the place that has been read up
- *  to. An inode can be used again and a name always is; these bytes, which hold times as a rule, are not. */
+/** Tells file contents apart by a hash of a few of their bytes: the first ones, and those before the place
+ *  that has been read up to. An inode can be used again and a name always is; these bytes, which hold times
+ *  as a rule, are not. */
 
 /** How many of the first bytes identify a file, once it has as many. */
 export const headBytesMax = 1024;

@@ -1,5 +1,6 @@
-/** Globs of paths as Promtail's `__path__` has them (doublestar): `*`, `?`, `[a-z]`, `[^a]`, `{a,b}`, and `**` for any number of
- *  directories. Owns matching, in time linear in pattern and name, and finding the files that match. */
+/** Globs of paths as Promtail's `__path__` has them (doublestar): `*`, `?`, `[a-z]`, `[^a]`, `{a,b}`, and
+ *  `**` for any number of directories. Owns matching, in time linear in pattern and name, and finding the
+ *  files that match. */
 import { directoryEntries, joinLogPath, logFileStatus } from "../../platform/logFiles.ts";
 
 /** Alternatives that the braces of one glob may come to. */

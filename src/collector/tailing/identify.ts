@@ -1,7 +1,7 @@
-/** Which file is which, after names have moved: whether a file continues what a position says, and where the rest of a file went
- *  that was rotated away. Owns the rules; it only looks, Tailer.ts acts.
- *  A file is the one that was read if its first bytes and the bytes before the place read up to are the same; inode and name
- *  only say where to look first. */
+/** Which file is which, after names have moved: whether a file continues what a position says, and where the
+ *  rest of a file went that was rotated away. Owns the rules; it only looks, Tailer.ts acts. A file is the
+ *  one that was read if its first bytes and the bytes before the place read up to are the same; inode and
+ *  name only say where to look first. */
 import { baseName, parentPath } from "../../platform/files.ts";
 import {
   directoryEntries,
@@ -15,7 +15,8 @@ import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
 
 const scratch = new Uint8Array(headBytesMax);
 
-/** Whether the open file holds what was read according to `position`, and perhaps more. False for positions without content. */
+/** Whether the open file holds what was read according to `position`, and perhaps more. False for positions
+ *  without content. */
 export function holds(log: OpenLogFile, bytes: number, position: FilePosition): boolean {
   const { headBytes, headHash, checkOffset, checkHash } = position;
   if (headBytes === 0 || bytes < headBytes || bytes < checkOffset) return false;
@@ -36,8 +37,8 @@ export function headOf(log: OpenLogFile, bytesMax = headBytesMax): {
   return { headBytes, headHash: hashBytes(scratch, 0, headBytes) };
 }
 
-/** Whether a rotation may have given the content of `original` to `candidate`, judged by their names: app.log becomes app.log.1,
- *  app.log-20260101.gz, app-2026-01-01.log. */
+/** Whether a rotation may have given the content of `original` to `candidate`, judged by their names: app.log
+ *  becomes app.log.1, app.log-20260101.gz, app-2026-01-01.log. */
 export function isRotatedName(original: string, candidate: string): boolean {
   if (original === candidate) return false;
   if (candidate.startsWith(original)) return true;
@@ -60,8 +61,8 @@ export function findByInode(position: FilePosition): FoundFile | undefined {
   );
 }
 
-/** A file beside the position's that holds the same content: what copytruncate left, or a file that was moved over from another
- *  disk. The one with the most of it. */
+/** A file beside the position's that holds the same content: what copytruncate left, or a file that was moved
+ *  over from another disk. The one with the most of it. */
 export function findCopy(position: FilePosition): FoundFile | undefined {
   return siblings(position.path)
     .filter(({ path, status }) =>

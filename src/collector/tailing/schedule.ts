@@ -1,5 +1,5 @@
-/** When each file is looked at again: often while it grows, seldom while it does not. A wheel of slots, so that a pass touches only
- *  the files that are due. Owns times; Tailer.ts owns what happens then. */
+/** When each file is looked at again: often while it grows, seldom while it does not. A wheel of slots, so
+ *  that a pass touches only the files that are due. Owns times; Tailer.ts owns what happens then. */
 
 /** Until when a file that was last active at a time is looked at how often. */
 const ladder: ReadonlyArray<{ readonly idleMs: number; readonly periods: number }> = [
