@@ -1,0 +1,195 @@
+/** Mistakes of a configuration: each with its line and column, its path and what to do, all at once;
+ *  and values as they are written. */
+import { Result } from "effect";
+import t from "tap";
+import { parseConfig } from "./load.ts";
+import { printConfig } from "./printConfig.ts";
+
+function mistakes(text: string, environment: Record<string, string> | null = null): string[] {
+  const parsed = parseConfig({ file: "p.yaml", text, environment });
+  return Result.isFailure(parsed) ? parsed.failure.message.split("\n") : [];
+}
+
+t.test("one mistake", (t) => {
+  const f = (text: string, expected: string) => t.strictSame(mistakes(text), [expected], text);
+  f("sever: {}", 'p.yaml:1:1: sever: there is no such key; did you mean "server"?');
+  f(
+    "server:\n  http-listen-port: 3",
+    'p.yaml:2:3: server.http-listen-port: there is no such key; did you mean "http_listen_port"?',
+  );
+  f(
+    "positions:\n  file: x\n",
+    "p.yaml:2:3: positions.file: there is no such key; there are filename, sync_period, ignore_invalid_yaml",
+  );
+  f(
+    "server: {http_listen_port: web}",
+    'p.yaml:1:10: server.http_listen_port: "web" is not a whole number from 0 to 65535',
+  );
+  f(
+    "server: {disable: perhaps}",
+    'p.yaml:1:10: server.disable: "perhaps" is neither true nor false',
+  );
+  f("server: [1]", "p.yaml:1:1: server: must be a map");
+  f("scrape_configs: {}", "p.yaml:1:1: scrape_configs: must be a list");
+  f("scrape_configs:\n- static_configs: []", "p.yaml:2:3: scrape_configs[0].job_name: is required");
+  f("scrape_configs:\n- a", "p.yaml:2:3: scrape_configs[0]: must be a map");
+  f(
+    "clients:\n- url: loki:3100",
+    'p.yaml:2:3: clients[0].url: "loki:3100" is not a URL such as http://loki:3100/loki/api/v1/push',
+  );
+  f("clients:\n- batchwait: 1s", "p.yaml:2:3: clients[0].url: is required");
+  f("server: {log_level: {}}", "p.yaml:1:10: server.log_level: must be a single value");
+  f("- a", "p.yaml:1:1: the file: must be a map");
+  f("tracing: {enabled: true}", "p.yaml:1:11: tracing.enabled: is not supported; leave it out");
+  t.end();
+});
+
+t.test("constructs of Promtail that are not offered are named with their line", (t) => {
+  const f = (key: string, expected: RegExp) => {
+    const found = mistakes(`scrape_configs:\n- job_name: a\n  ${key}: {}\n`);
+    t.match(found, [/^p\.yaml:3:3: scrape_configs\[0\]\./], key);
+    t.match(found[0], expected, key);
+  };
+  f("kafka", /reading Kafka is not supported; have a consumer push/);
+  f("gelf", /GELF is not supported/);
+  f("ec2_sd_configs", /discovery by EC2 is not supported; use static_configs/);
+  f("consul_sd_configs", /discovery by Consul is not supported/);
+  f("windows_events", /not supported/);
+  t.match(
+    mistakes("scrape_configs:\n- job_name: a\n  kubernetes_sd_configs:\n  - role: node"),
+    [/^p\.yaml:4:5: .*role "node" is not supported; logs are found by role: pod/],
+  );
+  t.match(mistakes("clients:\n- url: http://a\n  oauth2: {}"), [/^p\.yaml:3:3: .*OAuth 2 is not/]);
+  t.match(mistakes("wal: {enabled: true}"), [/^p\.yaml:1:1: wal: .* is not supported/]);
+  t.end();
+});
+
+t.test("all mistakes at once, in the file's order, pipelines and rules included", (t) => {
+  const text = `
+clients:
+- url: http://loki/loki/api/v1/push
+  batchwait: soon
+  basic_auth: [x]
+scrape_configs:
+- job_name: a
+  pipeline_stages:
+  - regex: {expression: '('}
+  - regx: {}
+  - match:
+      selector: '{a="b"}'
+      stages:
+      - timestam: {}
+  - cri: {}
+    docker: {}
+  relabel_configs:
+  - action: hashmod
+  - action: rename
+  - regex: '['
+    target_label: x
+- job_name: a
+  static_configs:
+  - labels: {a-b: c}
+`;
+  const found = mistakes(text);
+  t.strictSame(found.map((line) => line.replace(/^p\.yaml:(\d+):(\d+): ([^:]*).*/, "$1:$2 $3")), [
+    "4:3 clients[0].batchwait",
+    "5:3 clients[0].basic_auth",
+    "9:13 scrape_configs[0].pipeline_stages[0].regex.expression",
+    "10:5 scrape_configs[0].pipeline_stages[1].regx",
+    "14:9 scrape_configs[0].pipeline_stages[2].match.stages[0].timestam",
+    "15:5 scrape_configs[0].pipeline_stages[3]",
+    "19:5 scrape_configs[0].relabel_configs[1].action",
+    "24:5 scrape_configs[1].static_configs[0].labels",
+  ]);
+  t.end();
+});
+
+t.test("mistakes that only a well-formed file can have", (t) => {
+  t.strictSame(mistakes("scrape_configs:\n- job_name: a\n- job_name: b\n- job_name: a"), [
+    'p.yaml:4:3: scrape_configs[2].job_name: "a" is the name of scrape_configs[0] already',
+  ]);
+  t.strictSame(
+    mistakes("scrape_configs:\n- job_name: a\n  relabel_configs:\n  - action: hashmod"),
+    [
+      "p.yaml:4:5: scrape_configs[0].relabel_configs[0].target_label: action hashmod needs a target_label",
+      "p.yaml:4:5: scrape_configs[0].relabel_configs[0].modulus: action hashmod needs a modulus of at least 1",
+    ],
+  );
+  t.end();
+});
+
+t.test("YAML's own mistakes", (t) => {
+  t.match(mistakes("server: {a"), [/^p\.yaml:1:\d+: /]);
+  t.match(mistakes("server: {}\nserver: {}"), [/^p\.yaml:2:1: .*unique/]);
+  const bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" +
+    "bcdefg".split("").map((key, i) => `${key}: &${key} [${Array(10).fill(`*${"abcdef"[i]}`)}]`)
+      .join("\n");
+  t.match(mistakes(bomb), [/more than 200000 values/]);
+  t.end();
+});
+
+t.test("values are as they are written", (t) => {
+  const text = `
+clients: [{url: http://a, tenant_id: 007, external_labels: {version: 1.10, on: yes}}]
+positions:
+target_config: {sync_period: 1m30s, stdin: off}
+scrape_configs:
+- &base
+  job_name: a
+  pipeline_stages: []
+  syslog: {listen_address: :514, syslog_format: RFC3164, label_structured_data: on}
+- <<: *base
+  job_name: b
+`;
+  const config = Result.getOrThrowWith(
+    parseConfig({ file: "p.yaml", text, environment: null }),
+    (error) => error,
+  );
+  t.equal(config.clients[0]!.tenant_id, "007");
+  t.strictSame(config.clients[0]!.external_labels, { version: "1.10", on: "yes" });
+  t.equal(config.positions.filename, "/var/log/positions.yaml");
+  t.strictSame(config.target_config, { sync_period: 90_000, stdin: false });
+  t.equal(config.scrape_configs[1]!.job_name, "b");
+  t.equal(config.scrape_configs[1]!.syslog!.syslog_format, "rfc3164");
+  t.end();
+});
+
+t.test("the defaults are Promtail's", (t) => {
+  const text = "clients: [{url: http://a}]";
+  const config = Result.getOrThrowWith(
+    parseConfig({ file: "p.yaml", text, environment: null }),
+    (error) => error,
+  );
+  const [client] = config.clients;
+  t.match(client, { batchwait: 1000, batchsize: 1 << 20, timeout: 10_000 });
+  t.strictSame(client!.backoff_config, { min_period: 500, max_period: 300_000, max_retries: 10 });
+  t.equal(config.server.http_listen_port, 80);
+  t.strictSame(config.positions, {
+    filename: "/var/log/positions.yaml",
+    sync_period: 10_000,
+    ignore_invalid_yaml: false,
+  });
+  t.match(config.limits_config, { readline_rate: 10_000, readline_rate_drop: true });
+  t.end();
+});
+
+t.test("printing hides secrets", (t) => {
+  const text = "clients: [{url: http://a, bearer_token: s3cret, basic_auth: {password: s3cret}}]";
+  const parsed = parseConfig({ file: "p.yaml", text, environment: null });
+  const printed = Result.isSuccess(parsed) ? printConfig(parsed.success) : "";
+  t.match(printed, "password: <secret>");
+  t.notMatch(printed, "s3cret");
+  t.end();
+});
+
+t.test("environment variables are put in before the file is read", (t) => {
+  const text =
+    "clients:\n- url: ${URL:-http://a}\n  tenant_id: ${TENANT}\nserver: {log_level: '$${x}'}";
+  const parsed = parseConfig({ file: "p.yaml", text, environment: { TENANT: "t" } });
+  const config = Result.getOrThrowWith(parsed, (error) => error);
+  t.equal(config.clients[0]!.url, "http://a");
+  t.equal(config.clients[0]!.tenant_id, "t");
+  t.equal(config.server.log_level, "${x}");
+  t.match(mistakes("server:\n  log_level: ${1}", {}), [/^p\.yaml:2:14: \$\{1\} is not/]);
+  t.end();
+});
