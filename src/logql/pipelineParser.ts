@@ -1,6 +1,6 @@
 /** Parses what follows a selector: line filters, parsers, label filters and formats.
  *  labelFilterParser.ts owns predicates. Invariant: what parses can be compiled: regexes, patterns,
- *  paths and addresses were read once. */
+ *  paths, templates and addresses were read once. */
 import { captureNames, compileLineRegex } from "../streams/regex.ts";
 import type {
   Extraction,
@@ -18,6 +18,7 @@ import { isFilterOp, parseIpCall, parsePredicate } from "./labelFilterParser.ts"
 import type { Token } from "./lexer.ts";
 import { patternFilterProblem, patternParserProblem } from "./patternSyntax.ts";
 import { isMatchOp, parseMatcherRest, regexError } from "./selectorParser.ts";
+import { compileTemplate, TemplateSyntaxError } from "./templates/mod.ts";
 import type { StringToken, TokenStream } from "./tokenStream.ts";
 
 /** Stages that stand alone, so that a line filter such as `!= "x"` may follow at once. A label of
@@ -104,6 +105,15 @@ function checkRegex(stream: TokenStream, token: StringToken): void {
     compileLineRegex(token.value);
   } catch (error) {
     throw regexError(stream, token, error);
+  }
+}
+
+function checkTemplate(stream: TokenStream, token: StringToken): void {
+  try {
+    compileTemplate(token.value);
+  } catch (error) {
+    if (!(error instanceof TemplateSyntaxError)) throw error;
+    throw stream.complain(token, `invalid template ${token.text}: ${error.reason}`);
   }
 }
 
@@ -213,6 +223,7 @@ function parseRegexp(stream: TokenStream, start: number): Stage {
 
 function parseLineFormat(stream: TokenStream, start: number): Stage {
   const token = stream.expectString("a template in quotes");
+  checkTemplate(stream, token);
   return { kind: "LineFormat", template: token.value, span: stream.spanFrom(start) };
 }
 
@@ -236,6 +247,7 @@ function parseLabelFormat(stream: TokenStream, start: number): Stage {
       throw stream.fail("a label name or a template in quotes");
     }
     stream.next();
+    if (source.kind === "string") checkTemplate(stream, source);
     assignments.push({
       kind: "LabelAssignment",
       name: name.text,

@@ -14,7 +14,10 @@ import { scan } from "./scanJob.ts";
 /** A row as a pipeline sees it: its labels under the names that queries know. */
 interface SeenRow {
   readonly labels: Map<string, string>;
-  readonly line: string;
+  /** Names of the stored row, and of what parsers found. */
+  readonly stored: ReadonlySet<string>;
+  readonly parsed: Set<string>;
+  line: string;
 }
 
 /** A stage, as text and as what it does: changes the row, and says whether it stays. */
@@ -26,7 +29,7 @@ interface ModelStage {
 /** Few times, lines and metadata, so that rows collide often. */
 const rowArbitrary: fc.Arbitrary<ModelRow> = fc.record({
   timestamp: fc.bigInt({ min: -3n, max: 12n }),
-  line: fc.constantFrom("", "a", "ab error", "error\n", "\u{1F600} b", "zz")
+  line: fc.constantFrom("", "a", "ab error", "error\n", "\u{1F600} b", "zz", "k=q a=p error z=1")
     .map((text) => [...new TextEncoder().encode(text)]),
   metadata: fc.constantFrom<ModelRow["metadata"]>(
     [],
@@ -97,6 +100,25 @@ const changeArbitrary = fc.constantFrom<ModelStage>(
     },
   },
   { text: "| drop a", keeps: ({ labels }) => [labels.delete("a")].length > 0 },
+  {
+    text: "| logfmt",
+    keeps: ({ labels, stored, parsed, line }) => {
+      for (const [, key, value] of line.matchAll(/\b(\w+)=(\w+)/g)) {
+        const name = stored.has(key!) ? `${key}_extracted` : key!;
+        if (!parsed.has(name) || !labels.has(name)) labels.set(name, value!);
+        parsed.add(name);
+      }
+      return true;
+    },
+  },
+  {
+    text: "| line_format `{{.k}}!`",
+    keeps: (row) => {
+      row.line = `${row.labels.get("k") ?? ""}!`;
+      return true;
+    },
+  },
+  { text: '|~ "v|q"', keeps: ({ line }) => /v|q/.test(line) },
 );
 
 const stagesArbitrary = fc.tuple(
@@ -124,7 +146,7 @@ interface Question {
 function seen(row: ModelRow): SeenRow {
   const labels = new Map([["a", "b"]]);
   for (const [name, value] of row.metadata) labels.set(name === "a" ? "a_extracted" : name, value);
-  return { labels, line: lineText(row) };
+  return { labels, stored: new Set(labels.keys()), parsed: new Set(), line: lineText(row) };
 }
 
 function lineText(row: ModelRow): string {
@@ -154,7 +176,7 @@ function seenWithTime(row: ModelRow): readonly [bigint, SeenRow] {
   return [row.timestamp, seen(row)];
 }
 
-function describe(time: bigint, { labels, line }: SeenRow): string {
+function describe(time: bigint, { labels, line }: Pick<SeenRow, "labels" | "line">): string {
   return JSON.stringify([String(time), line, [...labels].sort()]);
 }
 
