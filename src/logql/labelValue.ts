@@ -38,9 +38,10 @@ export function readDuration(bytes: Uint8Array, start: number, end: number): num
   failed = false;
   const quick = quickDecimal(bytes, start, end);
   const size = quick === quick ? unitAt(bytes, quickEnd, end) : 0;
-  // Multiplying by the size must not round: a fraction may have to be cut to whole nanoseconds.
-  if (size > 0 && Number.isInteger(quick) && quick * size <= Number.MAX_SAFE_INTEGER) {
-    return quick * size;
+  // Neither dividing nor multiplying may round: a longer fraction must be cut to whole nanoseconds.
+  const scaled = size / powersOfTen[quickScale]!;
+  if (size > 0 && Number.isInteger(scaled) && quickDigits * scaled <= Number.MAX_SAFE_INTEGER) {
+    return quickDigits * scaled;
   }
   const text = textOf(bytes, start, end);
   const sign = text[0] === "-" ? -1 : 1;
@@ -65,10 +66,14 @@ function textOf(bytes: Uint8Array, start: number, end: number): string {
   return decoder.decode(bytes.subarray(start, end));
 }
 
+/** Of the last quickDecimal: where it ended, its digits as a whole number, and how many of them are
+ *  behind the point. */
 let quickEnd = 0;
+let quickDigits = 0;
+let quickScale = 0;
 
 /** An unsigned decimal of at most 15 digits, whose double is exact or rounded once; NaN for
- *  anything else. Leaves in quickEnd where it ends. */
+ *  anything else. */
 function quickDecimal(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
   let digits = 0;
@@ -83,8 +88,10 @@ function quickDecimal(bytes: Uint8Array, start: number, end: number): number {
     else break;
   }
   quickEnd = at;
+  quickDigits = value;
+  quickScale = point < 0 ? 0 : at - point - 1;
   if (digits === 0 || digits > 15) return NaN;
-  return point < 0 ? value : value / powersOfTen[at - point - 1]!;
+  return point < 0 ? value : value / powersOfTen[quickScale]!;
 }
 
 const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);

@@ -34,10 +34,13 @@ export class RowFold {
   /** By group number: the series. */
   readonly #seriesOfGroup: number[] = [];
   readonly #value: RowValue;
+  /** Whether rows end up with the labels of their stream: parsers never overwrite those. */
+  readonly #keepsStreamLabels: boolean;
   readonly #sets = new SetTable();
   /** Of the present stream. */
   #stream: StreamPipeline | null = null;
   #rank = 0;
+  /** Whether its labels alone name the series. */
   #streamDecides = false;
   #streamSeries = -1;
   #block: LineBlock | null = null;
@@ -55,6 +58,9 @@ export class RowFold {
     this.#table = new CellTable(job.limits);
     this.#states = makeStates(job.spec, job.limits.samplesMax);
     this.#value = rowValueOf(job.spec);
+    this.#keepsStreamLabels = !job.pipeline.stages.some(({ kind }) =>
+      kind === "LabelFormat" || kind === "DropLabels" || kind === "KeepLabels"
+    );
     const { mode, labels } = job.grouping;
     const unwrapped = mode === "without" ? job.pipeline.unwrap?.label : undefined;
     this.#groups = new GroupKeys(
@@ -163,6 +169,7 @@ export class RowFold {
     bucket: number,
   ): void {
     const [stream, pipeline, value] = [this.#stream!, this.#pipeline, this.#value];
+    const byStream = this.#streamDecides && this.#keepsStreamLabels;
     const bySet = stream.labelsAreStored;
     const timed = times.length > 0;
     let unchecked = 0;
@@ -175,7 +182,9 @@ export class RowFold {
       if (!stream.run(row)) continue;
       if (pipeline.row.hasError && !this.#job.keepsErrors) throw pipelineFailure(pipeline.row);
       this.rowCount++;
-      const series = bySet && !pipeline.row.hasError
+      const series = byStream
+        ? this.#seriesOfStream()
+        : bySet && !pipeline.row.hasError
         ? this.#knownSeries(block.metaIds[row]!)
         : this.#seriesOfRow();
       const cell = this.#table.cellOf(series, bucket);
@@ -187,6 +196,12 @@ export class RowFold {
       const [high, low] = timed ? [times[2 * row + 1]!, times[2 * row]!] : [0, 0];
       this.#states.add(cell, amount, high, low, this.#rank);
     }
+  }
+
+  /** The series of the row that the pipeline holds, and of all others of its stream. */
+  #seriesOfStream(): number {
+    if (this.#streamSeries < 0) this.#streamSeries = this.#seriesOfRow();
+    return this.#streamSeries;
   }
 
   /** The series of the row that the pipeline holds, whose labels its set decides. */
