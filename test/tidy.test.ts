@@ -27,7 +27,9 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   api: ["actors", "storage", "logql", "streams", "kernels", "platform"],
   collector: ["actors", "storage", "logql", "streams", "kernels", "platform"],
   cli: ["server", "collector", "storage", "logql", "streams", "kernels", "platform"],
+  roles: ["actors", "cluster", "storage", "logql", "streams", "kernels", "platform"],
   server: [
+    "roles",
     "api",
     "collector",
     "actors",

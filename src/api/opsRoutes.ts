@@ -80,7 +80,7 @@ const showZeros = Effect.all([
 
 /** Brings the gauges of partitions up to date. A partition that is restarting keeps its last values. */
 const sample = (ingester: Ingester["Service"]) =>
-  Effect.forEach(ingester.partitions, (actor, partition) => {
+  Effect.forEach(ingester.owned(), ([partition, actor]) => {
     const { from, next, unflushedBytes: bytes, streams } = actor.observe() ?? {};
     const attributes = { partition: String(partition) };
     const set = (gauge: Metric.Gauge<number>, value: unknown) =>

@@ -11,6 +11,12 @@ export const serve = Command.make(
     const { load } = yield* ProcessSettings;
     const { settings, warnings } = yield* load;
     for (const warning of warnings) yield* Effect.logWarning(warning);
+    if (settings.storage.engine === "embedded" && settings.target !== "all") {
+      return yield* failed(
+        `target is "${settings.target}", but storage.engine is "embedded", which one process has for itself: set storage.engine ` +
+          "to nats, or target to all",
+      );
+    }
     // Loaded here and not above: the client commands start faster without the server's modules.
     const server = yield* Effect.promise(() => import("../server.ts"));
     yield* server.serve(settings).pipe(

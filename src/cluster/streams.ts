@@ -41,6 +41,12 @@ export function logSubject(tenant: string, partition: number): string {
   return `logs.${tenant === "" ? "=" : tenantToken(tenant)}.${partition}`;
 }
 
+/** The subject on which JetStream tells of a batch once it is stored, with its sequence as the header Nats-Sequence. `tenantPart`
+ *  is a tenantToken or "*". */
+export function tailSubject(tenantPart: string, partition: number | "*"): string {
+  return `tail.${tenantPart}.${partition}`;
+}
+
 /** A tenant as one token of a subject: what a subject cannot hold is "=" and two hex digits for each byte. */
 export function tenantToken(tenant: string): string {
   return tenant.replace(
@@ -62,6 +68,7 @@ export function logStream(partition: number, bytesMax: number): WantedStream {
     // A full log must refuse, which is the backpressure signal, and never drop what was acknowledged.
     discard: DiscardPolicy.New,
     duplicate_window: 120 * 1e9,
+    republish: { src: `logs.*.${partition}`, dest: `tail.{{wildcard(1)}}.${partition}` },
     // Single messages are never deleted: a hole in the sequence means that the store is damaged.
     deny_delete: true,
   };

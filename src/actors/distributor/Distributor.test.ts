@@ -8,6 +8,7 @@ import type { Batch } from "../../streams/batch.ts";
 import { memoryWriteLog } from "../../testing/memoryStorage.ts";
 import { rowsOfColumns } from "../../testing/modelRows.ts";
 import { encodePushRequest, type PushStream } from "../../testing/protobuf.ts";
+import { Handover } from "./Handover.ts";
 import { Ingester } from "../ingester/Ingester.ts";
 import type { PartitionMessage } from "../protocol/ingester.ts";
 import { Tailer } from "../tailer/Tailer.ts";
@@ -55,10 +56,11 @@ function pushTest(
 ): void {
   t.test(name, (t) => {
     const sink = new Sink();
-    const ingester = { partitions: [sink.actor] } as unknown as Ingester["Service"];
+    const ingester = { owned: () => new Map([[0, sink.actor]]) } as unknown as Ingester["Service"];
     const settings = settingsWith({ "limits_config.discover_log_levels": false, ...changes });
     const layer = Distributor.layer(settings).pipe(
-      Layer.provide([memoryWriteLog(), Layer.succeed(Ingester, ingester), Tailer.layer]),
+      Layer.provide([memoryWriteLog(), Handover.local]),
+      Layer.provide([Layer.succeed(Ingester, ingester), Tailer.layer]),
       Layer.provideMerge(TestClock.layer()),
     );
     const run = Effect.gen(function* () {

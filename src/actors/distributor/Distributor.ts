@@ -19,8 +19,7 @@ import {
 } from "../../kernels/push.ts";
 import { type Batch, buildBatch, type RowSlice } from "../../streams/batch.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
-import { Ingester } from "../ingester/Ingester.ts";
-import { Tailer } from "../tailer/Tailer.ts";
+import { Handover } from "./Handover.ts";
 import { PartitionAppender } from "./PartitionAppender.ts";
 import { cutSlices } from "./cutSlices.ts";
 import { addKernelRejects, LevelCodes, pushLimits } from "./lineChecks.ts";
@@ -49,22 +48,19 @@ export class Distributor extends Context.Service<Distributor, {
       Distributor,
       Effect.gen(function* () {
         const writeLog = yield* WriteLog;
-        const ingester = yield* Ingester;
-        const tailer = yield* Tailer;
+        const handover = yield* Handover;
         const pieceBytesMax = Math.min(recordBytesMax, writeLog.recordBytesMax - headroomBytes);
-        const partitions = ingester.partitions.slice(0, settings.ingester.partitions);
-        const appenders = partitions.map((actor, partition) =>
+        const { partitions: count } = settings.ingester;
+        const appenders = Array.from({ length: count }, (_, partition) =>
           new PartitionAppender({
             partition,
             writeLog,
-            actor,
+            handover,
             compression: settings.ingester.wal.compression,
             waitingBytesMax: settings.distributor.max_inflight_size,
             recordBytesTarget: Math.min(recordBytesTarget, pieceBytesMax),
             unflushedBytesMax: settings.ingester.max_unflushed_bytes,
-            onAppended: tailer.publish,
-          })
-        );
+          }));
         for (const appender of appenders) yield* Effect.forkScoped(appender.run);
         return makeDistributor(settings, appenders, pieceBytesMax);
       }),

@@ -3,9 +3,9 @@
  *  Invariants: batches reach the partition actor in log order; a push is answered only after its batch is durable and the actor
  *  has it, so that a query that starts after the answer sees it. */
 import { Cause, Deferred, Effect, Exit, Latch, Schema } from "effect";
-import type { ActorRef, ActorStopped } from "../runtime/Actor.ts";
-import type { PartitionMessage } from "../protocol/ingester.ts";
+import type { ActorStopped } from "../runtime/Actor.ts";
 import { type WriteLog, WriteLogError } from "../../storage/WriteLog.ts";
+import type { Handover } from "./Handover.ts";
 import {
   type Batch,
   type BatchCodec,
@@ -25,7 +25,7 @@ export class PartitionFull extends Schema.TaggedError<PartitionFull>()("Partitio
 export interface PartitionAppenderOptions {
   readonly partition: number;
   readonly writeLog: WriteLog["Service"];
-  readonly actor: ActorRef<PartitionMessage>;
+  readonly handover: Handover["Service"];
   /** Of records in the log. */
   readonly compression: BatchCodec;
   /** Body bytes that may wait for the log. */
@@ -34,8 +34,6 @@ export interface PartitionAppenderOptions {
   readonly recordBytesTarget: number;
   /** Bytes in memory that may be unflushed; beyond it pushes are refused until a segment is committed. */
   readonly unflushedBytesMax: number;
-  /** Told of every durable batch, in log order. */
-  readonly onAppended: (partition: number, offset: number, batch: Batch) => void;
 }
 
 interface Waiting {
@@ -71,7 +69,7 @@ export class PartitionAppender {
   );
 
   #refusal(bytes: number): PartitionFull | undefined {
-    const { partition, waitingBytesMax, unflushedBytesMax, actor } = this.#options;
+    const { partition, waitingBytesMax, unflushedBytesMax, handover } = this.#options;
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > waitingBytesMax) {
       return new PartitionFull({
         partition,
@@ -80,7 +78,7 @@ export class PartitionAppender {
           `${waitingBytesMax}; send again later`,
       });
     }
-    const unflushed = Number(actor.observe()?.["unflushedBytes"] ?? 0);
+    const unflushed = handover.unflushedBytes(partition);
     if (unflushed > unflushedBytesMax) {
       return new PartitionFull({
         partition,
@@ -122,15 +120,14 @@ export class PartitionAppender {
   #appendNext(): Effect.Effect<void> {
     const taken = this.#take();
     if (taken.length === 0) return Effect.void;
-    const { partition, writeLog, actor, compression, onAppended } = this.#options;
+    const { partition, writeLog, handover, compression } = this.#options;
     return Effect.gen(function* () {
       const batch = mergeBatches(taken.map((waiting) => waiting.batch));
       const bytes = compression === "none"
         ? encodeBatch(batch, "none")
         : yield* Effect.promise(() => encodeBatchAsync(batch));
       const offset = yield* writeLog.append(partition, bytes);
-      yield* actor.tell({ type: "Append", offset, batch });
-      onAppended(partition, offset, batch);
+      yield* handover.deliver(partition, offset, batch);
     }).pipe(
       // The waiting pushes get the cause, whatever it is; the next ones are tried anew.
       Effect.exit,

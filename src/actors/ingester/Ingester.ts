@@ -1,20 +1,13 @@
-/** The partitions of this process as one service: what queries, flushes and shutdown need of them. Spawns the partition actors
+/** The partitions as one service: what queries, flushes and shutdown need of them. Spawns the partition actors
  *  and, when its scope closes, flushes them before they stop, so that the next start has nothing to replay. */
 import { Context, Effect, Layer, Schema } from "effect";
 import type { Settings } from "../../platform/config/mod.ts";
-import { systemNowMs, systemNowNs } from "../../platform/clock.ts";
-import { Index } from "../../storage/Index.ts";
-import { ObjectStore } from "../../storage/ObjectStore.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
-import { chunkOptionsDefault } from "../../streams/chunkWriter.ts";
-import { chunkRawBytes } from "../policy/chunkSize.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage } from "../protocol/ingester.ts";
 import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
-import { Workers } from "../Workers.ts";
-import { ChunkBuilder } from "./ChunkBuilder.ts";
 import { partitionBehaviour } from "./partition.ts";
-import { SegmentWriter } from "./SegmentWriter.ts";
+import { partitionOptions } from "./partitionOptions.ts";
 
 /** A partition did not answer (it is restarting or stopping), or its flush failed. */
 export class IngesterUnavailable
@@ -23,10 +16,10 @@ export class IngesterUnavailable
   }) {}
 
 export class Ingester extends Context.Service<Ingester, {
-  /** By number. More than ingester.partitions when the write log holds records of further ones, from before it was lowered:
-   *  those are only flushed. */
-  readonly partitions: ReadonlyArray<ActorRef<PartitionMessage>>;
-  /** Waits until every partition has replayed its log. */
+  /** The partitions that this process owns, by number. On one machine more than ingester.partitions when the write log holds
+   *  records of further ones, from before it was lowered: those are only flushed. */
+  readonly owned: () => ReadonlyMap<number, ActorRef<PartitionMessage>>;
+  /** Waits until every partition of this process has replayed its log. */
   readonly ready: Effect.Effect<void, IngesterUnavailable>;
   /** The unflushed rows of every partition that a query may need. Every batch that was handed over before is in it. */
   readonly describe: (
@@ -59,40 +52,17 @@ export class Ingester extends Context.Service<Ingester, {
 }
 
 const behavioursOf = Effect.fnUntraced(function* (settings: Settings) {
-  const { ingester } = settings;
-  const index = yield* Index;
-  const writeLog = yield* WriteLog;
-  const objectStore = yield* ObjectStore;
-  const workers = yield* Workers;
-  const chunkBuilder = new ChunkBuilder(workers, {
-    ...chunkOptionsDefault,
-    rawBytesMax: chunkRawBytes(ingester.chunk_target_size),
-  });
-  const segmentWriter = new SegmentWriter(objectStore, index, writeLog, systemNowNs);
-  const logged = yield* writeLog.partitions;
-  const count = Math.max(ingester.partitions, ...logged.map((partition) => partition + 1));
-  return Array.from({ length: count }, (_, partition) =>
-    partitionBehaviour({
-      partition,
-      cut: {
-        segmentBytesTarget: ingester.segment_target_bytes,
-        segmentAgeMsMax: ingester.max_segment_age,
-      },
-      streamIdleMs: ingester.chunk_idle_period,
-      cutRetryMs: 5000,
-      unflushedBytesMax: ingester.max_unflushed_bytes,
-      nowMs: systemNowMs,
-      writeLog,
-      index,
-      segmentWriter,
-      chunkBuilder,
-    }));
+  const optionsOf = yield* partitionOptions(settings);
+  const logged = yield* (yield* WriteLog).partitions;
+  const count = Math.max(settings.ingester.partitions, ...logged.map((partition) => partition + 1));
+  return Array.from({ length: count }, (_, partition) => partitionBehaviour(optionsOf(partition)));
 });
 
 function ingesterOf(partitions: ReadonlyArray<ActorRef<PartitionMessage>>): Ingester["Service"] {
   const unavailable = (error: Error) => new IngesterUnavailable({ message: error.message });
+  const owned = new Map(partitions.entries());
   return Ingester.of({
-    partitions,
+    owned: () => owned,
     ready: Effect.forEach(partitions, (partition) => partition.ready, { discard: true }).pipe(
       Effect.mapError(unavailable),
     ),

@@ -2,7 +2,7 @@
  *  the stream actors' business, durability the write log's.
  *  Invariants: `from` is the checkpoint that the index has; every row of offsets [from, next) is with a stream actor; one cut
  *  runs at a time and covers exactly [from, its logTo). A restart rebuilds all of it from the checkpoint and the log. */
-import { Cause, Effect } from "effect";
+import { Cause, Effect, Schedule } from "effect";
 import type {
   ActorContext,
   ActorRef,
@@ -10,6 +10,7 @@ import type {
   Children,
   Handler,
   Reply,
+  Supervision,
 } from "../runtime/Actor.ts";
 import type { CutPolicy } from "../policy/cut.ts";
 import { shouldCut } from "../policy/cut.ts";
@@ -73,6 +74,19 @@ export function partitionBehaviour(options: PartitionOptions): Behaviour<Partiti
     start: (self) => startPartition(options, self),
   };
 }
+
+/** How failures of a partition are treated where another process may have taken it over: then it ends, and a lease decides who
+ *  starts it again. While NATS does not answer it tries again for as long as it owns the partition. */
+export const clusterSupervision: Supervision = {
+  restartsMax: Infinity,
+  windowMs: 60_000,
+  backoff: Schedule.spaced(1000),
+  decide: (cause) => {
+    const error = Cause.squash(cause);
+    const isFenced = error instanceof IndexError && error.reason === "Conflict";
+    return isFenced || error instanceof LogIncomplete ? "stop" : "restart";
+  },
+};
 
 const startPartition = Effect.fnUntraced(function* (
   options: PartitionOptions,

@@ -8,7 +8,11 @@ import { setting } from "./setting.ts";
 import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.ts";
 
 export const Settings = Schema.Struct({
-  target: setting(oneOf(["all"]), "all", "The roles this process runs"),
+  target: setting(
+    oneOf(["all", "distributor", "ingester", "querier"]),
+    "all",
+    "The role this process has; others than all need storage.engine nats",
+  ),
   auth_enabled: setting(
     Toggle,
     false,

@@ -1,0 +1,214 @@
+/** The partitions that this process owns in a cluster. Once a second it renews its leases, sees who else is there, takes partitions
+ *  that are proposed to it and free, and gives up, after a flush, those that are proposed to another.
+ *  Owns the life of partition actors; Leases.ts owns the leases, policy/ownership.ts the proposal.
+ *  Invariant: a partition is given up when its lease could not be renewed for as long as it lasts. That two processes think they
+ *  own one for a moment is possible and harmless: only the one that claimed last can commit. */
+import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect";
+import type { Msg } from "@nats-io/transport-node";
+import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";
+import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
+import type { MicroService } from "../../cluster/microService.ts";
+import { Nats } from "../../cluster/Nats.ts";
+import { flushSubject, headSubject } from "../../cluster/subjects.ts";
+import type { Settings } from "../../platform/config/mod.ts";
+import { errorText } from "../../platform/files.ts";
+import { WriteLog } from "../../storage/WriteLog.ts";
+import { proposeOwners } from "../policy/ownership.ts";
+import type { HeadSnapshot } from "../protocol/head.ts";
+import type { PartitionMessage } from "../protocol/ingester.ts";
+import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
+import { followLog } from "./followLog.ts";
+import { decodeHeadQuery, encodeHead } from "./headMessages.ts";
+import { clusterSupervision, partitionBehaviour } from "./partition.ts";
+import { partitionOptions } from "./partitionOptions.ts";
+
+interface OwnedPartition {
+  readonly actor: ActorRef<PartitionMessage>;
+  readonly scope: Scope.Closeable;
+  revision: number;
+  /** When the lease ends if it is not renewed, by this process's clock. */
+  endsMs: number;
+  isLeaving: boolean;
+}
+
+export class PartitionOwners extends Context.Service<PartitionOwners, {
+  readonly owned: () => ReadonlyMap<number, ActorRef<PartitionMessage>>;
+}>()("tailrace/actors/PartitionOwners") {
+  /** Owns partitions until its scope closes; then flushes and gives them up. */
+  static readonly layer = (settings: Settings, service: MicroService) =>
+    Layer.effect(PartitionOwners, makeOwners(settings, service));
+}
+
+/** Time that a flush may take when a partition is given up. */
+const drainMs = 30_000;
+/** An owner that is behind the log by then refuses, and the querier reads the log itself. */
+const catchUpMs = 2000;
+
+const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: MicroService) {
+  const link = yield* Nats;
+  const writeLog = yield* WriteLog;
+  const system = yield* ActorSystem;
+  const optionsOf = yield* partitionOptions(settings);
+  const leases = yield* Effect.tryPromise(() => Leases.open(link));
+  const count = settings.ingester.partitions;
+  const owned = new Map<number, OwnedPartition>();
+  const me = service.id;
+  let isDraining = false;
+
+  const start = Effect.fnUntraced(function* (partition: number, revision: number) {
+    const scope = yield* Scope.make();
+    const actor = yield* system.spawn(partitionBehaviour(optionsOf(partition)), {
+      name: `partition-${partition}`,
+      supervision: clusterSupervision,
+    });
+    const entry = { actor, scope, revision, endsMs: performance.now() + leaseMs, isLeaving: false };
+    owned.set(partition, entry);
+    const follow = followLog(
+      link,
+      writeLog,
+      partition,
+      actor,
+      settings.ingester.max_unflushed_bytes,
+    );
+    yield* Effect.forkIn(Scope.provide(follow, scope).pipe(Effect.ignore), scope);
+    const stopServing = [
+      service.serve(
+        { name: "head", subject: headSubject(partition) },
+        (message) => answerHead(partition, actor, message),
+      ),
+      service.serve(
+        { name: "flush", subject: flushSubject(partition) },
+        (message) => answerFlush(actor, message),
+      ),
+    ];
+    yield* Scope.addFinalizer(scope, Effect.sync(() => stopServing.forEach((stop) => stop())));
+    yield* Effect.logInfo(`owns partition ${partition}`);
+  });
+
+  const context = yield* Effect.context<never>();
+  const run = Effect.runPromiseWith(context);
+
+  const answerHead = (
+    partition: number,
+    actor: ActorRef<PartitionMessage>,
+    message: Msg,
+  ) =>
+    answerInFrames(link, message, async () => {
+      const query = decodeHeadQuery(message.data);
+      const { next } = await run(writeLog.bounds(partition));
+      const endMs = performance.now() + catchUpMs;
+      while (!(Number(actor.observe()?.["next"]) >= next)) {
+        if (performance.now() > endMs || !actor.isOpen()) {
+          throw new AnswerRefused("Behind", `partition ${partition} is not at offset ${next} yet`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const head = await run(
+        actor.ask<HeadSnapshot>((reply) => ({ type: "Describe", query, reply })),
+      );
+      return encodeHead(head, query.tenant);
+    });
+
+  const answerFlush = (actor: ActorRef<PartitionMessage>, message: Msg) =>
+    answerInFrames(link, message, async () => {
+      await run(actor.ask<void, Error>((reply) => ({ type: "Flush", reply })));
+      return [];
+    });
+
+  /** Ends this process's part in a partition at once; what it holds in memory is in the log. */
+  const drop = Effect.fnUntraced(function* (partition: number, why: string) {
+    const entry = owned.get(partition);
+    if (entry === undefined) return;
+    yield* Scope.close(entry.scope, Exit.void);
+    yield* entry.actor.kill;
+    owned.delete(partition);
+    yield* Effect.logInfo(`gave up partition ${partition}: ${why}`);
+  });
+
+  /** Flushes, so that the next owner has little to read, then gives the lease back. */
+  const handOver = Effect.fnUntraced(function* (partition: number, why: string) {
+    const entry = owned.get(partition);
+    if (entry === undefined || entry.isLeaving) return;
+    entry.isLeaving = true;
+    yield* entry.actor.ask<void, Error>((reply) => ({ type: "Flush", reply })).pipe(
+      Effect.timeoutOption(drainMs),
+      Effect.catch((error) => Effect.logWarning(`partition ${partition}: ${error.message}`)),
+    );
+    yield* drop(partition, why);
+    yield* Effect.tryPromise(() => leases.release(`partition.${partition}`, entry.revision)).pipe(
+      Effect.ignore,
+    );
+  });
+
+  const renew = Effect.fnUntraced(function* (partition: number, entry: OwnedPartition) {
+    const startedMs = performance.now();
+    const revision = yield* Effect.tryPromise(() =>
+      leases.take(`partition.${partition}`, me, entry.revision)
+    ).pipe(Effect.orElseSucceed(() => "unknown" as const));
+    if (typeof revision === "number") {
+      entry.revision = revision;
+      entry.endsMs = startedMs + leaseMs;
+    } else if (performance.now() > entry.endsMs) {
+      yield* drop(partition, "its lease could not be renewed");
+    }
+  });
+
+  const turn = Effect.gen(function* () {
+    for (const [partition, entry] of owned) {
+      if (!entry.actor.isOpen()) {
+        yield* drop(partition, "its actor ended");
+        yield* Effect.tryPromise(() => leases.release(`partition.${partition}`, entry.revision))
+          .pipe(Effect.ignore);
+      } else yield* renew(partition, entry);
+    }
+    if (isDraining) return;
+    yield* Effect.tryPromise(() => leases.put(`ingester.${me}`, "ready"));
+    const entries = yield* Effect.tryPromise(() => leases.list());
+    const byKey = new Map(entries.map((entry) => [entry.key, entry]));
+    for (const [partition, entry] of owned) {
+      // After a renewal whose acknowledgement was lost the revision is another, but the lease still is this process's.
+      const lease = byKey.get(`partition.${partition}`);
+      if (lease?.value === me) entry.revision = lease.revision;
+      else if (lease !== undefined && lease.revision > entry.revision) {
+        yield* drop(partition, `${lease.value === "" ? "nobody" : lease.value} has its lease`);
+      }
+    }
+    const members = entries.filter(({ key, value }) => key.startsWith("ingester.") && value !== "")
+      .map(({ key }) => key.slice("ingester.".length));
+    const proposed = proposeOwners(count, members);
+    for (const [partition, owner] of proposed) {
+      const lease = byKey.get(`partition.${partition}`);
+      const isFree = lease === undefined || lease.value === "" || lease.value === me;
+      if (owner === me && !owned.has(partition) && isFree) {
+        const revision = yield* Effect.tryPromise(() =>
+          leases.take(`partition.${partition}`, me, lease?.revision ?? 0)
+        );
+        if (revision !== undefined) yield* start(partition, revision);
+      } else if (owner !== me && owned.has(partition)) {
+        yield* Effect.forkScoped(handOver(partition, `it is ${owner}'s`));
+      }
+    }
+  });
+
+  const loop = yield* turn.pipe(
+    Effect.catchCause((cause) =>
+      Effect.logWarning(`partitions are not managed: ${errorText(Cause.squash(cause))}`)
+    ),
+    Effect.repeat(Schedule.spaced(renewEveryMs)),
+    Effect.forkScoped,
+  );
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      isDraining = true;
+      yield* Effect.tryPromise(() => leases.release(`ingester.${me}`)).pipe(Effect.ignore);
+      yield* Effect.forEach([...owned.keys()], (partition) => handOver(partition, "stopping"), {
+        concurrency: "unbounded",
+        discard: true,
+      });
+      yield* Fiber.interrupt(loop);
+    })
+  );
+  return PartitionOwners.of({
+    owned: () => new Map([...owned].map(([partition, { actor }]) => [partition, actor])),
+  });
+});

@@ -1,0 +1,100 @@
+/** The partitions of a cluster as one service: their owners are asked over NATS. A partition without an owner that answers in time
+ *  is read from the write log, so that recent lines can be queried whoever dies. */
+import { errors } from "@nats-io/transport-node";
+import { Effect, Layer, Option } from "effect";
+import { requestFrames } from "../../cluster/frames.ts";
+import { Nats } from "../../cluster/Nats.ts";
+import { flushSubject, headSubject } from "../../cluster/subjects.ts";
+import type { Settings } from "../../platform/config/mod.ts";
+import { errorText } from "../../platform/files.ts";
+import { Index } from "../../storage/Index.ts";
+import { WriteLog } from "../../storage/WriteLog.ts";
+import type { HeadQuery } from "../protocol/ingester.ts";
+import { decodeHead, encodeHeadQuery } from "./headMessages.ts";
+import { headOfLog } from "./headOfLog.ts";
+import { Ingester, IngesterUnavailable } from "./Ingester.ts";
+import { PartitionOwners } from "./PartitionOwners.ts";
+
+/** An owner that has not begun to answer by then may be frozen: the log is read at the same time. */
+const hedgeMs = 1000;
+const idleMs = 5000;
+const flushMs = 60_000;
+/** Rows come uncompressed; an owner refuses pushes long before it has twice its limit. */
+const headLimits = 2;
+
+/** Ingester for a process of a cluster, whether it owns partitions or not. */
+export const clusterIngesterLayer = (settings: Settings) =>
+  Layer.effect(
+    Ingester,
+    Effect.gen(function* () {
+      const link = yield* Nats;
+      const writeLog = yield* WriteLog;
+      const index = yield* Index;
+      const owners = yield* Effect.serviceOption(PartitionOwners);
+      const owned = () =>
+        Option.match(owners, {
+          onNone: (): ReturnType<PartitionOwners["Service"]["owned"]> => new Map(),
+          onSome: (some) => some.owned(),
+        });
+      const bytesMax = headLimits * settings.ingester.max_unflushed_bytes;
+      const known = yield* writeLog.partitions;
+      const count = Math.max(settings.ingester.partitions, ...known.map((number) => number + 1));
+      const partitions = Array.from({ length: count }, (_, partition) => partition);
+
+      const headOf = (partition: number, query: HeadQuery) => {
+        const fromOwner = Effect.tryPromise({
+          try: async (signal) =>
+            decodeHead(
+              await requestFrames(link, {
+                subject: headSubject(partition),
+                payload: encodeHeadQuery(query),
+                idleMs,
+                bytesMax,
+                signal,
+              }),
+            ),
+          catch: (error) => error,
+        });
+        const fromLog = headOfLog(writeLog, index, partition, query, bytesMax);
+        return fromOwner.pipe(
+          Effect.raceFirst(Effect.delay(fromLog, hedgeMs)),
+          Effect.catch((error) =>
+            Effect.logDebug(`partition ${partition} does not answer: ${errorText(error)}`).pipe(
+              Effect.andThen(fromLog),
+            )
+          ),
+          Effect.mapError((error) => new IngesterUnavailable({ message: errorText(error) })),
+        );
+      };
+
+      const flush = (partition: number) =>
+        Effect.tryPromise({
+          try: (signal) =>
+            requestFrames(link, {
+              subject: flushSubject(partition),
+              payload: "",
+              idleMs: flushMs,
+              bytesMax: 0,
+              signal,
+            }),
+          catch: (error) =>
+            new IngesterUnavailable({
+              message: error instanceof errors.NoRespondersError
+                ? `partition ${partition} has no owner at the moment`
+                : `partition ${partition}: ${errorText(error)}`,
+            }),
+        });
+
+      return Ingester.of({
+        owned,
+        ready: Effect.suspend(() =>
+          Effect.forEach(owned().values(), (actor) => actor.ready, { discard: true })
+        ).pipe(Effect.mapError(({ message }) => new IngesterUnavailable({ message }))),
+        describe: (query) =>
+          Effect.forEach(partitions, (partition) => headOf(partition, query), {
+            concurrency: "unbounded",
+          }),
+        flush: Effect.forEach(partitions, flush, { concurrency: "unbounded", discard: true }),
+      });
+    }),
+  );

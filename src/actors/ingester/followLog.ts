@@ -1,0 +1,79 @@
+/** Feeds a partition's actor with what is appended to its log by any process. Batches come from JetStream's republishing as soon as
+ *  they are stored; whatever that does not bring (a reconnect, a full buffer) is read from the log. */
+import { Effect, Latch } from "effect";
+import type { NatsLink } from "../../cluster/Nats.ts";
+import { tailSubject } from "../../cluster/streams.ts";
+import { decodeBatch } from "../../streams/batch.ts";
+import type { WriteLog } from "../../storage/WriteLog.ts";
+import type { PartitionMessage } from "../protocol/ingester.ts";
+import type { ActorRef } from "../runtime/Actor.ts";
+
+/** Bytes of pushed records that may wait; beyond it they are left to be read. */
+const bufferBytesMax = 32 * 1024 * 1024;
+/** How often the log is read when nothing is pushed. */
+const pollMs = 500;
+const readBytes = 4 * 1024 * 1024;
+
+interface Pushed {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Runs until the actor ends. `unflushedBytesMax` stops it while that much waits for a segment. */
+export const followLog = Effect.fn("followLog")(function* (
+  link: NatsLink,
+  writeLog: WriteLog["Service"],
+  partition: number,
+  actor: ActorRef<PartitionMessage>,
+  unflushedBytesMax: number,
+) {
+  const wake = Latch.makeUnsafe(false);
+  const pushed: Pushed[] = [];
+  let pushedBytes = 0;
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      link.connection.subscribe(tailSubject("*", partition), {
+        callback: (error, message) => {
+          if (error !== null) return;
+          const offset = Number(message.headers?.get("Nats-Sequence"));
+          if (!(offset > 0) || pushedBytes > bufferBytesMax) return;
+          pushed.push({ offset, bytes: message.data });
+          pushedBytes += message.data.length;
+          wake.openUnsafe();
+        },
+      })
+    ),
+    (subscription) => Effect.sync(() => subscription.unsubscribe()),
+  );
+  const take = (): Pushed | undefined => {
+    const first = pushed.shift();
+    if (first !== undefined) pushedBytes -= first.bytes.length;
+    return first;
+  };
+  yield* actor.ready;
+  let next = Number(actor.observe()?.["next"] ?? 1);
+  const deliver = ({ offset, bytes }: Pushed) => {
+    next = offset + 1;
+    return actor.tell({ type: "Append", offset, batch: decodeBatch(bytes) });
+  };
+  while (actor.isOpen()) {
+    while (Number(actor.observe()?.["unflushedBytes"] ?? 0) > unflushedBytesMax) {
+      yield* Effect.sleep(50);
+    }
+    while (pushed.length > 0 && pushed[0]!.offset < next) take();
+    if (pushed[0]?.offset === next) {
+      yield* deliver(take()!);
+      continue;
+    }
+    if (pushed.length === 0) {
+      wake.closeUnsafe();
+      yield* wake.await.pipe(Effect.timeoutOption(pollMs));
+      if (pushed[0]?.offset === next) continue;
+    }
+    const records = yield* writeLog.read(partition, next, readBytes).pipe(
+      Effect.tapError((error) => Effect.logDebug(error.message)),
+      Effect.orElseSucceed(() => []),
+    );
+    for (const record of records) if (record.offset >= next) yield* deliver(record);
+  }
+});

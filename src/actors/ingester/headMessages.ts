@@ -1,0 +1,112 @@
+/** Head snapshots between processes: the question as JSON; the answer as byte strings: a JSON header, then for each batch with
+ *  matching rows its log offset (f64, little-endian) and an encoded batch of those rows alone. Pure. */
+import {
+  type Batch,
+  buildBatch,
+  decodeBatch,
+  encodeBatch,
+  type RowSlice,
+} from "../../streams/batch.ts";
+import { makeMatcher } from "../../streams/matcher.ts";
+import type { HeadSlice, HeadSnapshot, HeadStream } from "../protocol/head.ts";
+import type { HeadQuery } from "../protocol/ingester.ts";
+import { headSlice } from "./headSlice.ts";
+
+export function encodeHeadQuery({ tenant, matchers, range }: HeadQuery): string {
+  return JSON.stringify({
+    tenant,
+    matchers: matchers.map(({ name, op, value }) => ({ name, op, value })),
+    start: String(range.start),
+    end: String(range.end),
+  });
+}
+
+export function decodeHeadQuery(data: Uint8Array): HeadQuery {
+  const { tenant, matchers, start, end } = JSON.parse(new TextDecoder().decode(data)) as {
+    readonly tenant: string;
+    readonly matchers: ReadonlyArray<Parameters<typeof matcherOf>[0]>;
+    readonly start: string;
+    readonly end: string;
+  };
+  return {
+    tenant,
+    matchers: matchers.map(matcherOf),
+    range: { start: BigInt(start), end: BigInt(end) },
+  };
+}
+
+function matcherOf(
+  { name, op, value }: {
+    readonly name: string;
+    readonly op: Parameters<typeof makeMatcher>[1];
+    readonly value: string;
+  },
+) {
+  return makeMatcher(name, op, value);
+}
+
+export function* encodeHead(head: HeadSnapshot, tenant: string): Generator<Uint8Array> {
+  const { partition, logFrom, logTo, streams } = head;
+  const byOffset = new Map<number, Array<{ labels: string; slice: HeadSlice }>>();
+  for (const { labels, slices } of streams) {
+    for (const slice of slices) {
+      const same = byOffset.get(slice.offset);
+      if (same === undefined) byOffset.set(slice.offset, [{ labels, slice }]);
+      else same.push({ labels, slice });
+    }
+  }
+  yield new TextEncoder().encode(
+    JSON.stringify({ partition, logFrom, logTo, batches: byOffset.size }),
+  );
+  for (const [offset, entries] of byOffset) {
+    // In the order they have in the batch, which is their order of arrival.
+    entries.sort((a, b) => a.slice.rowStart - b.slice.rowStart);
+    const slices = entries.map(({ labels, slice }): RowSlice => ({
+      labels,
+      rowStart: slice.rowStart,
+      rowEnd: slice.rowEnd,
+    }));
+    const rows = encodeBatch(buildBatch(tenant, slices, entries[0]!.slice.batch), "none");
+    const bytes = new Uint8Array(8 + rows.length);
+    new DataView(bytes.buffer).setFloat64(0, offset, true);
+    bytes.set(rows, 8);
+    yield bytes;
+  }
+}
+
+/** Throws an Error or FormatError if it is not what encodeHead made. */
+export function decodeHead(parts: ReadonlyArray<Uint8Array>): HeadSnapshot {
+  const [first, ...rest] = parts;
+  if (first === undefined) throw new Error("the answer is empty");
+  const { partition, logFrom, logTo, batches } = JSON.parse(new TextDecoder().decode(first)) as {
+    readonly [key: string]: number;
+  };
+  if (batches !== rest.length) throw new Error(`${rest.length} of ${batches} batches came`);
+  const streams = new Map<string, HeadSlice[]>();
+  for (const bytes of rest) {
+    const offset = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true);
+    addSlices(streams, decodeBatch(bytes.subarray(8)), offset, () => true);
+  }
+  return { partition: partition!, logFrom: logFrom!, logTo: logTo!, streams: streamsOf(streams) };
+}
+
+/** Adds the slices of a batch whose stream is `wanted`. */
+export function addSlices(
+  streams: Map<string, HeadSlice[]>,
+  batch: Batch,
+  offset: number,
+  wanted: (labels: string, slice: HeadSlice) => boolean,
+): void {
+  for (let index = 0; index < batch.sliceCount; index++) {
+    const labels = batch.labelsOf(index);
+    const slice = headSlice(batch, offset, index);
+    if (slice.rowEnd === slice.rowStart || !wanted(labels, slice)) continue;
+    const same = streams.get(labels);
+    if (same === undefined) streams.set(labels, [slice]);
+    else same.push(slice);
+  }
+}
+
+export function streamsOf(streams: ReadonlyMap<string, HeadSlice[]>): ReadonlyArray<HeadStream> {
+  return [...streams].map(([labels, slices]) => ({ labels, slices }));
+}

@@ -1,0 +1,56 @@
+/** Live tails across a cluster: JetStream tells of every batch of a tenant once it is stored, whichever process took it, and the
+ *  batches are handed to this process's tails. A tenant without a tail costs nothing. Tailer.ts owns the tails. */
+import type { Subscription } from "@nats-io/transport-node";
+import { Effect, Layer } from "effect";
+import { Nats } from "../../cluster/Nats.ts";
+import { tailSubject, tenantToken } from "../../cluster/streams.ts";
+import { decodeBatch } from "../../streams/batch.ts";
+import { Tailer } from "./Tailer.ts";
+
+/** Tailer for a process of a cluster. */
+export const clusterTailerLayer = Layer.effect(
+  Tailer,
+  Effect.gen(function* () {
+    const { connection } = yield* Nats;
+    const local = yield* Tailer;
+    const feeds = new Map<string, { readonly subscription: Subscription; tails: number }>();
+    const open = (tenant: string) => {
+      const known = feeds.get(tenant);
+      if (known !== undefined) {
+        known.tails++;
+        return;
+      }
+      const subscription = connection.subscribe(tailSubject(tenantToken(tenant), "*"), {
+        callback: (error, { subject, headers, data }) => {
+          if (error !== null) return;
+          const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
+          const offset = Number(headers?.get("Nats-Sequence"));
+          local.publish(partition, offset, decodeBatch(data));
+        },
+      });
+      feeds.set(tenant, { subscription, tails: 1 });
+    };
+    const close = (tenant: string) => {
+      const feed = feeds.get(tenant);
+      if (feed === undefined || --feed.tails > 0) return;
+      feed.subscription.unsubscribe();
+      feeds.delete(tenant);
+    };
+    return Tailer.of({
+      ...local,
+      subscribe: (request) => {
+        open(request.tenant);
+        const tail = local.subscribe(request);
+        let isOpen = true;
+        return {
+          take: tail.take,
+          close: () => {
+            tail.close();
+            if (isOpen) close(request.tenant);
+            isOpen = false;
+          },
+        };
+      },
+    });
+  }),
+).pipe(Layer.provide(Tailer.layer));

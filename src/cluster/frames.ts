@@ -1,0 +1,150 @@
+/** Answers that are too large for one message: a list of byte strings, sent as a run of frames to the asker's inbox. Every few frames
+ *  the sender waits until the asker has them, so that a slow asker is not cut off by its server and a dead one stops the work.
+ *  Invariant: an answer arrives whole or its request fails; it is never short. */
+import { errors, headers as makeHeaders, type Msg } from "@nats-io/transport-node";
+import type { NatsLink } from "./Nats.ts";
+
+/** The other side said why it cannot answer. `reason` is a word that its protocol defines. */
+export class AnswerRefused extends Error {
+  override readonly name = "AnswerRefused";
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** Bytes of a frame; a server takes 1 MB if it was not told otherwise. */
+const frameBytesMax = 512 * 1024;
+/** Frames on their way at once. */
+const window = 8;
+const receiptMs = 5000;
+
+const header = {
+  sequence: "Tailrace-Frame",
+  more: "Tailrace-More",
+  end: "Tailrace-Frames",
+  reason: "Tailrace-Refused",
+  message: "Tailrace-Message",
+};
+
+/** Sends what `produce` makes as the answer to `message`; its failure becomes the asker's AnswerRefused. */
+export async function answerInFrames(
+  { connection }: NatsLink,
+  message: Msg,
+  produce: () => Promise<Iterable<Uint8Array>>,
+): Promise<void> {
+  const { reply } = message;
+  if (reply === undefined || reply === "") return;
+  let count = 0;
+  const send = async (data: Uint8Array, hasMore: boolean) => {
+    const headers = makeHeaders();
+    headers.set(header.sequence, String(count++));
+    if (hasMore) headers.set(header.more, "1");
+    if (count % window !== 0) connection.publish(reply, data, { headers });
+    else await connection.request(reply, data, { headers, timeout: receiptMs });
+  };
+  const end = makeHeaders();
+  try {
+    for (const part of await produce()) {
+      for (let at = 0; at === 0 || at < part.length; at += frameBytesMax) {
+        await send(part.subarray(at, at + frameBytesMax), at + frameBytesMax < part.length);
+      }
+    }
+    end.set(header.end, String(count));
+  } catch (error) {
+    // Nobody waits any more.
+    if (error instanceof errors.RequestError || error instanceof errors.TimeoutError) return;
+    const isRefusal = error instanceof AnswerRefused;
+    end.set(header.reason, isRefusal ? error.reason : "Failed");
+    const text = error instanceof Error ? error.message : String(error);
+    end.set(header.message, text.replace(/[\r\n]+/g, " ").slice(0, 1000));
+  }
+  if (!connection.isClosed()) connection.publish(reply, undefined, { headers: end });
+}
+
+export interface FramesRequest {
+  readonly subject: string;
+  readonly payload: Uint8Array | string;
+  /** Time without a frame after which the request fails. */
+  readonly idleMs: number;
+  /** Bytes of an answer at which the request fails. */
+  readonly bytesMax: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The byte strings that answerInFrames was given. Rejects with AnswerRefused, NoRespondersError when nobody serves the subject, or
+ *  TimeoutError. */
+export function requestFrames(
+  { connection, inbox: newInbox }: NatsLink,
+  { subject, payload, idleMs, bytesMax, signal }: FramesRequest,
+): Promise<ReadonlyArray<Uint8Array>> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = [];
+    let open: Uint8Array[] = [];
+    let [count, bytes] = [0, 0];
+    const end = (error?: unknown) => {
+      clearTimeout(timer);
+      subscription.unsubscribe();
+      signal?.removeEventListener("abort", onAbort);
+      if (error === undefined) resolve(parts);
+      else reject(error);
+    };
+    const onAbort = () => end(signal?.reason);
+    const timedOut = () => end(new errors.TimeoutError());
+    let timer = setTimeout(timedOut, idleMs);
+    const inbox = newInbox();
+    const subscription = connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error !== null) return end(error);
+        const { headers } = message;
+        if (headers?.code === 503) return end(new errors.NoRespondersError(subject));
+        const reason = headers?.get(header.reason) ?? "";
+        if (reason !== "") {
+          return end(new AnswerRefused(reason, headers?.get(header.message) ?? ""));
+        }
+        const total = headers?.get(header.end) ?? "";
+        if (total !== "") {
+          return Number(total) === count ? end() : end(incomplete(subject, count, total));
+        }
+        if (Number(headers?.get(header.sequence)) !== count) {
+          return end(incomplete(subject, count, "more"));
+        }
+        count++;
+        bytes += message.data.length;
+        if (bytes > bytesMax) return end(tooLarge(subject, bytesMax));
+        open.push(message.data);
+        if (headers?.get(header.more) !== "1") {
+          parts.push(joined(open));
+          open = [];
+        }
+        if (message.reply !== undefined && message.reply !== "") message.respond();
+        clearTimeout(timer);
+        timer = setTimeout(timedOut, idleMs);
+      },
+    });
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    connection.publish(subject, payload, { reply: inbox });
+  });
+}
+
+function incomplete(subject: string, count: number, total: string): AnswerRefused {
+  return new AnswerRefused("Incomplete", `${subject} answered ${count} of ${total} frames`);
+}
+
+function tooLarge(subject: string, bytesMax: number): AnswerRefused {
+  return new AnswerRefused("TooLarge", `the answer of ${subject} exceeds ${bytesMax} bytes`);
+}
+
+function joined(frames: ReadonlyArray<Uint8Array>): Uint8Array {
+  if (frames.length === 1) return frames[0]!;
+  const whole = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    whole.set(frame, at);
+    at += frame.length;
+  }
+  return whole;
+}

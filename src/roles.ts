@@ -1,0 +1,90 @@
+/** Which layers a process is made of: its roles on one machine's files, or any of a cluster's roles on NATS. server.ts runs them. */
+import { Effect, Layer } from "effect";
+import { clusterIngesterLayer } from "./actors/ingester/clusterIngester.ts";
+import { Distributor } from "./actors/distributor/Distributor.ts";
+import { Handover } from "./actors/distributor/Handover.ts";
+import { Ingester } from "./actors/ingester/Ingester.ts";
+import { PartitionOwners } from "./actors/ingester/PartitionOwners.ts";
+import { Querier } from "./actors/querier/Querier.ts";
+import { ActorSystem } from "./actors/runtime/mod.ts";
+import { Scanners } from "./actors/Scanners.ts";
+import { clusterTailerLayer } from "./actors/tailer/clusterTailer.ts";
+import { Tailer } from "./actors/tailer/Tailer.ts";
+import { Workers } from "./actors/Workers.ts";
+import { MicroService } from "./cluster/microService.ts";
+import { Nats } from "./cluster/Nats.ts";
+import type { Settings } from "./platform/config/mod.ts";
+import { dataPaths } from "./platform/paths.ts";
+import { systemName } from "./platform/system.ts";
+import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
+import { jetStreamStorageLayer } from "./storage/jetstream/mod.ts";
+
+/** Scan jobs that may wait for a thread, of all queries together. */
+const scanQueueMax = 4096;
+
+/** What a process of this target serves. */
+export function rolesOf({ target }: Settings) {
+  const has = (role: Settings["target"]) => target === "all" || target === role;
+  return {
+    distributor: has("distributor"),
+    ingester: has("ingester"),
+    querier: has("querier"),
+  };
+}
+
+/** All roles in one process, on files that no other process has. */
+export function embeddedLayer(settings: Settings) {
+  return Layer.mergeAll(
+    Distributor.layer(settings).pipe(Layer.provide(Handover.local)),
+    Querier.layer(settings),
+  ).pipe(
+    Layer.provideMerge(Tailer.layer),
+    Layer.provideMerge(Ingester.layer(settings)),
+    Layer.provideMerge(Scanners.local),
+    Layer.provideMerge(threadsAndActors(settings, dataPaths(settings.common.path_prefix).objects)),
+    Layer.provideMerge(embeddedStorageLayer(settings)),
+  );
+}
+
+/** The roles of a target, in one process of a cluster. Every process has the services of queries and pushes, which cost nothing
+ *  while nobody asks for them; which routes lead to them is server.ts's choice. */
+export function clusterLayer(settings: Settings) {
+  const { cachedSegments } = dataPaths(settings.common.path_prefix);
+  const cache = { directory: cachedSegments, bytesMax: settings.storage.cache_size };
+  const ingester = clusterIngesterLayer(settings);
+  return Layer.mergeAll(
+    Distributor.layer(settings).pipe(Layer.provide(Handover.byLog)),
+    Querier.layer(settings),
+  ).pipe(
+    Layer.provideMerge(clusterTailerLayer),
+    Layer.provideMerge(
+      rolesOf(settings).ingester ? ingester.pipe(Layer.provide(ownersLayer(settings))) : ingester,
+    ),
+    Layer.provideMerge(Scanners.cached(cache)),
+    Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
+    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
+function ownersLayer(settings: Settings) {
+  return Layer.unwrap(Effect.gen(function* () {
+    const link = yield* Nats;
+    const id = `${systemName()}-${crypto.randomUUID().slice(0, 8)}`;
+    const service = yield* Effect.acquireRelease(
+      Effect.sync(() => new MicroService(link, "tailrace-ingester", id)),
+      (service) => Effect.sync(() => service.close()),
+    );
+    return PartitionOwners.layer(settings, service);
+  }));
+}
+
+function threadsAndActors(settings: Settings, objectDirectory: string) {
+  const threads = Workers.layer({
+    threadCount: settings.querier.workers,
+    queueMax: scanQueueMax,
+    workerData: { objectDirectory },
+  });
+  const actors = ActorSystem.layer({ drainMs: settings.server.graceful_shutdown_timeout });
+  return Layer.mergeAll(actors, threads);
+}
