@@ -1,4 +1,5 @@
-/** Which layers a process is made of: its roles on one machine's files, or any of a cluster's roles on NATS. server.ts runs them. */
+/** Which layers a process is made of: its roles on one machine's files, or any of a cluster's
+ *  roles on NATS. server.ts runs them. */
 import { Effect, Layer } from "effect";
 import { clusterIngesterLayer } from "./actors/ingester/clusterIngester.ts";
 import { Distributor } from "./actors/distributor/Distributor.ts";
@@ -46,8 +47,9 @@ export function embeddedLayer(settings: Settings) {
   );
 }
 
-/** The roles of a target, in one process of a cluster. Every process has the services of queries and pushes, which cost nothing
- *  while nobody asks for them; which routes lead to them is server.ts's choice. */
+/** The roles of a target, in one process of a cluster. Every process has the services of queries
+ *  and pushes, which cost nothing while nobody asks for them; which routes lead to them is
+ *  server.ts's choice. */
 export function clusterLayer(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
   const cache = { directory: cachedSegments, bytesMax: settings.storage.cache_size };

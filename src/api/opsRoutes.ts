@@ -1,4 +1,5 @@
-/** Routes for operators and probes: ready, metrics, build information, flush, effective configuration, the actors' state. */
+/** Routes for operators and probes: ready, metrics, build information, flush, effective
+ *  configuration, the actors' state. */
 import { Effect, Metric } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { PrometheusMetrics } from "effect/observability";

@@ -1,4 +1,5 @@
-/** `tailrace serve`: runs the server until it is told to stop. Owns what is said at the start; server.ts is the server. */
+/** `tailrace serve`: runs the server until it is told to stop. Owns what is said at the start;
+ *  server.ts is the server. */
 import { Effect } from "effect";
 import { Command } from "effect/cli";
 import { failed } from "./failure.ts";

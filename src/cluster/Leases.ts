@@ -1,14 +1,16 @@
-/** Names with a holder that expire unless they are renewed: who is in the cluster, and who owns a partition. For efficiency only:
- *  a lease can be thought held by two for a moment, and what must not happen twice is decided by the index's checkpoints.
- *  Kept in the key-value bucket tailrace_leases, whose entries have a time to live. */
+/** Names with a holder that expire unless they are renewed: who is in the cluster, and who owns a
+ *  partition. For efficiency only: a lease can be thought held by two for a moment, and what must
+ *  not happen twice is decided by the index's checkpoints. Kept in the key-value bucket
+ *  tailrace_leases, whose entries have a time to live. */
 import { headers as makeHeaders } from "@nats-io/transport-node";
 import { directGet } from "./directGet.ts";
 import { type NatsLink, requestTimeoutMs } from "./Nats.ts";
 import { isConflict } from "./natsErrors.ts";
 import { bucketStream, ensureStream, leaseBucket } from "./streams.ts";
 
-/** Time after which an entry that was not renewed is gone. Shorter than an election of the servers, which takes 4 to 9 seconds, it
- *  would make owners change whenever a server dies; longer, a dead owner would be replaced later. */
+/** Time after which an entry that was not renewed is gone. Shorter than an election of the
+ *  servers, which takes 4 to 9 seconds, it would make owners change whenever a server dies;
+ *  longer, a dead owner would be replaced later. */
 export const leaseMs = 5000;
 export const renewEveryMs = 1000;
 
@@ -56,7 +58,8 @@ export class Leases {
     return await this.#publish(key, value);
   }
 
-  /** Writes an entry if its revision still is `revision`, 0 for none; the result is the new one, undefined if it is not. */
+  /** Writes an entry if its revision still is `revision`, 0 for none; the result is the new one,
+   *  undefined if it is not. */
   async take(key: string, value: string, revision: number): Promise<number | undefined> {
     try {
       return await this.#publish(key, value, revision);

@@ -1,5 +1,6 @@
-/** Answers that are too large for one message: a list of byte strings, sent as a run of frames to the asker's inbox. Every few frames
- *  the sender waits until the asker has them, so that a slow asker is not cut off by its server and a dead one stops the work.
+/** Answers that are too large for one message: a list of byte strings, sent as a run of frames to
+ *  the asker's inbox. Every few frames the sender waits until the asker has them, so that a slow
+ *  asker is not cut off by its server and a dead one stops the work.
  *  Invariant: an answer arrives whole or its request fails; it is never short. */
 import { errors, headers as makeHeaders, type Msg } from "@nats-io/transport-node";
 import type { NatsLink } from "./Nats.ts";
@@ -74,8 +75,8 @@ export interface FramesRequest {
   readonly signal?: AbortSignal;
 }
 
-/** The byte strings that answerInFrames was given. Rejects with AnswerRefused, NoRespondersError when nobody serves the subject, or
- *  TimeoutError. */
+/** The byte strings that answerInFrames was given. Rejects with AnswerRefused, NoRespondersError
+ *  when nobody serves the subject, or TimeoutError. */
 export function requestFrames(
   { connection, inbox: newInbox }: NatsLink,
   { subject, payload, idleMs, bytesMax, signal }: FramesRequest,

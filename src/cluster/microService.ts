@@ -1,5 +1,6 @@
-/** This process as a NATS micro service (ADR-32), so that `nats micro ls|info|stats` show what it serves. Owns discovery and the
- *  counting of requests; what an endpoint answers is its owner's business. */
+/** This process as a NATS micro service (ADR-32), so that `nats micro ls|info|stats` show what it
+ *  serves. Owns discovery and the counting of requests; what an endpoint answers is its owner's
+ *  business. */
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import { version } from "../platform/version.ts";
 import type { NatsLink } from "./Nats.ts";
@@ -38,8 +39,8 @@ export class MicroService {
     }
   }
 
-  /** Serves a subject until the result is called. With a queue, one of all processes gets each request. The handler answers the
-   *  message itself; its failure is only counted. */
+  /** Serves a subject until the result is called. With a queue, one of all processes gets each
+   *  request. The handler answers the message itself; its failure is only counted. */
   serve(
     endpoint: { readonly name: string; readonly subject: string; readonly queue?: string },
     handle: (message: Msg) => Promise<void>,

@@ -41,8 +41,8 @@ export function logSubject(tenant: string, partition: number): string {
   return `logs.${tenant === "" ? "=" : tenantToken(tenant)}.${partition}`;
 }
 
-/** The subject on which JetStream tells of a batch once it is stored, with its sequence as the header Nats-Sequence. `tenantPart`
- *  is a tenantToken or "*". */
+/** The subject on which JetStream tells of a batch once it is stored, with its sequence as the
+ *  header Nats-Sequence. `tenantPart` is a tenantToken or "*". */
 export function tailSubject(tenantPart: string, partition: number | "*"): string {
   return `tail.${tenantPart}.${partition}`;
 }

@@ -1,5 +1,6 @@
-/** What the distributor refuses and says, on virtual time: each limit with its code and text, rates that refill, and that valid
- *  lines of a push are stored whatever else is in it. Decoding is the kernel's business, durability the log's. */
+/** What the distributor refuses and says, on virtual time: each limit with its code and text,
+ *  rates that refill, and that valid lines of a push are stored whatever else is in it. Decoding
+ *  is the kernel's business, durability the log's. */
 import { Effect, Exit, Layer } from "effect";
 import { TestClock } from "effect/testing";
 import t, { type Test } from "tap";

@@ -1,5 +1,7 @@
-/** Takes pushes: decodes them into columns, checks every limit, splits rows by partition, and answers when all of it is durable.
- *  Owns the tenants' stream caches and rates. Decoding and per-line checks are the kernel's (kernels/push.ts).
+/** Takes pushes: decodes them into columns, checks every limit, splits rows by partition, and
+ *  answers when all of it is durable.
+ *  Owns the tenants' stream caches and rates. Decoding and per-line checks are the kernel's
+ *  (kernels/push.ts).
  *  Invariant: valid lines of a push are stored even when others of it are refused. */
 import { Clock, Context, Effect, Layer, Metric, Schema } from "effect";
 import { type Limits, limitsFor, type Settings } from "../../platform/config/mod.ts";
@@ -27,7 +29,8 @@ import { RateLimiter } from "./rateLimiter.ts";
 import { Rejections, texts } from "./rejection.ts";
 import { type KnownStream, TenantStreams } from "./tenantStreams.ts";
 
-/** The push, or part of it, was not taken. `status` is 400 (never retry), 413 (too large), 422 (empty), 429 or 503 (later). */
+/** The push, or part of it, was not taken. `status` is 400 (never retry), 413 (too large), 422
+ *  (empty), 429 or 503 (later). */
 export class PushRefused extends Schema.TaggedError<PushRefused>()("PushRefused", {
   status: Schema.Literals([400, 413, 422, 429, 500, 503]),
   message: Schema.String,
@@ -70,8 +73,8 @@ export class Distributor extends Context.Service<Distributor, {
 /** Waiting batches are merged up to this many bytes: larger records compress no better. */
 const recordBytesTarget = 4 * 1024 * 1024;
 
-/** A push with more than this for one partition becomes several records. The log takes 64 MB at most, and a replay reads one
- *  record at a time into memory. */
+/** A push with more than this for one partition becomes several records. The log takes 64 MB at
+ *  most, and a replay reads one record at a time into memory. */
 const recordBytesMax = 16 * 1024 * 1024;
 
 /** Of a record's bytes, what its header, alignment and several tables may need. */

@@ -1,5 +1,6 @@
-/** What becomes of a batch once the write log has it, as a service: on one machine the partition's actor and the tails get it handed
- *  over; in a cluster they hear of it from the log itself. Owns nothing but the choice. */
+/** What becomes of a batch once the write log has it, as a service: on one machine the partition's
+ *  actor and the tails get it handed over; in a cluster they hear of it from the log itself. Owns
+ *  nothing but the choice. */
 import { Context, Effect, Layer } from "effect";
 import type { Batch } from "../../streams/batch.ts";
 import { Ingester } from "../ingester/Ingester.ts";
@@ -32,7 +33,8 @@ export class Handover extends Context.Service<Handover, {
     }),
   );
 
-  /** Whoever owns the partition reads the log, and queries ask it to be up to date. A log that grows too long refuses. */
+  /** Whoever owns the partition reads the log, and queries ask it to be up to date. A log that
+   *  grows too long refuses. */
   static readonly byLog: Layer.Layer<Handover> = Layer.succeed(Handover, {
     deliver: () => Effect.void,
     unflushedBytes: () => 0,

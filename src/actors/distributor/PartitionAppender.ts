@@ -1,7 +1,7 @@
-/** Makes a partition's batches durable and hands them on. While one append runs, the batches that arrive wait and are merged into
- *  the next record: that is the group commit, without a timer.
- *  Invariants: batches reach the partition actor in log order; a push is answered only after its batch is durable and the actor
- *  has it, so that a query that starts after the answer sees it. */
+/** Makes a partition's batches durable and hands them on. While one append runs, the batches that
+ *  arrive wait and are merged into the next record: that is the group commit, without a timer.
+ *  Invariants: batches reach the partition actor in log order; a push is answered only after its
+ *  batch is durable and the actor has it, so that a query that starts after the answer sees it. */
 import { Cause, Deferred, Effect, Exit, Latch, Schema } from "effect";
 import type { ActorStopped } from "../runtime/Actor.ts";
 import { type WriteLog, WriteLogError } from "../../storage/WriteLog.ts";

@@ -16,8 +16,9 @@ export class IngesterUnavailable
   }) {}
 
 export class Ingester extends Context.Service<Ingester, {
-  /** The partitions that this process owns, by number. On one machine more than ingester.partitions when the write log holds
-   *  records of further ones, from before it was lowered: those are only flushed. */
+  /** The partitions that this process owns, by number. On one machine more than
+   *  ingester.partitions when the write log holds records of further ones, from before it was
+   *  lowered: those are only flushed. */
   readonly owned: () => ReadonlyMap<number, ActorRef<PartitionMessage>>;
   /** Waits until every partition of this process has replayed its log. */
   readonly ready: Effect.Effect<void, IngesterUnavailable>;

@@ -1,8 +1,10 @@
-/** The partitions that this process owns in a cluster. Once a second it renews its leases, sees who else is there, takes partitions
- *  that are proposed to it and free, and gives up, after a flush, those that are proposed to another.
+/** The partitions that this process owns in a cluster. Once a second it renews its leases, sees
+ *  who else is there, takes partitions that are proposed to it and free, and gives up, after a
+ *  flush, those that are proposed to another.
  *  Owns the life of partition actors; Leases.ts owns the leases, policy/ownership.ts the proposal.
- *  Invariant: a partition is given up when its lease could not be renewed for as long as it lasts. That two processes think they
- *  own one for a moment is possible and harmless: only the one that claimed last can commit. */
+ *  Invariant: a partition is given up when its lease could not be renewed for as long as it lasts.
+ *  That two processes think they own one for a moment is possible and harmless: only the one that
+ *  claimed last can commit. */
 import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect";
 import type { Msg } from "@nats-io/transport-node";
 import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";

@@ -1,5 +1,6 @@
-/** The partitions of a cluster as one service: their owners are asked over NATS. A partition without an owner that answers in time
- *  is read from the write log, so that recent lines can be queried whoever dies. */
+/** The partitions of a cluster as one service: their owners are asked over NATS. A partition
+ *  without an owner that answers in time is read from the write log, so that recent lines can be
+ *  queried whoever dies. */
 import { errors } from "@nats-io/transport-node";
 import { Effect, Layer, Option } from "effect";
 import { requestFrames } from "../../cluster/frames.ts";

@@ -1,5 +1,6 @@
-/** Feeds a partition's actor with what is appended to its log by any process. Batches come from JetStream's republishing as soon as
- *  they are stored; whatever that does not bring (a reconnect, a full buffer) is read from the log. */
+/** Feeds a partition's actor with what is appended to its log by any process. Batches come from
+ *  JetStream's republishing as soon as they are stored; whatever that does not bring (a reconnect,
+ *  a full buffer) is read from the log. */
 import { Effect, Latch } from "effect";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { tailSubject } from "../../cluster/streams.ts";

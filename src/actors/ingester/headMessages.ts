@@ -1,5 +1,6 @@
-/** Head snapshots between processes: the question as JSON; the answer as byte strings: a JSON header, then for each batch with
- *  matching rows its log offset (f64, little-endian) and an encoded batch of those rows alone. Pure. */
+/** Head snapshots between processes: the question as JSON; the answer as byte strings: a JSON
+ *  header, then for each batch with matching rows its log offset (f64, little-endian) and an
+ *  encoded batch of those rows alone. Pure. */
 import {
   type Batch,
   buildBatch,

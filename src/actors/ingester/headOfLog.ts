@@ -1,4 +1,5 @@
-/** The unflushed rows of a partition read from the write log: what a querier does while the partition has no owner that answers. */
+/** The unflushed rows of a partition read from the write log: what a querier does while the
+ *  partition has no owner that answers. */
 import { Effect } from "effect";
 import { decodeBatch } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
@@ -11,7 +12,8 @@ import { addSlices, streamsOf } from "./headMessages.ts";
 
 const readBytes = 8 * 1024 * 1024;
 
-/** A snapshot as the partition's owner would give it. Fails if more than `bytesMax` of rows match, or the log cannot be read. */
+/** A snapshot as the partition's owner would give it. Fails if more than `bytesMax` of rows match,
+ *  or the log cannot be read. */
 export const headOfLog = Effect.fn("headOfLog")(function* (
   writeLog: WriteLog["Service"],
   index: Index["Service"],

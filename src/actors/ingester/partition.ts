@@ -1,7 +1,8 @@
-/** The actor of one partition: owns which log offsets are unflushed, routes slices to stream actors, and cuts segments. Rows are
- *  the stream actors' business, durability the write log's.
- *  Invariants: `from` is the checkpoint that the index has; every row of offsets [from, next) is with a stream actor; one cut
- *  runs at a time and covers exactly [from, its logTo). A restart rebuilds all of it from the checkpoint and the log. */
+/** The actor of one partition: owns which log offsets are unflushed, routes slices to stream
+ *  actors, and cuts segments. Rows are the stream actors' business, durability the write log's.
+ *  Invariants: `from` is the checkpoint that the index has; every row of offsets [from, next) is
+ *  with a stream actor; one cut runs at a time and covers exactly [from, its logTo). A restart
+ *  rebuilds all of it from the checkpoint and the log. */
 import { Cause, Effect, Schedule } from "effect";
 import type {
   ActorContext,
@@ -75,8 +76,9 @@ export function partitionBehaviour(options: PartitionOptions): Behaviour<Partiti
   };
 }
 
-/** How failures of a partition are treated where another process may have taken it over: then it ends, and a lease decides who
- *  starts it again. While NATS does not answer it tries again for as long as it owns the partition. */
+/** How failures of a partition are treated where another process may have taken it over: then it
+ *  ends, and a lease decides who starts it again. While NATS does not answer it tries again for as
+ *  long as it owns the partition. */
 export const clusterSupervision: Supervision = {
   restartsMax: Infinity,
   windowMs: 60_000,
@@ -179,8 +181,9 @@ class PartitionHandler implements Handler<PartitionMessage> {
     cutting: this.#cutTo !== undefined,
   });
 
-  /** Reads the log from where this actor's knowledge ends. Cuts on the way what is too much for memory; when that fails (a full
-   *  disk) it goes on without as long as memory allows, then waits. */
+  /** Reads the log from where this actor's knowledge ends. Cuts on the way what is too much for
+   *  memory; when that fails (a full disk) it goes on without as long as memory allows, then
+   *  waits. */
   readonly replay = (): Effect.Effect<void, unknown> =>
     Effect.gen({ self: this }, function* () {
       const { partition, writeLog, cut, unflushedBytesMax } = this.#options;
@@ -363,7 +366,8 @@ class PartitionHandler implements Handler<PartitionMessage> {
     else this.#cutIfDue();
   }
 
-  /** The rows below `logTo` are in the index now: the streams drop them, in the same turn in which snapshots stop at them. */
+  /** The rows below `logTo` are in the index now: the streams drop them, in the same turn in which
+   *  snapshots stop at them. */
   #forget(logTo: number): Effect.Effect<void> | undefined {
     this.#from = logTo;
     releaseShared(this.#cutBytes);
@@ -416,8 +420,9 @@ class Countdown {
   }
 }
 
-/** Sends to all at once; an effect only when some mailbox is full. `ended` is called for streams that are gone, which hold no
- *  rows: a stream ends when it is idle, or by a failure, which restarts the partition. */
+/** Sends to all at once; an effect only when some mailbox is full. `ended` is called for streams
+ *  that are gone, which hold no rows: a stream ends when it is idle, or by a failure, which
+ *  restarts the partition. */
 function tellAll(
   streams: ReadonlyArray<ActorRef<StreamMessage>>,
   make: () => StreamMessage,

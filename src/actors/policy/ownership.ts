@@ -1,8 +1,10 @@
-/** Decides which ingester should own which partition. Pure: with the same members every process comes to the same answer. What it
- *  proposes takes effect only by a lease, and is safe only by the index's claims. */
+/** Decides which ingester should own which partition. Pure: with the same members every process
+ *  comes to the same answer. What it proposes takes effect only by a lease, and is safe only by
+ *  the index's claims. */
 
-/** An owner for each of `partitionCount` partitions, by rendezvous hashing: each partition takes its best member that does not have
- *  its share already. A member more or less moves few partitions. Empty if there are no members. */
+/** An owner for each of `partitionCount` partitions, by rendezvous hashing: each partition takes
+ *  its best member that does not have its share already. A member more or less moves few
+ *  partitions. Empty if there are no members. */
 export function proposeOwners(
   partitionCount: number,
   members: ReadonlyArray<string>,

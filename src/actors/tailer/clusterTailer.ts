@@ -1,5 +1,6 @@
-/** Live tails across a cluster: JetStream tells of every batch of a tenant once it is stored, whichever process took it, and the
- *  batches are handed to this process's tails. A tenant without a tail costs nothing. Tailer.ts owns the tails. */
+/** Live tails across a cluster: JetStream tells of every batch of a tenant once it is stored,
+ *  whichever process took it, and the batches are handed to this process's tails. A tenant without
+ *  a tail costs nothing. Tailer.ts owns the tails. */
 import type { Subscription } from "@nats-io/transport-node";
 import { Effect, Layer } from "effect";
 import { Nats } from "../../cluster/Nats.ts";
