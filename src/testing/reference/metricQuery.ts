@@ -56,11 +56,14 @@ function byLabels(samples: Sample[]): Sample[] {
   return samples.sort((a, b) => compareLabels(a.labels, b.labels));
 }
 
+/** A query whose answer the documentation leaves open. */
+export class Ambiguous extends Error {}
+
 // ---- vector aggregations ----
 
 function aggregate(expr: Ast.VectorAggregation, samples: ReadonlyArray<Sample>): Sample[] {
-  if (expr.op === "sort") return [...samples].sort((a, b) => a.value - b.value);
-  if (expr.op === "sort_desc") return [...samples].sort((a, b) => b.value - a.value);
+  if (expr.op === "sort") return top(samples, samples.length, 1);
+  if (expr.op === "sort_desc") return top(samples, samples.length, -1);
   const groups = new Map<string, Sample[]>();
   for (const sample of samples) {
     const key = labelText(groupLabels(sample.labels, expr.grouping));
@@ -83,8 +86,14 @@ function groupLabels(labels: Sample["labels"], grouping: Ast.Grouping | null): S
   );
 }
 
-function top(group: ReadonlyArray<Sample>, count: number, sign: number): Sample[] {
-  return [...group].sort((a, b) => sign * (a.value - b.value)).slice(0, count);
+/** The first `count` by value. Throws Ambiguous where equal values make the choice or the order a matter of taste. */
+function top(samples: ReadonlyArray<Sample>, count: number, sign: number): Sample[] {
+  const sorted = [...samples].sort((a, b) => sign * (a.value - b.value));
+  const compared = sorted.slice(0, count + 1).map(({ value }) => value);
+  if (compared.some((value, index) => Number.isNaN(value) || value === compared[index + 1])) {
+    throw new Ambiguous();
+  }
+  return sorted.slice(0, count);
 }
 
 function reduceGroup(op: Ast.VectorOp, values: ReadonlyArray<number>): number {
