@@ -66,8 +66,9 @@ export function expectedLines(
   });
 }
 
-/** The lines as the answer shows them: grouped by labels, groups in the order of labels. */
-export function describeLines(lines: ReadonlyArray<AnsweredLine>, isOrdered: boolean): string[] {
+/** The lines as the answer shows them: grouped by labels, groups in the order of labels. `isAnswer` says that the order is the
+ *  answer's, to be compared. The wording of error details orders lines too, and is not compared: then no order is. */
+export function describeLines(lines: ReadonlyArray<AnsweredLine>, isAnswer: boolean): string[] {
   const groups = new Map<string, string[]>();
   for (const { labels, categories, timestampNs, line } of lines) {
     const key = labelText(withoutWording(labels));
@@ -79,8 +80,11 @@ export function describeLines(lines: ReadonlyArray<AnsweredLine>, isOrdered: boo
     const text = `${secondsOf(timestampNs)} ${key}${extra} => ${JSON.stringify(line)}`;
     groups.set(key, [...groups.get(key) ?? [], text]);
   }
-  const sorted = [...groups].sort(([a], [b]) => isOrdered ? 0 : a < b ? -1 : a > b ? 1 : 0);
-  return sorted.flatMap(([, texts]) => texts);
+  const isUnordered = [...groups.keys()].some((key) => key.includes("__error_details__="));
+  const sorted = [...groups].sort(([a], [b]) =>
+    isAnswer && !isUnordered ? 0 : a < b ? -1 : a > b ? 1 : 0
+  );
+  return sorted.flatMap(([, texts]) => isUnordered ? texts.sort() : texts);
 }
 
 /** The wording of error details is not compared, only that there are some. */

@@ -116,7 +116,7 @@ function readAnswer(body: Body, test: Case, parameters: Record<string, string>):
     case "vector":
       return {
         kind: "series",
-        series: readVector(data.result as Vector, Number(parameters["time"])),
+        series: readVector(data.result as Vector, BigInt(parameters["time"] ?? "0")),
       };
     case "matrix":
       return { kind: "series", series: readMatrix(data.result as Matrix, parameters) };
@@ -143,12 +143,11 @@ function readLines(streams: Streams, flags: string[] | undefined, test: Case): A
   );
 }
 
-function readVector(vector: Vector, timeNs: number): AnsweredSeries[] {
+/** Times of samples are whole milliseconds. */
+function readVector(vector: Vector, timeNs: bigint): AnsweredSeries[] {
+  const wanted = Number(timeNs / 1_000_000n) / 1000;
   return vector.map(({ metric, value: [seconds, value] }) => {
-    // Times of samples are cut to milliseconds.
-    if (seconds !== Math.floor(timeNs / 1e6) / 1e3) {
-      throw new Error(`a sample at ${seconds}, asked at ${timeNs / 1e9}`);
-    }
+    if (seconds !== wanted) throw new Error(`a sample at ${seconds}, wanted at ${wanted}`);
     return { labels: metric, values: [value] };
   });
 }

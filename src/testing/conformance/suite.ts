@@ -62,10 +62,11 @@ const passing = [
   "selectors",
   "lineFilters",
   "labelNames",
+  "equalTimestamps",
   "json",
   "logfmt",
   "labelFilters",
-  "equalTimestamps",
+  "vectors",
 ];
 
 /** Whether the server is asked: always where TAILRACE_CONFORMANCE chose the files. */

@@ -5,7 +5,7 @@ import { isLogQuery } from "../../logql/ast.ts";
 import type { Expr } from "../../logql/ast.ts";
 import { evaluateLogQuery, groupStreams, type LogQueryRequest } from "./logQuery.ts";
 import { evaluateMetric, QueryFailed, type Sample } from "./metricQuery.ts";
-import { byLabels, type Entry, labelText, type LogRow } from "./row.ts";
+import { compareLabels, type Entry, labelText, type LogRow } from "./row.ts";
 import { plainTemplates, type TemplateEngine } from "./stages.ts";
 
 export { QueryFailed };
@@ -71,5 +71,5 @@ export function evaluateSteps(
       series.set(key, found);
     }
   }
-  return [...series.values()].sort((a, b) => byLabels(a.labels, b.labels));
+  return [...series.values()].sort((a, b) => compareLabels(a.labels, b.labels));
 }

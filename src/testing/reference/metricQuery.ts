@@ -1,11 +1,17 @@
 /** Evaluates a metric query at one moment: vectors, scalars and what combines them, as Prometheus defines it. */
 import type * as Ast from "../../logql/ast.ts";
-import { evaluateRange, QueryFailed, type Sample, variance } from "./rangeAggregation.ts";
-import { byLabels as compareLabels, labelText, type LogRow } from "./row.ts";
+import {
+  Ambiguous,
+  evaluateRange,
+  QueryFailed,
+  type Sample,
+  variance,
+} from "./rangeAggregation.ts";
+import { compareLabels, labelText, type LogRow } from "./row.ts";
 import { compare, type TemplateEngine } from "./stages.ts";
 import { valueRegex } from "./values.ts";
 
-export { QueryFailed, type Sample };
+export { Ambiguous, QueryFailed, type Sample };
 
 /** A number, or a vector in the order that the query demands, else by labels. */
 export type Value = number | Sample[];
@@ -55,9 +61,6 @@ function vectorOf(value: Value): Sample[] {
 function byLabels(samples: Sample[]): Sample[] {
   return samples.sort((a, b) => compareLabels(a.labels, b.labels));
 }
-
-/** A query whose answer the documentation leaves open. */
-export class Ambiguous extends Error {}
 
 // ---- vector aggregations ----
 

@@ -22,6 +22,9 @@ export interface Sample {
 /** What a query is answered with instead of a result. */
 export class QueryFailed extends Error {}
 
+/** A query whose answer the documentation leaves open. */
+export class Ambiguous extends Error {}
+
 /** A `sum` right around a range aggregation that adds up: nothing but its labels need be extracted. */
 export interface OuterSum {
   readonly grouping: Grouping | null;
@@ -36,16 +39,23 @@ export function evaluateRange(
   sum: OuterSum | null,
 ): Sample[] {
   const { range } = expr;
-  const grouping = expr.grouping ?? (isAdditive(expr) ? sum?.grouping ?? null : null);
-  const pipeline = sum !== null && isAdditive(expr) ? needed(range, sum) : range.pipeline;
+  const isSummed = sum !== null && isAdditive(expr);
+  const grouping = expr.grouping ?? (isSummed ? sum.grouping : null);
+  const pipeline = isSummed || expr.op === "absent_over_time"
+    ? neededStages(range, grouping)
+    : range.pipeline;
   const series = new Map<string, { labels: LabelMap; values: number[] }>();
   for (const row of windowOf(rows, range, timeNs)) {
     const entry = runPipeline(row, pipeline, templates);
     const value = entry === null ? null : sampleOf(entry, expr);
     if (entry === null || value === null) continue;
     if (entry.error !== null && !(grouping?.labels.includes("__error__") ?? false)) {
-      const labels = labelText(foldedLabels(entry));
-      throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${labels}'`);
+      const text = labelText(foldedLabels(entry));
+      if (!entry.isErrorWanted) {
+        throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${text}'`);
+      }
+      // Series then have the details of each error among their labels, in words that are not compared.
+      if (grouping?.mode !== "by") throw new Ambiguous();
     }
     const labels = seriesLabels(entry, expr, grouping);
     const key = labelText(labels);
@@ -77,9 +87,9 @@ function isAdditive({ op }: RangeAggregation): boolean {
 }
 
 /** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
-function needed(range: LogRange, { grouping }: OuterSum): ReadonlyArray<Stage> {
-  const isAsked = range.unwrap !== null ||
-    (grouping !== null && (grouping.mode === "without" || grouping.labels.length > 0)) ||
+function neededStages(range: LogRange, grouping: Grouping | null): ReadonlyArray<Stage> {
+  const isAsked = range.unwrap !== null || grouping?.mode === "without" ||
+    (grouping?.labels.length ?? 0) > 0 ||
     range.pipeline.some(({ kind }) => kind !== "LineFilter" && !parserKinds.includes(kind));
   return isAsked ? range.pipeline : range.pipeline.filter(({ kind }) => kind === "LineFilter");
 }

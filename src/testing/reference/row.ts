@@ -23,6 +23,8 @@ export interface Entry {
   readonly parsed: Map<string, string>;
   error: string | null;
   hasDetails: boolean;
+  /** Whether a filter on `__error__` saw the error and let the line pass: then it is no failure of a metric query. */
+  isErrorWanted: boolean;
 }
 
 /** What stands for the text of `__error_details__`, whose wording is nobody's business. */
@@ -37,6 +39,7 @@ export function entryOf(row: LogRow): Entry {
     parsed: new Map(),
     error: null,
     hasDetails: false,
+    isErrorWanted: false,
   };
 }
 
@@ -80,6 +83,16 @@ export function assign(entry: Entry, name: string, value: string): void {
   entry.parsed.set(name, value);
 }
 
+/** A new name for a label, which stays one of the stream, of metadata or a parsed one. */
+export function rename(entry: Entry, from: string, to: string): void {
+  const category = [entry.parsed, entry.metadata, entry.stream].find((labels) => labels.has(from));
+  const value = category?.get(from);
+  if (category === undefined || value === undefined) return;
+  remove(entry, to);
+  category.set(to, value);
+  remove(entry, from);
+}
+
 export function remove(entry: Entry, name: string): void {
   if (name === "__error__") entry.error = null;
   if (name === "__error_details__") entry.hasDetails = false;
@@ -103,15 +116,17 @@ export function labelText(labels: LabelMap): string {
   return `{${names.map((name) => `${name}=${JSON.stringify(labels[name])}`).join(", ")}}`;
 }
 
-/** Orders label sets as Prometheus does: pair by pair, the shorter of two that begin alike first. */
-export function byLabels(a: LabelMap, b: LabelMap): number {
-  const [left, right] = [a, b].map((labels) => Object.keys(labels).sort(byBytes));
-  for (let at = 0; at < Math.min(left!.length, right!.length); at++) {
-    const [nameA, nameB] = [left![at]!, right![at]!];
-    const order = byBytes(nameA, nameB) || byBytes(a[nameA]!, b[nameB]!);
+/** The order of series: name by name, each with its value; of two that agree so far the shorter one first. */
+export function compareLabels(a: LabelMap, b: LabelMap): number {
+  const pairs = (labels: LabelMap) =>
+    Object.entries(labels).sort(([a], [b]) => byBytes(a, b)).flat();
+  const [left, right] = [pairs(a), pairs(b)];
+  for (const [index, text] of left.entries()) {
+    if (index >= right.length) return 1;
+    const order = byBytes(text, right[index]!);
     if (order !== 0) return order;
   }
-  return left!.length - right!.length;
+  return left.length - right.length;
 }
 
 /** Orders text by its UTF-8 bytes, which is by code points. */

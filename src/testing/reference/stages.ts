@@ -11,6 +11,7 @@ import {
   type LogRow,
   lookUp,
   remove,
+  rename,
   textOf,
 } from "./row.ts";
 import { ipIn, lineRegex, matcherAccepts, numberOf, secondsOf, sizeOf } from "./values.ts";
@@ -134,8 +135,12 @@ export function passesPredicate(entry: Entry, predicate: Ast.Predicate): boolean
       const right = passesPredicate(entry, predicate.right);
       return predicate.op === "or" ? right : left && right;
     }
-    case "LabelMatcher":
-      return matcherAccepts(predicate.op, predicate.value, lookUp(entry, predicate.name) ?? "");
+    case "LabelMatcher": {
+      const value = lookUp(entry, predicate.name) ?? "";
+      const isAccepted = matcherAccepts(predicate.op, predicate.value, value);
+      if (predicate.name === "__error__" && isAccepted && value !== "") entry.isErrorWanted = true;
+      return isAccepted;
+    }
     case "NumberPredicate":
       return compareLabel(entry, predicate, numberOf, predicate.value);
     case "DurationPredicate":
@@ -149,7 +154,8 @@ export function passesPredicate(entry: Entry, predicate: Ast.Predicate): boolean
   }
 }
 
-/** A line without the label is dropped; one whose label does not read as a value is kept and marked. */
+/** A line without the label is dropped; one whose label does not read as a value is kept and marked. The error that
+ *  a line has already stays, and does not spare it the comparison. */
 function compareLabel(
   entry: Entry,
   predicate: { readonly name: string; readonly op: Ast.CompareOp },
@@ -209,10 +215,7 @@ function formatLabels(entry: Entry, stage: Ast.LabelFormat, templates: TemplateE
       formatTo(entry, templates, source, (text) => assign(entry, name, text), before);
       continue;
     }
-    const value = lookUp(entry, source);
-    if (value === undefined || source === name) continue;
-    assign(entry, name, value);
-    remove(entry, source);
+    if (source !== name) rename(entry, source, name);
   }
 }
 
