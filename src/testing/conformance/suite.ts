@@ -67,6 +67,11 @@ const passing = [
   "logfmt",
   "labelFilters",
   "vectors",
+  "patternRegexpUnpack",
+  "dropKeepFormat",
+  "encodings",
+  "templates",
+  "rangeAggregations",
 ];
 
 /** Whether the server is asked: always where TAILRACE_CONFORMANCE chose the files. */
