@@ -370,7 +370,7 @@ function rangeAggregation(random: Random): string {
   ]);
   const filter = random.oneIn(8) && !log.includes("__error__")
     ? ""
-    : ` | __error__=""${random.oneIn(4) ? ` | ${predicate(random, 0)}` : ""}`;
+    : `${random.oneIn(4) ? ` | ${predicate(random, 0)}` : ""} | __error__=""`;
   const parameter = op === "quantile_over_time"
     ? `${random.pick(["0", "0.5", "0.9", "1", "2", "-1"])}, `
     : "";

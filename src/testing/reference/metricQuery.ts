@@ -195,8 +195,9 @@ function combine(
   }
   const isRightMany = expr.matching?.group?.side === "right";
   const [many, one] = isRightMany ? [right, left] : [left, right];
-  if (many.length === 0 || one.length === 0) return [];
   const single = new Map(one.map((sample) => [key(sample), sample]));
+  // Whether that is an error when the other side is empty is not written anywhere.
+  if (many.length === 0 && single.size < one.length) throw new Ambiguous();
   if (single.size < one.length) throw new QueryFailed("many-to-many matching");
   const isGrouped = (expr.matching?.group ?? null) !== null;
   const seen = new Set<string>();

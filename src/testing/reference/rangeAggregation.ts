@@ -51,6 +51,12 @@ export function evaluateRange(
     if (entry === null || value === null) continue;
     if (entry.error !== null && !(grouping?.labels.includes("__error__") ?? false)) {
       const text = labelText(foldedLabels(entry));
+      // Labels that streams have need no parser, so it may be skipped.
+      const isGiven = (name: string) =>
+        Object.hasOwn(row.labels, name) || Object.hasOwn(row.metadata, name);
+      if (grouping?.mode === "by" && !usesLabels(range) && grouping.labels.every(isGiven)) {
+        throw new Ambiguous();
+      }
       if (!entry.isErrorWanted) {
         throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${text}'`);
       }
@@ -88,10 +94,15 @@ function isAdditive({ op }: RangeAggregation): boolean {
 
 /** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
 function neededStages(range: LogRange, grouping: Grouping | null): ReadonlyArray<Stage> {
-  const isAsked = range.unwrap !== null || grouping?.mode === "without" ||
-    (grouping?.labels.length ?? 0) > 0 ||
-    range.pipeline.some(({ kind }) => kind !== "LineFilter" && !parserKinds.includes(kind));
-  return isAsked ? range.pipeline : range.pipeline.filter(({ kind }) => kind === "LineFilter");
+  const isAsked = grouping?.mode === "without" || (grouping?.labels.length ?? 0) > 0;
+  if (isAsked || usesLabels(range)) return range.pipeline;
+  return range.pipeline.filter(({ kind }) => kind === "LineFilter");
+}
+
+/** Whether anything but parsers and line filters stands in the pipeline. */
+function usesLabels({ unwrap, pipeline }: LogRange): boolean {
+  return unwrap !== null ||
+    pipeline.some(({ kind }) => kind !== "LineFilter" && !parserKinds.includes(kind));
 }
 
 const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];

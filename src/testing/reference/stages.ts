@@ -127,13 +127,13 @@ function patternMatches(line: string, literals: ReadonlyArray<string>): boolean 
 
 // ---- label filters ----
 
+/** What decides is not followed by a look at the rest, which therefore cannot fail. */
 export function passesPredicate(entry: Entry, predicate: Ast.Predicate): boolean {
   switch (predicate.kind) {
     case "LogicalPredicate": {
       const left = passesPredicate(entry, predicate.left);
-      if (predicate.op === "or" && left) return true;
-      const right = passesPredicate(entry, predicate.right);
-      return predicate.op === "or" ? right : left && right;
+      if (left === (predicate.op === "or")) return left;
+      return passesPredicate(entry, predicate.right);
     }
     case "LabelMatcher": {
       const value = lookUp(entry, predicate.name) ?? "";
