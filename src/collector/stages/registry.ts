@@ -10,15 +10,19 @@ import { labelallow } from "./labelallow.ts";
 import { labeldrop } from "./labeldrop.ts";
 import { labels } from "./labels.ts";
 import { limit } from "./limit.ts";
+import { logfmt } from "./logfmt.ts";
 import { match } from "./match.ts";
 import { metrics } from "./metrics.ts";
 import { multiline } from "./multiline.ts";
 import { output } from "./output.ts";
 import { pack } from "./pack.ts";
 import { regex } from "./regex.ts";
+import { replace } from "./replace.ts";
 import { sampling } from "./sampling.ts";
 import { staticLabels } from "./staticLabels.ts";
+import { template } from "./template.ts";
 import { tenant } from "./tenant.ts";
+import { timestamp } from "./timestamp.ts";
 import { nonIndexedLabels, structuredMetadata } from "./structuredMetadata.ts";
 import type { StageDefinition } from "./stageDefinition.ts";
 
@@ -35,15 +39,19 @@ export const stageDefinitions: ReadonlyMap<string, StageDefinition> = new Map(
     labeldrop,
     labels,
     limit,
+    logfmt,
     match,
     metrics,
     multiline,
     output,
     pack,
     regex,
+    replace,
     sampling,
     staticLabels,
+    template,
     tenant,
+    timestamp,
     nonIndexedLabels,
     structuredMetadata,
   ].map((definition) => [definition.name, definition]),

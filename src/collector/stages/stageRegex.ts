@@ -14,3 +14,20 @@ export function stageRegex(pattern: string, key: string, context: StageContext):
     return { names: [], test: () => false, find: () => null };
   }
 }
+
+/** All matches from left to right as Go finds them: they do not overlap, and none is empty right
+ *  after another. */
+export function* findAll(regex: TextRegex, text: string): Iterable<Int32Array> {
+  let from = 0;
+  let lastEnd = -1;
+  while (from <= text.length) {
+    const match = regex.find(text, from);
+    if (match === null) return;
+    const start = match[0]!;
+    const end = match[1]!;
+    if (end > start || start !== lastEnd) yield match;
+    lastEnd = end;
+    // Past an empty match goes one whole character.
+    from = end > from ? end : from + ((text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1);
+  }
+}
