@@ -1,5 +1,6 @@
-/** Reads the parameters of Loki's read API: times in their four spellings, durations, limits, direction. Pure.
- *  A bad value throws BadRequest, whose message names the parameter, quotes the value and says what is wanted. */
+/** Reads the parameters of Loki's read API: times in their four spellings, durations, limits,
+ *  direction. Pure. A bad value throws BadRequest, whose message names the parameter, quotes the
+ *  value and says what is wanted. */
 import type { TimeRange } from "../streams/record.ts";
 import type { Direction } from "../actors/protocol/scan.ts";
 
@@ -13,8 +14,8 @@ const hourNs = 3600n * secondNs;
 const timeMin = -(2n ** 63n);
 const timeMax = 2n ** 63n - 1n;
 
-/** `start` <= t < `end` from start, end and since, by Loki's rules: end is now, start is `since` (1h) before the earlier of end
- *  and now. */
+/** `start` <= t < `end` from start, end and since, by Loki's rules: end is now, start is `since`
+ *  (1h) before the earlier of end and now. */
 export function parseRange(params: URLSearchParams, now: bigint): TimeRange {
   const end = parseTime(params, "end") ?? now;
   const since = params.get("since");
@@ -28,7 +29,8 @@ export function parseRange(params: URLSearchParams, now: bigint): TimeRange {
   return { start, end };
 }
 
-/** A time in ns: a number with a dot is seconds; up to ten digits are seconds; more digits are ns; else RFC 3339. */
+/** A time in ns: a number with a dot is seconds; up to ten digits are seconds; more digits are ns;
+ *  else RFC 3339. */
 export function parseTime(params: URLSearchParams, name: string): bigint | undefined {
   const text = params.get(name);
   if (text === null || text === "") return undefined;
@@ -109,6 +111,12 @@ function tooLong(name: string, text: string): BadRequest {
   );
 }
 
+/** The least time between two lines of an answer, ns; 0 if the caller wants all of them. */
+export function parseInterval(params: URLSearchParams): bigint {
+  const text = params.get("interval");
+  return text === null || text === "" ? 0n : parseDuration("interval", text);
+}
+
 /** The number of lines asked for. */
 export function parseLimit(params: URLSearchParams, fallback: number, most: number): number {
   const text = params.get("limit");
@@ -135,8 +143,9 @@ export function parseDirection(params: URLSearchParams): Direction {
   throw new BadRequest(`invalid direction "${text}": want forward or backward`);
 }
 
-/** Whether the answer keeps metadata apart from stream labels: the flag categorize-labels in Loki's header, or in the parameter
- *  encoding_flags for browsers, which cannot set headers on a WebSocket. Flags that are not known are ignored, as in Loki. */
+/** Whether the answer keeps metadata apart from stream labels: the flag categorize-labels in Loki's
+ *  header, or in the parameter encoding_flags for browsers, which cannot set headers on a
+ *  WebSocket. Flags that are not known are ignored, as in Loki. */
 export function parseCategorize(
   params: URLSearchParams,
   headers: Readonly<Record<string, string | undefined>>,

@@ -13,6 +13,7 @@ import {
   BadRequest,
   parseCategorize,
   parseDirection,
+  parseInterval,
   parseLimit,
   parseRange,
   parseRequired,
@@ -23,6 +24,7 @@ import { queryStats } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
 import { readParams, tenantOf } from "./request.ts";
 import { respondFailure, respondJson } from "./respond.ts";
+import { selectSpaced } from "./spacedLines.ts";
 
 /** Selectors of one series request. */
 const selectorsMax = 64;
@@ -71,7 +73,10 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
     const metric = yield* attempt(() => metricExprOf(parseRequired(call.params, "query")));
     if (metric !== undefined) return yield* metricRange(settings, querier, metric, call);
     const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
-    const answer = yield* querier.selectLogs(request);
+    const intervalNs = yield* attempt(() => parseInterval(call.params));
+    const answer = intervalNs === 0n
+      ? yield* querier.selectLogs(request)
+      : yield* selectSpaced(querier, request, intervalNs);
     return yield* attempt(() => streamsEnvelope(answer, categorize));
   });
 
