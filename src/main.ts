@@ -9,6 +9,7 @@ import { collect } from "./cli/collect.ts";
 import { completionsOf } from "./cli/completions.ts";
 import { config } from "./cli/config.ts";
 import { CommandFailed } from "./cli/failure.ts";
+import { importLogs } from "./cli/import.ts";
 import { inspect } from "./cli/inspect.ts";
 import { labels, series } from "./cli/labels.ts";
 import { ProcessSettings } from "./cli/processSettings.ts";
@@ -32,7 +33,7 @@ const root = Command.make("tailrace").pipe(
 
 const groups = [
   { group: "Server", commands: [serve, config, inspect, rebuildIndex] },
-  { group: "Logs", commands: [push, query, tail, labels, series] },
+  { group: "Logs", commands: [push, query, tail, labels, series, importLogs] },
   { group: "Agent", commands: [collect] },
 ] as const;
 

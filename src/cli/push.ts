@@ -1,26 +1,19 @@
-/** `tailrace push`: sends files or standard input to a server, line by line. Owns sending with retries,
- *  progress and the summary; pushRequest.ts owns lines and protobuf. */
-import { Effect, Option, Result, Stream } from "effect";
+/** `tailrace push`: sends files or standard input to a server, line by line. Owns progress and the
+ *  summary; pushRequest.ts owns lines and protobuf, sendPush.ts sending with retries. */
+import { Effect, Option, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { NanosecondClock } from "../platform/clock.ts";
 import { findInputs, type Input, readInput, standardInput } from "../platform/inputs.ts";
 import { terminal, writeError, writeOutput } from "../platform/terminal.ts";
-import {
-  type Connection,
-  connectionFlags,
-  connectionOf,
-  refusalMessage,
-  send,
-} from "./connection.ts";
+import { connectionFlags, connectionOf } from "./connection.ts";
 import { type CommandFailed, failed, misused } from "./failure.ts";
 import { formatLabels } from "./entryPrinter.ts";
 import { type PushRequest, pushRequests } from "./pushRequest.ts";
+import { sendPush } from "./sendPush.ts";
 
 const requestBytes = 1 << 20;
 /** A line longer than this is cut: it would not fit in memory, nor would a server take it. */
 const lineBytesMax = 16 << 20;
-const retriesMax = 10;
-const delayMillisMax = 30_000;
 
 export const push = Command.make(
   "push",
@@ -64,7 +57,7 @@ export const push = Command.make(
       ).pipe(
         Stream.mapEffect(
           Effect.fnUntraced(function* (request: PushRequest) {
-            const refusal = yield* sendRequest(connection, request, progress.hasAnswer);
+            const refusal = yield* sendPush(connection, request.bytes, progress.hasAnswer);
             progress.add(request, refusal);
           }),
           { concurrency: Math.max(1, options.concurrency) },
@@ -131,39 +124,6 @@ function openInputs(paths: ReadonlyArray<string>): Effect.Effect<Array<Input>, C
     catch: (cause) => failed(cause instanceof Error ? cause.message : String(cause)),
   });
 }
-
-/** Sends one request until the server takes it. The result is its words if it takes only a part; fails when it is no use
- *  to go on. A server that never answered is no use; one that did may be starting again. */
-const sendRequest = Effect.fnUntraced(
-  function* (connection: Connection, request: PushRequest, hasAnswered: boolean) {
-    // Loaded here: it is native code, which the server's sandbox does not allow.
-    const { compress } = yield* Effect.promise(() => import("snappy"));
-    const body = new Uint8Array(yield* Effect.promise(() => compress(request.bytes)));
-    let delayMillis = 500;
-    for (let attempt = 0;; attempt++) {
-      const sent = yield* Effect.result(send(connection, "/loki/api/v1/push", {
-        method: "POST",
-        headers: { "content-type": "application/x-protobuf" },
-        body,
-      }));
-      if (Result.isFailure(sent) && !hasAnswered) return yield* sent.failure;
-      const reply = Result.isFailure(sent)
-        ? { status: 503, text: sent.failure.message, retryAfter: null }
-        : sent.success;
-      if (reply.status < 300) return undefined;
-      const message = refusalMessage(reply.status, reply.text, undefined);
-      // Of a request with some wrong lines the server stores the others and answers 400.
-      if (reply.status === 400) return message;
-      if (reply.status !== 429 && reply.status < 500) return yield* failed(message);
-      if (attempt === retriesMax) {
-        return yield* failed(`${message}\nGave up after ${attempt} retries`);
-      }
-      const asked = Number(reply.retryAfter) * 1000;
-      yield* Effect.sleep(Math.min(delayMillisMax, asked > 0 ? asked : delayMillis));
-      delayMillis *= 2;
-    }
-  },
-);
 
 /** Counts what has been sent, and shows it on a terminal. */
 class Progress {
