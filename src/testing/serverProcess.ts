@@ -24,6 +24,8 @@ export interface ServerOptions {
   /** A small or read-only disk to hold the data directory. */
   readonly disk?: TemporaryDisk;
   readonly port?: number;
+  /** bin/tailrace.mjs of another installation. */
+  readonly launcher?: string;
 }
 
 /** How a process ended. */
@@ -107,7 +109,14 @@ export class ServerProcess {
   launch(): void {
     if (this.isRunning) throw new Error("Cannot launch: the server is running already");
     // tap adds its hooks to the options of every Node that it sees being started: they are taken away out of its sight.
-    const command = ["env", "-u", "NODE_OPTIONS", process.execPath, launcherPath, "serve"];
+    const command = [
+      "env",
+      "-u",
+      "NODE_OPTIONS",
+      process.execPath,
+      this.#options.launcher ?? launcherPath,
+      "serve",
+    ];
     const [program, ...parameters] = [...(this.#options.disk?.enterCommand ?? []), ...command];
     const child = spawn(program as string, parameters, {
       env: this.#environment(),
@@ -168,6 +177,18 @@ export class ServerProcess {
     const pid = this.#child?.pid;
     if (pid !== undefined && this.isRunning) signalGroup(pid, "SIGKILL");
     await this.ended;
+  }
+
+  /** SIGSTOP to launcher and server: it holds its connections and does nothing. */
+  freeze(): void {
+    const pid = this.#child?.pid;
+    if (pid !== undefined && this.isRunning) signalGroup(pid, "SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    const pid = this.#child?.pid;
+    if (pid !== undefined && this.isRunning) signalGroup(pid, "SIGCONT");
   }
 
   /** Kills what runs and deletes the data. */

@@ -1,0 +1,206 @@
+/** Writers that push numbered lines until each is acknowledged, and readers that hold every answer
+ *  against what was acknowledged before they asked. Invariant checked: an answer with status 200
+ *  has each of those lines exactly once, and none that was never sent. */
+import { protobufBody, PushClient } from "./pushClient.ts";
+import { QueryClient } from "./queryClient.ts";
+import type { Random } from "./random.ts";
+
+/** What one writer has sent and what was acknowledged: line numbers below these counts. */
+interface Writer {
+  readonly name: string;
+  sent: number;
+  acknowledged: number;
+}
+
+export interface CheckerOptions {
+  readonly distributors: ReadonlyArray<string>;
+  readonly queriers: ReadonlyArray<string>;
+  readonly writerCount: number;
+  readonly linesPerPush: number;
+  readonly random: Random;
+}
+
+/** Newest lines of a writer that a reader asks for. */
+const linesPerQuestion = 3000;
+const requestMs = 15_000;
+
+export class AcknowledgedLines {
+  readonly #options: CheckerOptions;
+  readonly #writers: Writer[];
+  /** Of this run alone, so that its lines are no other's. */
+  readonly #startNs = BigInt(Date.now()) * 1_000_000n;
+  #running = true;
+  readonly violations: string[] = [];
+  answers = 0;
+  refusals = 0;
+  /** Pushes that had to be sent again. */
+  retries = 0;
+
+  constructor(options: CheckerOptions) {
+    this.#options = options;
+    this.#writers = Array.from({ length: options.writerCount }, (_, index) => ({
+      name: `w${index}`,
+      sent: 0,
+      acknowledged: 0,
+    }));
+  }
+
+  get acknowledged(): number {
+    return this.#writers.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  }
+
+  /** Writes and reads until `stop`, then until everything that was sent is acknowledged. */
+  async run(): Promise<void> {
+    const writing = this.#writers.map((writer, index) => this.#write(writer, index));
+    const reading = this.#options.queriers.map((url) => this.#read(url));
+    await Promise.all([...writing, ...reading]);
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  /** Asks a querier for everything, until it answers; the result is what is wrong. */
+  async checkAll(url: string): Promise<ReadonlyArray<string>> {
+    const problems: string[] = [];
+    for (const writer of this.#writers) {
+      for (let from = 0; from < writer.sent; from += linesPerQuestion) {
+        const to = Math.min(from + linesPerQuestion, writer.sent);
+        for (;;) {
+          const found = await this.#ask(url, writer, from, to).catch(() => undefined);
+          if (found === undefined) await sleep(200);
+          else {
+            problems.push(...this.#problemsOf(writer, from, to, to, found));
+            break;
+          }
+        }
+      }
+    }
+    return problems;
+  }
+
+  async #write(writer: Writer, index: number): Promise<void> {
+    const { distributors, linesPerPush } = this.#options;
+    let turn = index;
+    while (this.#running) {
+      const from = writer.sent;
+      writer.sent += linesPerPush;
+      const entries = Array.from({ length: linesPerPush }, (_, at) => ({
+        timestamp: this.#timeOf(from + at),
+        line: lineOf(writer, from + at),
+      }));
+      const body = protobufBody([{ labels: `{writer="${writer.name}"}`, entries }]);
+      for (;;) {
+        const client = new PushClient(distributors[turn % distributors.length]!);
+        const status = await within(requestMs, client.send(body)).then(
+          (reply) => reply.status,
+          () => 0,
+        );
+        client.close();
+        if (status === 204) break;
+        this.retries++;
+        turn++;
+        await sleep(100);
+      }
+      writer.acknowledged = writer.sent;
+      await sleep(this.#options.random.below(20));
+    }
+  }
+
+  async #read(url: string): Promise<void> {
+    while (this.#running) {
+      const writer = this.#options.random.pick(this.#writers);
+      const acknowledged = writer.acknowledged;
+      const from = Math.max(0, acknowledged - linesPerQuestion);
+      const to = acknowledged + 1000;
+      const found = await this.#ask(url, writer, from, to).catch(() => undefined);
+      if (found === undefined) {
+        this.refusals++;
+        await sleep(50);
+        continue;
+      }
+      this.answers++;
+      this.violations.push(...this.#problemsOf(writer, from, acknowledged, writer.sent, found));
+    }
+  }
+
+  /** The lines with numbers in [from, to). */
+  async #ask(
+    url: string,
+    writer: Writer,
+    from: number,
+    to: number,
+  ): Promise<ReadonlyArray<string>> {
+    const client = new QueryClient(url);
+    try {
+      const found = await within(
+        requestMs,
+        client.range({
+          query: `{writer="${writer.name}"}`,
+          start: this.#timeOf(from),
+          end: this.#timeOf(to),
+          limit: 5000,
+        }),
+      );
+      return found.map(({ line }) => line);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** What is wrong with an answer for [from, ...): lines below `acknowledged` must be there once,
+   *  those below `sent` may be. */
+  #problemsOf(
+    writer: Writer,
+    from: number,
+    acknowledged: number,
+    sent: number,
+    found: ReadonlyArray<string>,
+  ): string[] {
+    const counts = new Map<string, number>();
+    for (const line of found) counts.set(line, (counts.get(line) ?? 0) + 1);
+    const problems: string[] = [];
+    const missing: number[] = [];
+    for (let number = from; number < sent; number++) {
+      const line = lineOf(writer, number);
+      const count = counts.get(line) ?? 0;
+      counts.delete(line);
+      if (count === 0 && number < acknowledged) missing.push(number);
+      if (count > 1) problems.push(`${line} came ${count} times`);
+    }
+    if (missing.length > 0) {
+      problems.push(
+        `${missing.length} acknowledged lines of ${writer.name} are missing, from ${
+          missing[0]
+        } to ${missing.at(-1)}`,
+      );
+    }
+    for (const line of counts.keys()) problems.push(`${line} was never sent`);
+    return problems;
+  }
+
+  #timeOf(number: number): bigint {
+    return this.#startNs + BigInt(number) * 1000n;
+  }
+}
+
+function lineOf({ name }: Writer, number: number): string {
+  return `${name} line ${number} ${"x".repeat(number % 50)}`;
+}
+
+async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
