@@ -10,6 +10,7 @@ import { opsRoutes } from "./api/opsRoutes.ts";
 import { methodRoutes } from "./api/methods.ts";
 import { pageRoutes } from "./api/page.ts";
 import { pushRoutes } from "./api/pushRoutes.ts";
+import { exploreRoutes } from "./api/exploreRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
 import { tailRoute } from "./api/tailRoute.ts";
@@ -46,6 +47,7 @@ function httpLayer(settings: Settings) {
   const reading = roles.querier
     ? Layer.mergeAll(
       queryRoutes(settings),
+      exploreRoutes(settings),
       tailRoute(settings),
       streamRoute(settings),
       pageRoutes(settings),

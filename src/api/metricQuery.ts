@@ -22,7 +22,7 @@ import { limitedRange, oldestVisible } from "./queryRange.ts";
 import { queryStats } from "./queryStats.ts";
 
 /** Steps of a range query, as in Loki and Prometheus. */
-const stepsMax = 11_000n;
+export const stepsMax = 11_000n;
 const secondNs = 1_000_000_000n;
 
 /** The metric query that a text is; undefined for a log query, and for what cannot be read. */
@@ -117,7 +117,8 @@ function gridOf(settings: Settings, tenant: string, params: URLSearchParams): St
   return stepGrid(asked.start, asked.end, step);
 }
 
-function stepOf(params: URLSearchParams, rangeNs: bigint): bigint {
+/** The parameter step in ns, or what fits the range. Throws BadRequest. */
+export function stepOf(params: URLSearchParams, rangeNs: bigint): bigint {
   const text = params.get("step");
   if (text === null || text === "") {
     const seconds = rangeNs / (250n * secondNs);

@@ -135,6 +135,20 @@ export function parseLimit(params: URLSearchParams, fallback: number, most: numb
   return limit;
 }
 
+/** Any other whole number from 1 to `most`. */
+export function parseCount(
+  params: URLSearchParams,
+  name: string,
+  fallback: number,
+  most: number,
+): number {
+  const text = params.get(name);
+  if (text === null || text === "") return Math.min(fallback, most);
+  const count = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= 1 && count <= most) return count;
+  throw new BadRequest(`${name} is "${text}": want a whole number from 1 to ${most}`);
+}
+
 export function parseDirection(params: URLSearchParams): Direction {
   const text = params.get("direction");
   if (text === null || text === "") return "backward";

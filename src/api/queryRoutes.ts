@@ -1,6 +1,6 @@
 /** Loki's read API: query_range, query, labels, label values, series. GET and POST alike. */
 import { Effect, Result } from "effect";
-import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
+import { HttpRouter } from "effect/http";
 import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
 import { parseMatchers } from "../logql/mod.ts";
 import { limitsFor, type Settings } from "../platform/config/mod.ts";
@@ -22,8 +22,7 @@ import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
 import { instantQuery, metricExprOf, metricRange } from "./metricQuery.ts";
 import { queryStats } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
-import { readParams, tenantOf } from "./request.ts";
-import { respondFailure, respondJson } from "./respond.ts";
+import { addReadRoute } from "./readRoute.ts";
 import { selectSpaced } from "./spacedLines.ts";
 
 /** Selectors of one series request. */
@@ -35,11 +34,8 @@ const limitDefault = 100;
 export const queryRoutes = (settings: Settings) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
     const querier = yield* Querier;
-    const add = Effect.fnUntraced(function* (path: HttpRouter.PathInput, handler: Handler) {
-      for (const method of ["GET", "POST"] as const) {
-        yield* router.add(method, path, handle(settings, handler));
-      }
-    });
+    const add = (path: HttpRouter.PathInput, handler: Handler) =>
+      addReadRoute(router, settings, path, handler);
     yield* add("/loki/api/v1/query_range", queryRange(settings, querier));
     yield* add("/loki/api/v1/query", instantQuery(settings, querier));
     for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label", "/api/prom/label"] as const) {
@@ -54,19 +50,6 @@ export const queryRoutes = (settings: Settings) =>
       yield* add(path, series(settings, querier));
     }
   }));
-
-const handle = (settings: Settings, handler: Handler) =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest;
-    const path = yield* HttpRouter.params;
-    const params = yield* readParams(settings);
-    const tenant = yield* attempt(() => tenantOf(settings, request.headers));
-    return yield* respondJson(yield* handler({ tenant, params, headers: request.headers, path }));
-  }).pipe(
-    Effect.catch((error): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-      Effect.succeed(respondFailure(error))
-    ),
-  );
 
 const queryRange = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
   Effect.gen(function* () {
@@ -132,8 +115,8 @@ const series = (settings: Settings, querier: Querier["Service"]): Handler => (ca
     return JSON.stringify({ status: "success", data: [...found.values()] });
   });
 
-/** The range of labels and series, and the matchers that `query` may hold. */
-function streamQuery(
+/** The range of a question about streams, and the matchers that `query` may hold. */
+export function streamQuery(
   settings: Settings,
   call: ApiCall,
 ): { readonly matchers: ReadonlyArray<Matcher>; readonly range: TimeRange } {
@@ -143,7 +126,8 @@ function streamQuery(
   };
 }
 
-function matchersOf(text: string): ReadonlyArray<Matcher> {
+/** The matchers of a selector, `{}` and nothing included. Throws BadRequest. */
+export function matchersOf(text: string): ReadonlyArray<Matcher> {
   const matchers = parseMatchers(text.trim());
   if (Result.isFailure(matchers)) throw new BadRequest(matchers.failure.message);
   return matchers.success;

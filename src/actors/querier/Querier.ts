@@ -25,6 +25,7 @@ import {
   type MetricRequest,
 } from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
+import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
 import { runScan } from "./runScan.ts";
 
 export interface LogRequest {
@@ -72,6 +73,10 @@ export class Querier extends Context.Service<Querier, {
     request: MetricRequest,
     onProgress?: (progress: MetricProgress) => void,
   ) => Effect.Effect<MetricAnswer, QueryFailed>;
+  /** Lines and bytes of the streams that have rows in the range, by bucket of time, unflushed ones included. */
+  readonly volumes: (
+    request: StreamRequest & MeasureRequest,
+  ) => Effect.Effect<ReadonlyArray<StreamVolume>, QueryFailed>;
   /** Label sets of streams that have rows in the range, sorted by label string. */
   readonly series: (
     request: StreamRequest,
@@ -216,6 +221,19 @@ export class Querier extends Context.Service<Querier, {
           )
         );
 
+        const volumes = Effect.fn("Querier.volumes")((request: StreamRequest & MeasureRequest) =>
+          inTurn(
+            request.tenant,
+            Effect.fnUntraced(function* () {
+              const { units } = yield* plannedUnits(request, "forward");
+              return yield* Effect.tryPromise({
+                try: (signal) => runMeasure(scanners, units, request, signal),
+                catch: scanFailure,
+              });
+            }),
+          )
+        );
+
         const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
           const heads = yield* snapshot(request);
           const found = new Set(
@@ -254,7 +272,7 @@ export class Querier extends Context.Service<Querier, {
           return [...values].sort();
         });
 
-        return Querier.of({ selectLogs, selectMetrics, series, labelNames, labelValues });
+        return Querier.of({ selectLogs, selectMetrics, volumes, series, labelNames, labelValues });
       }),
     );
 }

@@ -1,4 +1,4 @@
-/** Entry of every worker thread: builds chunks, greps and aggregates. Imports no Effect, so that a
+/** Entry of every worker thread: builds chunks, greps, aggregates and counts. Imports no Effect, so that a
  *  thread starts fast and stays small. */
 import { serveJobs, threadData } from "../../platform/workerHost.ts";
 import { type ObjectReader, openObjectReader } from "../../storage/embedded/objectReader.ts";
@@ -6,7 +6,9 @@ import type { BuildJob } from "../protocol/build.ts";
 import type { ScanJob } from "../protocol/scan.ts";
 import type { AggregateJob } from "../protocol/aggregate.ts";
 import { aggregate } from "./aggregateJob.ts";
+import type { MeasureJob } from "../protocol/measure.ts";
 import { build } from "./buildJob.ts";
+import { measure } from "./measureJob.ts";
 import { scan } from "./scanJob.ts";
 
 /** What the pool gives every thread. */
@@ -22,6 +24,10 @@ serveJobs({
   aggregate: (job: AggregateJob, context) => {
     reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
     return aggregate(job, reader, context);
+  },
+  measure: (job: MeasureJob, context) => {
+    reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
+    return measure(job, reader, context);
   },
   scan: (job: ScanJob, context) => {
     reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
