@@ -17,6 +17,7 @@ import {
   encodeInstant,
   encodeMatrix,
 } from "./encodeSamples.ts";
+import { explainMember, explainMetric, wantsExplain } from "./explain.ts";
 import { BadRequest, parseDuration, parseRange, parseRequired, parseTime } from "./params.ts";
 import { limitedRange, oldestVisible } from "./queryRange.ts";
 import { queryStats } from "./queryStats.ts";
@@ -42,10 +43,8 @@ export function metricRange(
   return Effect.gen(function* () {
     const request = yield* attempt(() => metricCallOf(settings, expr, call));
     const answer = yield* querier.selectMetrics(request);
-    return yield* attempt(() => {
-      const { samples, stats } = encodeRange(settings, answer);
-      return `{"status":"success","data":{${samples},"stats":${stats}}}`;
-    });
+    const explain = yield* explained(querier, call, request, answer);
+    return yield* attempt(() => envelope(encodeRange(settings, answer), explain));
   });
 }
 
@@ -70,37 +69,54 @@ export function encodeRange(
 }
 
 /** The route `query`. */
-export const instantQuery =
-  (settings: Settings, querier: Querier["Service"]): Handler => ({ tenant, params }) =>
-    Effect.gen(function* () {
-      const { plan, grid } = yield* attempt(() => {
-        const text = parseRequired(params, "query");
-        const parsed = parse(text);
-        if (Result.isFailure(parsed)) throw new BadRequest(parsed.failure.message);
-        if (isLogQuery(parsed.success)) {
-          throw new BadRequest(
-            "log queries are not supported as an instant query type, please change your query to a " +
-              "range query type: use /loki/api/v1/query_range, or wrap it as in count_over_time(...[5m])",
-          );
-        }
-        const time = parseTime(params, "time") ?? systemNowNs();
-        return { plan: planMetric(parsed.success), grid: instantGrid(time) };
-      });
-      const answer = yield* querier.selectMetrics({
-        tenant,
-        plan,
-        grid,
-        oldestNs: oldestVisible(settings, tenant),
-      });
-      const bytesMax = settings.querier.max_response_bytes;
-      return yield* attempt(() => {
-        const { samples, stats } = encodeAnswer(
-          answer,
-          () => encodeInstant(answer.value, grid, bytesMax),
+export const instantQuery = (settings: Settings, querier: Querier["Service"]): Handler => (call) =>
+  Effect.gen(function* () {
+    const request = yield* attempt(() => {
+      const { tenant, params } = call;
+      const parsed = parse(parseRequired(params, "query"));
+      if (Result.isFailure(parsed)) throw new BadRequest(parsed.failure.message);
+      if (isLogQuery(parsed.success)) {
+        throw new BadRequest(
+          "log queries are not supported as an instant query type, please change your query to a " +
+            "range query type: use /loki/api/v1/query_range, or wrap it as in count_over_time(...[5m])",
         );
-        return `{"status":"success","data":{${samples},"stats":${stats}}}`;
-      });
+      }
+      const time = parseTime(params, "time") ?? systemNowNs();
+      return {
+        tenant,
+        plan: planMetric(parsed.success),
+        grid: instantGrid(time),
+        oldestNs: oldestVisible(settings, tenant),
+      };
     });
+    const answer = yield* querier.selectMetrics(request);
+    const explain = yield* explained(querier, call, request, answer);
+    const bytesMax = settings.querier.max_response_bytes;
+    return yield* attempt(() =>
+      envelope(
+        encodeAnswer(answer, () => encodeInstant(answer.value, request.grid, bytesMax)),
+        explain,
+      )
+    );
+  });
+
+function explained(
+  querier: Querier["Service"],
+  { tenant, params, headers }: Omit<ApiCall, "path">,
+  request: MetricRequest,
+  answer: MetricAnswer,
+): Effect.Effect<string, unknown> {
+  const asked = wantsExplain(params, headers);
+  return explainMember(querier, tenant, asked, (chunks) => explainMetric(request, answer, chunks));
+}
+
+/** The JSON of a whole answer; `explain` is a member with its comma, or nothing. */
+function envelope(
+  { samples, stats }: { readonly samples: string; readonly stats: string },
+  explain: string,
+): string {
+  return `{"status":"success","data":{${samples},"stats":${stats}}${explain}}`;
+}
 
 /** The grid of start, end, since and step. Throws BadRequest. */
 function gridOf(settings: Settings, tenant: string, params: URLSearchParams): StepGrid {

@@ -8,6 +8,7 @@ import { systemNowNs } from "../platform/clock.ts";
 import type { Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
 import { encodeStreams } from "./encodeRows.ts";
+import { explainLog, explainMember, wantsExplain } from "./explain.ts";
 import { logQueryOf } from "./logQuery.ts";
 import {
   BadRequest,
@@ -60,7 +61,14 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
     const answer = intervalNs === 0n
       ? yield* querier.selectLogs(request)
       : yield* selectSpaced(querier, request, intervalNs);
-    return yield* attempt(() => streamsEnvelope(answer, categorize));
+    const asked = wantsExplain(call.params, call.headers);
+    const explain = yield* explainMember(
+      querier,
+      call.tenant,
+      asked,
+      (chunks) => explainLog(request, answer, chunks),
+    );
+    return yield* attempt(() => streamsEnvelope(answer, categorize, explain));
   });
 
 /** A log query as the parameters of query_range ask for it. Throws BadRequest. */
@@ -138,11 +146,11 @@ function dataEnvelope(data: ReadonlyArray<string>): string {
   return JSON.stringify(data.length === 0 ? { status: "success" } : { status: "success", data });
 }
 
-function streamsEnvelope(answer: LogAnswer, categorize: boolean): string {
+function streamsEnvelope(answer: LogAnswer, categorize: boolean, explain: string): string {
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
   const streams = encodeStreams(answer.rows, categorize);
   const stats = JSON.stringify(statsOf(answer));
-  return `{"status":"success","data":{"resultType":"streams",${flags}"result":${streams},"stats":${stats}}}`;
+  return `{"status":"success","data":{"resultType":"streams",${flags}"result":${streams},"stats":${stats}}${explain}}`;
 }
 
 /** Loki's statistics of a log query. */

@@ -43,6 +43,16 @@ export function compileLineFilters(
   return [combine(steps.sort((a, b) => a.cost - b.cost))];
 }
 
+/** The filters that do anything, in the order in which they run. */
+export function runOrder(
+  descriptions: ReadonlyArray<LineFilterDescription>,
+): ReadonlyArray<LineFilterDescription> {
+  return descriptions.flatMap((description) => {
+    const step = compileStep(description, () => {});
+    return step === null ? [] : [{ description, cost: step.cost }];
+  }).sort((a, b) => a.cost - b.cost).map(({ description }) => description);
+}
+
 /** One filter, ready to run. Cheaper ones run first; the numbers only order. */
 interface Step {
   readonly cost: number;

@@ -9,7 +9,6 @@ import type {
   Grouping,
   LabelMatcher,
   LabelName,
-  LineFilter,
   LogRange,
   MetricExpr,
   Predicate,
@@ -18,6 +17,7 @@ import type {
   Unwrap,
 } from "./ast.ts";
 import { binaryOperators } from "./functions.ts";
+import type { LineFilterDescription } from "./lineFilter.ts";
 import { bareStages } from "./pipelineParser.ts";
 import { formatBytes, formatDuration } from "./units.ts";
 
@@ -149,7 +149,8 @@ function printOperator(expr: BinaryExpr): string {
   return text;
 }
 
-function printGrouping(grouping: Grouping): string {
+/** `by (a, b)`. */
+export function printGrouping(grouping: Pick<Grouping, "mode" | "labels">): string {
   return `${grouping.mode} (${grouping.labels.join(", ")})`;
 }
 
@@ -179,7 +180,8 @@ function printWindow(range: LogRange): string {
   return `[${formatDuration(range.rangeNs)}]${offset}`;
 }
 
-function unwrapTexts(unwrap: Unwrap | null): ReadonlyArray<string> {
+/** `| unwrap x` and the filters that follow it; nothing for null. */
+export function unwrapTexts(unwrap: Unwrap | null): ReadonlyArray<string> {
   if (unwrap === null) return [];
   const { conversion, label } = unwrap;
   const target = conversion === null ? label : `${conversion}(${label})`;
@@ -196,11 +198,13 @@ function printSelector(selector: Selector): string {
   return `{${selector.matchers.map(printMatcher).join(", ")}}`;
 }
 
-function printMatcher(matcher: LabelMatcher): string {
+/** `name="value"`. */
+export function printMatcher(matcher: Pick<LabelMatcher, "name" | "op" | "value">): string {
   return `${matcher.name}${matcher.op}${printString(matcher.value)}`;
 }
 
-function printStage(stage: Stage): string {
+/** A stage as it is written behind a selector. */
+export function printStage(stage: Stage): string {
   switch (stage.kind) {
     case "LineFilter":
       return printLineFilter(stage);
@@ -235,7 +239,8 @@ function printStage(stage: Stage): string {
   }
 }
 
-function printLineFilter(filter: LineFilter): string {
+/** `|= "a" or "b"`. */
+export function printLineFilter(filter: LineFilterDescription): string {
   const operands = filter.operands.map(({ type, value }) =>
     type === "ip" ? `ip(${printString(value)})` : printString(value)
   );

@@ -27,6 +27,7 @@ import {
 import type { ScanProgress } from "./progress.ts";
 import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
 import { runScan } from "./runScan.ts";
+import { countUnits, type UnitCounts } from "./unitCounts.ts";
 
 export interface LogRequest {
   readonly tenant: string;
@@ -44,6 +45,8 @@ export interface LogAnswer {
     readonly queueSeconds: number;
     readonly execSeconds: number;
   };
+  /** What explain shows, counted when it is asked for; times in ms. */
+  readonly work: () => UnitCounts & { readonly indexMs: number; readonly scanMs: number };
   /** Where a tail continues: the first log offset of each partition that the answer does not cover.
    */
   readonly logTo: ReadonlyMap<number, number>;
@@ -77,6 +80,8 @@ export class Querier extends Context.Service<Querier, {
   readonly volumes: (
     request: StreamRequest & MeasureRequest,
   ) => Effect.Effect<ReadonlyArray<StreamVolume>, QueryFailed>;
+  /** Chunks that are stored for a tenant, whatever their labels and time. */
+  readonly storedChunks: (tenant: string) => Effect.Effect<number, QueryFailed>;
   /** Label sets of streams that have rows in the range, sorted by label string. */
   readonly series: (
     request: StreamRequest,
@@ -130,6 +135,7 @@ export class Querier extends Context.Service<Querier, {
           const startMs = performance.now();
           const { units: found, heads } = yield* plannedUnits(request, request.direction);
           const units = unitsWanted(found, request);
+          const plannedMs = performance.now();
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
               runScan(
@@ -148,7 +154,14 @@ export class Querier extends Context.Service<Querier, {
           yield* Metric.update(queryBytesScanned, stats.bytesScanned);
           const execSeconds = (performance.now() - startMs) / 1000;
           const logTo = new Map(heads.map((head) => [head.partition, head.logTo]));
-          return { rows, logTo, stats: { ...stats, execSeconds, queueSeconds: queuedMs / 1000 } };
+          const scanMs = performance.now() - plannedMs;
+          const work = () => {
+            const kept = new Set(units);
+            const pruned = found.filter((unit) => !kept.has(unit));
+            return { ...countUnits(found, pruned), indexMs: plannedMs - startMs, scanMs };
+          };
+          const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
+          return { rows, logTo, work, stats: timed };
         });
 
         /** Runs a query when its turn has come, within the tenant's time limit. */
@@ -234,6 +247,12 @@ export class Querier extends Context.Service<Querier, {
           )
         );
 
+        const storedChunks = (tenant: string) =>
+          index.stats({ tenant, matchers: [], range: allTime, coveredTo: new Map() }).pipe(
+            Effect.map(({ chunks }) => chunks),
+            Effect.mapError(indexFailure),
+          );
+
         const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
           const heads = yield* snapshot(request);
           const found = new Set(
@@ -272,7 +291,15 @@ export class Querier extends Context.Service<Querier, {
           return [...values].sort();
         });
 
-        return Querier.of({ selectLogs, selectMetrics, volumes, series, labelNames, labelValues });
+        return Querier.of({
+          selectLogs,
+          selectMetrics,
+          storedChunks,
+          volumes,
+          series,
+          labelNames,
+          labelValues,
+        });
       }),
     );
 }
@@ -294,6 +321,8 @@ function unitsWanted(
     return passes;
   });
 }
+
+const allTime: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n - 1n };
 
 /** A partition that restarts is back within moments, or not at all. */
 const retrySchedule = Schedule.spaced(200);

@@ -23,6 +23,7 @@ import type {
 } from "../protocol/aggregate.ts";
 import { RowFold } from "../worker/rowFold.ts";
 import type { WorkProgress } from "./progress.ts";
+import { countChunks, countUnits, type UnitCounts } from "./unitCounts.ts";
 import { tooMuchRead } from "./runScan.ts";
 
 /** Stored bytes of a job: small queries use all threads, large ones send few messages. */
@@ -49,12 +50,7 @@ export interface LeafAnswer {
 }
 
 /** What answering a leaf took; times in ms. */
-export interface LeafWork {
-  readonly streams: number;
-  readonly chunks: number;
-  readonly slices: number;
-  /** Chunks that the labels of their stream ruled out. */
-  readonly chunksPruned: number;
+export interface LeafWork extends UnitCounts {
   /** Chunks that the index alone answered. */
   readonly chunksFromIndex: number;
   readonly jobs: number;
@@ -104,20 +100,15 @@ export async function runAggregate(
   const scannedAt = performance.now();
   const matrix = merged.matrix();
   mergeMs += performance.now() - scannedAt;
-  const chunksIn = (some: ReadonlyArray<PlannedUnit>) =>
-    some.reduce((sum, { sources }) => sum + sources.filter(({ chunk }) => chunk).length, 0);
-  const chunks = chunksIn(units);
+  const counts = countUnits(units, pruned);
   return {
     matrix: leaf.spec.op === "absent_over_time"
       ? absence(matrix, leaf.range.selector, windows.grid.count)
       : matrix,
     stats: merged.stats,
     work: {
-      streams: new Set(units.map(({ labels }) => labels)).size,
-      chunks,
-      slices: units.reduce((sum, { sources }) => sum + sources.length, 0) - chunks,
-      chunksPruned: chunksIn(pruned),
-      chunksFromIndex: chunks - chunksIn(pruned) - chunksIn(rest),
+      ...counts,
+      chunksFromIndex: counts.chunks - counts.chunksPruned - countChunks(rest),
       jobs: jobs.length,
       cells: merged.cellCount,
       series: matrix.series.length,
