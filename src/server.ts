@@ -5,6 +5,8 @@ import { Effect, Layer } from "effect";
 import { HttpRouter } from "effect/http";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
+import { ActiveQueries } from "./actors/querier/ActiveQueries.ts";
+import { activeQueriesRoutes } from "./api/activeQueriesRoutes.ts";
 import { actorsPage } from "./api/actorsPage.ts";
 import { opsRoutes } from "./api/opsRoutes.ts";
 import { methodRoutes } from "./api/methods.ts";
@@ -50,8 +52,9 @@ function httpLayer(settings: Settings) {
       exploreRoutes(settings),
       tailRoute(settings),
       streamRoute(settings),
+      activeQueriesRoutes(settings),
       pageRoutes(settings),
-    )
+    ).pipe(Layer.provide(ActiveQueries.layer))
     : Layer.empty;
   const routes = Layer.mergeAll(
     writing,

@@ -19,6 +19,8 @@ const paths: ReadonlyArray<readonly [path: HttpRouter.PathInput, allow: string]>
   ["/loki/api/v1/detected_field/:name/values", "GET, POST"],
   ["/loki/api/v1/tail", "GET"],
   ["/tailrace/api/v1/query", "GET"],
+  ["/tailrace/api/v1/queries", "GET"],
+  ["/tailrace/api/v1/queries/:id", "DELETE"],
   ["/loki/api/v1/status/buildinfo", "GET"],
   ["/ready", "GET"],
   ["/metrics", "GET"],

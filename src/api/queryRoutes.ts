@@ -1,6 +1,7 @@
 /** Loki's read API: query_range, query, labels, label values, series. GET and POST alike. */
 import { Effect, Result } from "effect";
 import { HttpRouter } from "effect/http";
+import { ActiveQueries } from "../actors/querier/ActiveQueries.ts";
 import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
 import { parseMatchers } from "../logql/mod.ts";
 import { limitsFor, type Settings } from "../platform/config/mod.ts";
@@ -37,8 +38,11 @@ export const queryRoutes = (settings: Settings) =>
     const querier = yield* Querier;
     const add = (path: HttpRouter.PathInput, handler: Handler) =>
       addReadRoute(router, settings, path, handler);
-    yield* add("/loki/api/v1/query_range", queryRange(settings, querier));
-    yield* add("/loki/api/v1/query", instantQuery(settings, querier));
+    const active = yield* ActiveQueries;
+    const watched = (handler: (querier: Querier["Service"]) => Handler): Handler => (call) =>
+      handler(active.watch(querier, call.params.get("query") ?? ""))(call);
+    yield* add("/loki/api/v1/query_range", watched((querier) => queryRange(settings, querier)));
+    yield* add("/loki/api/v1/query", watched((querier) => instantQuery(settings, querier)));
     for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label", "/api/prom/label"] as const) {
       yield* add(path, labelNames(settings, querier));
     }

@@ -104,5 +104,8 @@ export function failureStatus(error: unknown): number {
       return 503;
     case "Failed":
       return 500;
+    case "Cancelled":
+      // Loki's code for a query that was given up.
+      return 499;
   }
 }

@@ -3,6 +3,7 @@
  *  has the frames. Invariant: the rows of all frames, one after another, are the rows that query_range answers. */
 import { Cause, Effect, Exit, Fiber } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
+import { ActiveQueries } from "../actors/querier/ActiveQueries.ts";
 import type { MetricAnswer, MetricProgress } from "../actors/querier/metricQuery.ts";
 import { type LogAnswer, Querier, type QueryFailed } from "../actors/querier/Querier.ts";
 import type { ResultRow } from "../actors/querier/merge.ts";
@@ -26,6 +27,7 @@ const reportMsMax = 120;
 export const streamRoute = (settings: Settings) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
     const querier = yield* Querier;
+    const active = yield* ActiveQueries;
     const handler = Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
       const { headers } = request;
@@ -44,7 +46,10 @@ export const streamRoute = (settings: Settings) =>
         const tenant = tenantOf(settings, headers);
         return { tenant, params: urlParams(request.url), headers };
       }).pipe(
-        Effect.flatMap((call) => serveQuery(settings, querier, call, frames)),
+        Effect.flatMap((call) => {
+          const watched = active.watch(querier, call.params.get("query") ?? "");
+          return serveQuery(settings, watched, call, frames);
+        }),
         Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
         Effect.raceFirst(Effect.promise(() => connection.closed)),
         Effect.ensuring(Effect.sync(() => connection.close(1000, ""))),

@@ -10,6 +10,7 @@ onServer({ ...settingsWithoutLimits, "ingester.segment_target_bytes": "1MB" }, {
   "the rows of all frames are those of query_range, in both directions": sameRows,
   "a metric query gives query_range's samples": sameSamples,
   "an error is a frame with query_range's status and text": errors,
+  "a running query is listed, and can be ended by another request": ended,
   "closing ends the query, and the next one gets its turn": cancelled,
   "without an upgrade the answer says what to do": async (t, { query }) => {
     const reply = await query.get("/tailrace/api/v1/query", { query: '{app="a"}' });
@@ -125,6 +126,36 @@ async function errors(...[t, { server, query }]: Parameters<ScenarioBody>): Prom
     const reply = await query.get("/loki/api/v1/query_range", parameters);
     t.same(frames, [{ type: "error", status: reply.status, message: reply.body.trimEnd() }]);
   }
+}
+
+async function ended(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const { server, push, query, app, now } = scenario;
+  for (let round = 0; round < 6; round++) await pushRows(scenario, 4, 10_000);
+  const text = `{app="${app}"} |~ "[a-z][0-9]{7}[XYZ]~|q.*w.*e.*r.*t.*y"`;
+  const path = "/tailrace/api/v1/queries";
+  // The query may end before it is seen: then it is asked again.
+  for (let deleted = 0; deleted !== 204;) {
+    const frames: QueryFrame[] = [];
+    let hasEnded = false;
+    const running = streamQuery(
+      server.baseUrl,
+      { query: text, start: String(now - second) },
+      (frame) => frames.push(frame),
+    ).finally(() => hasEnded = true);
+    let id: string | undefined;
+    while (id === undefined && !hasEnded) {
+      const { queries } = JSON.parse((await query.get(path)).body) as {
+        readonly queries: ReadonlyArray<{ readonly id: string; readonly query: string }>;
+      };
+      id = queries.find((one) => one.query === text)?.id;
+    }
+    if (id !== undefined) deleted = (await push.request("DELETE", `${path}/${id}`)).status;
+    await running;
+    if (deleted !== 204) continue;
+    t.match(frames.at(-1), { type: "error", status: 499, message: /cancelled/ });
+    t.equal((await push.request("DELETE", `${path}/${id}`)).status, 404, "it is gone");
+  }
+  t.same(JSON.parse((await query.get(path)).body), { queries: [] });
 }
 
 async function cancelled(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {

@@ -54,9 +54,17 @@ export interface LogAnswer {
 
 /** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Refused: the
  *  data shows the query to be wrong. Busy: too many queries wait. Unavailable: a partition is
- *  recovering; try again. Failed: storage said no. */
+ *  recovering; try again. Failed: storage said no. Cancelled: someone ended the query. */
 export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
-  reason: Schema.Literals(["Timeout", "TooLarge", "Refused", "Busy", "Unavailable", "Failed"]),
+  reason: Schema.Literals([
+    "Timeout",
+    "TooLarge",
+    "Refused",
+    "Busy",
+    "Unavailable",
+    "Failed",
+    "Cancelled",
+  ]),
   message: Schema.String,
 }) {}
 
