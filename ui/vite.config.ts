@@ -6,6 +6,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  // The parser comes along, the engine of regular expressions it would run on the server does not.
+  resolve: { alias: { re2js: `${import.meta.dirname}/src/editor/re2.ts` } },
   build: {
     outDir: "dist",
     emptyOutDir: true,
@@ -15,6 +17,9 @@ export default defineConfig({
     reportCompressedSize: true,
   },
   server: {
-    proxy: { "/loki": { target: process.env.TAILRACE_URL ?? "http://127.0.0.1:3100", ws: true } },
+    proxy: {
+      "/loki": { target: process.env.TAILRACE_URL ?? "http://127.0.0.1:3100", ws: true },
+      "/tailrace": { target: process.env.TAILRACE_URL ?? "http://127.0.0.1:3100", ws: true },
+    },
   },
 });

@@ -15,13 +15,15 @@ export class RequestRefused extends Error {
   }
 }
 
-/** The tenant that a request is for. Without auth_enabled all are one. */
+/** The tenant that a request is for. Without auth_enabled all are one. A browser cannot set headers on a WebSocket: there the
+ *  parameter `tenant` of `socketParams` counts where the header is missing. */
 export function tenantOf(
   settings: Settings,
   headers: Readonly<Record<string, string | undefined>>,
+  socketParams?: URLSearchParams,
 ): string {
   if (!settings.auth_enabled) return "fake";
-  const id = headers["x-scope-orgid"];
+  const id = headers["x-scope-orgid"] ?? socketParams?.get("tenant") ?? undefined;
   if (id === undefined || id === "") throw new RequestRefused(401, "no org id");
   if (id.includes("|")) throw new RequestRefused(400, "multiple org IDs present");
   if (id.length > 150) {

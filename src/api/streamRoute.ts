@@ -43,8 +43,8 @@ export const streamRoute = (settings: Settings) =>
       // A browser cannot see why a handshake was refused: errors of the query come after it, as a frame.
       const frames = new FrameWriter(connection);
       yield* attempt(() => {
-        const tenant = tenantOf(settings, headers);
-        return { tenant, params: urlParams(request.url), headers };
+        const params = urlParams(request.url);
+        return { tenant: tenantOf(settings, headers, params), params, headers };
       }).pipe(
         Effect.flatMap((call) => {
           const watched = active.watch(querier, call.params.get("query") ?? "");
@@ -53,6 +53,8 @@ export const streamRoute = (settings: Settings) =>
         Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
         Effect.raceFirst(Effect.promise(() => connection.closed)),
         Effect.ensuring(Effect.sync(() => connection.close(1000, ""))),
+        // What Effect writes as the request's answer must not follow the last frame.
+        Effect.andThen(Effect.promise(() => connection.closed)),
       );
       return HttpServerResponse.empty();
     }).pipe(Effect.catch((error) => Effect.succeed(respondFailure(error))));

@@ -61,7 +61,7 @@ export const tailRoute = (settings: Settings) =>
 
 function tailCallOf(settings: Settings, request: HttpServerRequest.HttpServerRequest): TailCall {
   const params = urlParams(request.url);
-  const tenant = tenantOf(settings, request.headers);
+  const tenant = tenantOf(settings, request.headers, params);
   if ((request.headers["upgrade"] ?? "").toLowerCase() !== "websocket") {
     throw new BadRequest("tail is a WebSocket: want the header Upgrade: websocket");
   }
@@ -117,6 +117,8 @@ const serveTail = (
         tail.close();
         connection.close(1001, "the server is stopping");
       })),
+      // What Effect writes as the request's answer must not follow the last frame.
+      Effect.andThen(Effect.promise(() => connection.closed)),
     );
   });
 

@@ -104,7 +104,9 @@ t.test("a query can be cancelled, and its late answer stays away", async (t) => 
   loki.gate = answer.promise;
   const base = await loki.listen();
   t.teardown(() => loki.close());
-  const driver = await openPage(t, addressOf(base, { q: '{app="a"}' }));
+  const driver = await openPage(t, addressOf(base, { q: '{app="a"}' }), {
+    expectedErrors: network,
+  });
   await driver.page.click("text=Cancel");
   t.match(await driver.page.innerText("#query-problem"), /Cancelled/);
   answer.resolve();

@@ -95,7 +95,7 @@ const scenarios: Record<string, ScenarioBody> = {
     await driver.tick("room", "red");
     t.equal(await driver.queryText(), `{app="${scenario.app}", room=~"blue|red"}`);
     t.strictSame(await driver.drawnLines(), ["from red", "from blue"]);
-    await driver.page.fill("#query", `{app="${scenario.app}", room="green"} |= "from"`);
+    await driver.writeQuery(`{app="${scenario.app}", room="green"} |= "from"`);
     t.strictSame(
       [await driver.isTicked("blue"), await driver.isTicked("green"), await driver.isTicked("red")],
       [false, true, false],
@@ -108,6 +108,7 @@ const scenarios: Record<string, ScenarioBody> = {
   "a typed filter is run with Enter": async (t, scenario) => {
     await pushLines(scenario, ["needle 1", "hay", "needle 2"], scenario.now);
     const driver = await openQuery(t, scenario, selectorOf(scenario));
+    await driver.page.waitForSelector(".editor");
     await driver.page.keyboard.press("/");
     await driver.page.keyboard.press("End");
     await driver.page.keyboard.type(' |= "needle"');
@@ -147,8 +148,8 @@ const scenarios: Record<string, ScenarioBody> = {
   "what is typed but not run is run with a new range": async (t, scenario) => {
     await pushLines(scenario, ["keep 1", "drop", "keep 2"], scenario.now);
     const driver = await openQuery(t, scenario, selectorOf(scenario));
-    await driver.page.fill("#query", `${selectorOf(scenario)} |= "keep"`);
-    await driver.page.press("#query", "Escape");
+    await driver.writeQuery(`${selectorOf(scenario)} |= "keep"`);
+    await driver.page.locator("#query").blur();
     await driver.page.keyboard.press("t");
     await driver.page.click("text=Last 3 hours");
     await driver.waitForCount(2);
@@ -169,11 +170,8 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(await driver.page.innerText(".marked mark"), broken[column - 1]);
     t.strictSame(await driver.drawnLines(), ["still here"]);
     await driver.page.click(".marked");
-    const caret = await driver.page.$eval(
-      "#query",
-      (box) => (box as unknown as { selectionStart: number }).selectionStart,
-    );
-    t.equal(caret, column - 1);
+    await driver.page.keyboard.type("¦");
+    t.equal(await driver.queryText(), `${broken.slice(0, column - 1)}¦${broken.slice(column - 1)}`);
     await driver.runQuery(selectorOf(scenario));
     t.equal(await driver.page.innerText("#query-problem"), "");
   },
@@ -229,8 +227,9 @@ const scenarios: Record<string, ScenarioBody> = {
     const drawn = await driver.drawnLines();
     t.strictSame(drawn.slice(2), [script, image].map((line) => line));
     t.equal(drawn[1], "red \u241b]0;title\u2407 \\u202eevil");
-    t.equal(drawn[0], large.slice(0, 2000));
-    t.match(await driver.page.innerText(".log .more"), /998 kB/);
+    t.ok(large.startsWith(drawn[0] ?? "?"), "of a long line its start is drawn");
+    t.ok((drawn[0]?.length ?? 0) <= 400, "and no more than the row is wide");
+    t.match(await driver.page.innerText(".log .more"), /1 MB/);
     await driver.page.locator(".log .text").first().click();
     t.equal((await driver.page.innerText(".drawer .line")).length, 65_536);
     await driver.page.click("text=/Show .* more/");

@@ -53,10 +53,18 @@ export class PageDriver {
     this.page = page;
   }
 
-  /** Types a query as a person would and runs it. */
+  /** Writes a query in place of the one that stands there, without running it. */
+  async writeQuery(query: string): Promise<void> {
+    await this.page.locator(".editor #query").click();
+    await this.page.keyboard.press("ControlOrMeta+a");
+    await this.page.keyboard.press("Delete");
+    await this.page.keyboard.insertText(query);
+  }
+
+  /** Writes a query and runs it. */
   async runQuery(query: string): Promise<void> {
-    await this.page.fill("#query", query);
-    await this.page.press("#query", "Enter");
+    await this.writeQuery(query);
+    await this.page.press("#query", "Control+Enter");
     await this.settled();
   }
 
@@ -66,15 +74,21 @@ export class PageDriver {
     await this.page.waitForSelector(".skeleton", { state: "detached" });
   }
 
-  queryText(): Promise<string> {
-    return this.page.inputValue("#query");
+  /** The query as the editor shows it. */
+  async queryText(): Promise<string> {
+    await this.page.waitForSelector(".editor #query");
+    const lines = await this.page.$$eval(
+      ".editor .cm-line",
+      (elements) => elements.map((each) => each.textContent ?? ""),
+    );
+    return await this.page.locator(".editor .cm-placeholder").count() > 0 ? "" : lines.join("\n");
   }
 
   /** The texts of the rows in the document, top to bottom. */
   async drawnLines(): Promise<string[]> {
     return await this.page.$$eval(
       ".log .text",
-      (cells) => cells.map((cell) => cell.firstChild?.textContent ?? ""),
+      (cells) => cells.map((cell) => cell.textContent ?? ""),
     );
   }
 
@@ -135,11 +149,11 @@ const scrollThrough = `(async () => {
     await frame();
     for (const row of list.querySelectorAll(".log")) {
       const text = row.querySelector(".text");
-      if (text !== null) found.set(Number(row.dataset.sequence), text.firstChild?.textContent ?? "");
+      if (text !== null) found.set(Number(row.dataset.sequence), text.textContent ?? "");
     }
     const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 1;
     const end = list.querySelector(".list-end")?.textContent ?? "";
-    if (atEnd && !/older lines/i.test(end)) break;
+    if (atEnd && !/(older|newer) lines/i.test(end)) break;
     list.scrollTop += list.clientHeight - 100;
   }
   return [...found].sort(([a], [b]) => a - b).map(([, text]) => text);

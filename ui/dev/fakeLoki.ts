@@ -47,7 +47,9 @@ export class FakeLoki {
     this.#prefix = prefix;
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on("upgrade", (request, socket, head) => {
-      if (this.refuseTails) return void socket.destroy();
+      // A server that speaks Loki's API alone: the page does without answers in pieces.
+      const isTail = new URL(request.url ?? "/", "http://fake").pathname.endsWith("/tail");
+      if (this.refuseTails || !isTail) return void socket.destroy();
       this.#sockets.handleUpgrade(request, socket, head, (each) => this.#tail(request, each));
     });
   }

@@ -1,30 +1,13 @@
-// Loki's HTTP API as the page uses it: queries, labels, values. Owns addresses, errors and turning answers into rows;
-// tailSocket.ts owns the WebSocket. Invariant: addresses are relative to the page, so any path prefix works.
+// Loki's HTTP API as the page uses it: queries, labels, values. Owns turning answers into entries and series; request.ts owns
+// addresses and errors, queryStream.ts answers that come in pieces, tailSocket.ts live tails.
 import { compareNanoseconds } from "../model/nanoseconds.ts";
 import type { Entry, Labels } from "../model/row.ts";
 import type { ResolvedRange } from "../model/timeRange.ts";
-
-/** What went wrong, for a person: the server's own words, and where in the query it points (1-based). */
-export class ApiError extends Error {
-  /** HTTP status, or 0 when there was no answer. */
-  readonly status: number;
-  readonly position: { readonly line: number; readonly column: number } | undefined;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "ApiError";
-    this.status = status;
-    const found = /line (\d+),? col(?:umn)?:? ?(\d+)/i.exec(message);
-    this.position = found === null
-      ? undefined
-      : { line: Number(found[1]), column: Number(found[2]) };
-  }
-}
+import { ApiError, request } from "./request.ts";
 
 export type Direction = "backward" | "forward";
 
 export interface LogPage {
-  readonly kind: "logs";
   /** In the order of the direction asked for; entries of one stream and time keep the server's order. */
   readonly entries: Entry[];
   readonly statistics: Statistics;
@@ -38,7 +21,6 @@ export interface Series {
 }
 
 export interface SeriesPage {
-  readonly kind: "series";
   readonly series: readonly Series[];
   readonly statistics: Statistics;
   readonly warnings: readonly string[];
@@ -50,42 +32,71 @@ export interface Statistics {
   readonly seconds: number;
 }
 
+/** A metric query; with `stepSeconds`, over the range, else at its end alone. */
+export interface SeriesQuery extends ResolvedRange {
+  readonly query: string;
+  readonly stepSeconds?: number;
+}
+
 export interface RangeQuery extends ResolvedRange {
   readonly query: string;
   readonly limit: number;
   readonly direction: Direction;
 }
 
-/** Runs a query over a range. */
-export async function queryRange(
-  query: RangeQuery,
-  signal: AbortSignal,
-): Promise<LogPage | SeriesPage> {
-  const parameters = {
+/** Runs a log query over a range. */
+export async function queryRange(query: RangeQuery, signal: AbortSignal): Promise<LogPage> {
+  const data = await ask("query_range", rangeParameters(query), signal);
+  if (data.resultType !== "streams") {
+    throw new ApiError(400, "This query computes numbers, where lines are wanted.");
+  }
+  const entries = readStreams(data.result as WireStream[]);
+  sortEntries(entries, query.direction);
+  return { entries, statistics: readStatistics(data.stats), warnings: data.warnings };
+}
+
+/** Runs a metric query. */
+export async function querySeries(query: SeriesQuery, signal: AbortSignal): Promise<SeriesPage> {
+  const { start, end, stepSeconds } = query;
+  const data = stepSeconds === undefined
+    ? await ask("query", { query: query.query, time: end.toString() }, signal)
+    : await ask("query_range", {
+      query: query.query,
+      start: start.toString(),
+      end: end.toString(),
+      step: String(stepSeconds),
+    }, signal);
+  if (data.resultType === "streams") {
+    throw new ApiError(400, "This query gives lines, where numbers are wanted.");
+  }
+  return {
+    series: readSeries(data.resultType, data.result),
+    statistics: readStatistics(data.stats),
+    warnings: data.warnings,
+  };
+}
+
+/** The parameters of query_range for a log query. */
+export function rangeParameters(query: RangeQuery): Record<string, string> {
+  return {
     query: query.query,
     start: query.start.toString(),
     end: query.end.toString(),
     limit: String(query.limit),
     direction: query.direction,
   };
-  const body = await request<QueryAnswer>("query_range", parameters, signal, {
-    "X-Loki-Response-Encoding-Flags": "categorize-labels",
-  });
-  const data = body.data ?? { resultType: "streams", result: [] };
-  const common = { statistics: readStatistics(data.stats), warnings: body.warnings ?? [] };
-  if (data.resultType === "streams") {
-    const entries = readStreams(data.result as WireStream[]);
-    const sign = query.direction === "backward" ? -1 : 1;
-    entries.sort((a, b) => sign * compareNanoseconds(a.nanoseconds, b.nanoseconds));
-    return { kind: "logs", entries, ...common };
-  }
-  return { kind: "series", series: readSeries(data.resultType, data.result), ...common };
+}
+
+/** Orders entries of several streams by time; those of one time keep their order. */
+export function sortEntries(entries: Entry[], direction: Direction): void {
+  const sign = direction === "backward" ? -1 : 1;
+  entries.sort((a, b) => sign * compareNanoseconds(a.nanoseconds, b.nanoseconds));
 }
 
 /** Names of the stream labels in a range, sorted. */
 export async function labelNames(range: ResolvedRange, signal: AbortSignal): Promise<string[]> {
   const parameters = { start: range.start.toString(), end: range.end.toString() };
-  return (await request<{ data?: string[] }>("labels", parameters, signal)).data ?? [];
+  return (await request<{ data?: string[] }>("loki/api/v1/labels", parameters, signal)).data ?? [];
 }
 
 /** Values of one label in a range, sorted; with a selector, only those of streams that match it. */
@@ -100,13 +111,8 @@ export async function labelValues(
     end: range.end.toString(),
   };
   if (selector !== undefined) parameters.query = selector;
-  const path = `label/${encodeURIComponent(name)}/values`;
+  const path = `loki/api/v1/label/${encodeURIComponent(name)}/values`;
   return (await request<{ data?: string[] }>(path, parameters, signal)).data ?? [];
-}
-
-/** The address of an endpoint, below wherever the page is. */
-export function endpoint(path: string): URL {
-  return new URL(`./loki/api/v1/${path}`, document.baseURI);
 }
 
 /** A stream as it travels: in answers to queries and in frames of a tail. */
@@ -139,16 +145,14 @@ export function readStreams(streams: readonly WireStream[]): Entry[] {
   return entries;
 }
 
-interface QueryAnswer {
-  readonly warnings?: string[];
-  readonly data?: {
-    readonly resultType: string;
-    readonly result: unknown;
-    readonly stats?: WireStatistics;
-  };
+interface QueryData {
+  readonly resultType: string;
+  readonly result: unknown;
+  readonly stats?: WireStatistics;
 }
 
-interface WireStatistics {
+/** What an answer says it cost. */
+export interface WireStatistics {
   readonly summary?: {
     readonly totalBytesProcessed?: number;
     readonly totalLinesProcessed?: number;
@@ -156,67 +160,20 @@ interface WireStatistics {
   };
 }
 
-const addressCharactersMax = 4000;
-const messageCharactersMax = 4000;
-
-async function request<Answer>(
+async function ask(
   path: string,
   parameters: Record<string, string>,
   signal: AbortSignal,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const url = endpoint(path);
-  const form = new URLSearchParams(parameters);
-  // Proxies refuse long addresses; every read endpoint takes a form as well.
-  const post = url.href.length + form.toString().length > addressCharactersMax;
-  if (!post) url.search = form.toString();
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      signal,
-      headers,
-      ...(post ? { method: "POST", body: form } : {}),
-    });
-  } catch (cause) {
-    if (signal.aborted) throw cause;
-    throw new ApiError(
-      0,
-      `No answer from ${url.host}. Is the server running, and can this browser reach it?`,
-    );
-  }
-  if (!response.ok) {
-    throw new ApiError(response.status, errorMessage(response.status, await response.text()));
-  }
-  try {
-    return await response.json() as Answer;
-  } catch (cause) {
-    if (signal.aborted) throw cause;
-    throw new ApiError(
-      response.status,
-      `The answer of ${path} is not JSON. Does a proxy stand in between?`,
-    );
-  }
+): Promise<QueryData & { readonly warnings: readonly string[] }> {
+  type Answer = { readonly warnings?: string[]; readonly data?: QueryData };
+  const answer = await request<Answer>(`loki/api/v1/${path}`, parameters, signal, {
+    "X-Loki-Response-Encoding-Flags": "categorize-labels",
+  });
+  const data = answer.data ?? { resultType: "streams", result: [] };
+  return { ...data, warnings: answer.warnings ?? [] };
 }
 
-function errorMessage(status: number, body: string): string {
-  let message = body.trim();
-  try {
-    const parsed = JSON.parse(message) as { message?: unknown; error?: unknown };
-    if (typeof parsed.message === "string") message = parsed.message;
-    else if (typeof parsed.error === "string") message = parsed.error;
-  } catch {
-    // Loki's errors are plain text; only gateways in front of it answer in JSON.
-  }
-  if (message === "" || /^<(!doctype|html)/i.test(message)) {
-    message = `The server answered ${status}.`;
-  }
-  if (message === "no org id") {
-    message += ": this server has several tenants; a proxy must set X-Scope-OrgID.";
-  }
-  return message.slice(0, messageCharactersMax);
-}
-
-function readStatistics(stats: WireStatistics | undefined): Statistics {
+export function readStatistics(stats: WireStatistics | undefined): Statistics {
   const summary = stats?.summary;
   return {
     bytesProcessed: summary?.totalBytesProcessed ?? 0,

@@ -1,8 +1,8 @@
 // One WebSocket to Loki's tail endpoint. Owns frames and reasons for closing; state/liveSession.ts owns reconnecting,
 // catching up and what is shown. Invariant: after close() no callback is called.
-import { compareNanoseconds } from "../model/nanoseconds.ts";
 import type { Entry, Labels } from "../model/row.ts";
-import { endpoint, readStreams, type WireStream } from "./loki.ts";
+import { readStreams, sortEntries, type WireStream } from "./loki.ts";
+import { socketUrl } from "./request.ts";
 
 /** Lines the server left out because this client was slow. */
 export interface DroppedEntry {
@@ -25,10 +25,12 @@ export function openTail(
   limit: number,
   handlers: TailHandlers,
 ): () => void {
-  const url = endpoint("tail");
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = new URLSearchParams({ query, start: start.toString(), limit: String(limit) })
-    .toString();
+  const url = socketUrl("loki/api/v1/tail", {
+    query,
+    start: start.toString(),
+    limit: String(limit),
+    encoding_flags: "categorize-labels",
+  });
   const socket = new WebSocket(url);
   const abandon = new AbortController();
   const { signal } = abandon;
@@ -40,7 +42,7 @@ export function openTail(
     const frame = readFrame(String(event.data));
     if (frame === undefined) return handlers.onClose(1007, "the server sent what is not JSON");
     const entries = readStreams(frame.streams ?? []);
-    entries.sort((a, b) => compareNanoseconds(a.nanoseconds, b.nanoseconds));
+    sortEntries(entries, "forward");
     handlers.onEntries(entries, frame.dropped_entries ?? []);
   }, { signal });
   return () => {

@@ -1,7 +1,8 @@
 // Timestamps as Loki sends them: decimal strings of nanoseconds since 1970. Owns comparing, printing and reading them;
 // timeRange.ts owns pairs of them. Invariant: nanoseconds are a string or a bigint, never a number.
 
-export type Zone = "local" | "utc";
+/** "local" (the browser's), "utc", or a name of the IANA database such as "Europe/Rome". */
+export type Zone = string;
 
 export const nanosecondsPerMillisecond = 1_000_000n;
 export const nanosecondsPerSecond = 1_000_000_000n;
@@ -17,32 +18,38 @@ export function compareNanoseconds(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Whether the browser knows a zone of this name. */
+export function isZone(name: string): boolean {
+  if (name === "local" || name === "utc") return true;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Prints `HH:MM:SS.mmm`, the short form of a row. */
 export function formatTimeOfDay(nanoseconds: string, zone: Zone): string {
-  const date = dateOf(nanoseconds);
-  const utc = zone === "utc";
-  const hours = utc ? date.getUTCHours() : date.getHours();
-  const minutes = utc ? date.getUTCMinutes() : date.getMinutes();
+  const date = wallClock(nanoseconds, zone);
   const milliseconds = nanoseconds.padStart(10, "0").slice(-9, -6);
-  return `${two(hours)}:${two(minutes)}:${two(date.getUTCSeconds())}.${milliseconds}`;
+  return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${
+    two(date.getUTCSeconds())
+  }.${milliseconds}`;
 }
 
 /** Prints `YYYY-MM-DD`. */
 export function formatDay(nanoseconds: string, zone: Zone): string {
-  const date = dateOf(nanoseconds);
-  const utc = zone === "utc";
-  const year = utc ? date.getUTCFullYear() : date.getFullYear();
-  const month = (utc ? date.getUTCMonth() : date.getMonth()) + 1;
-  return `${String(year).padStart(4, "0")}-${two(month)}-${
-    two(utc ? date.getUTCDate() : date.getDate())
-  }`;
+  const date = wallClock(nanoseconds, zone);
+  const year = String(date.getUTCFullYear()).padStart(4, "0");
+  return `${year}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
 }
 
 /** Prints every digit: `YYYY-MM-DD HH:MM:SS.nnnnnnnnn +HH:MM`. */
 export function formatExact(nanoseconds: string, zone: Zone): string {
   const seconds = formatTimeOfDay(nanoseconds, zone).slice(0, 8);
   const fraction = nanoseconds.padStart(9, "0").slice(-9);
-  const offset = zone === "utc" ? "UTC" : offsetOf(dateOf(nanoseconds));
+  const offset = zone === "utc" ? "UTC" : offsetText(zoneOffsetMs(milliseconds(nanoseconds), zone));
   return `${formatDay(nanoseconds, zone)} ${seconds}.${fraction} ${offset}`;
 }
 
@@ -105,25 +112,55 @@ function parseCalendar(text: string, zone: Zone): bigint | undefined {
   if (match === null) return undefined;
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", suffix] =
     match;
-  const stated = suffix === undefined
-    ? (zone === "utc" ? "Z" : "")
-    : /^utc$/i.test(suffix)
-    ? "Z"
-    : suffix;
+  const wall = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const stated = suffix === undefined ? "Z" : /^utc$/i.test(suffix) ? "Z" : suffix;
   const offset = stated.replace(/^([-+]\d{2})(\d{2})$/, "$1:$2").toUpperCase();
-  const milliseconds = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`);
-  if (Number.isNaN(milliseconds)) return undefined;
-  return BigInt(milliseconds) * nanosecondsPerMillisecond + BigInt(fraction.padEnd(9, "0"));
+  let moment = Date.parse(`${wall}${offset}`);
+  if (Number.isNaN(moment)) return undefined;
+  // The offset depends on the moment and the moment on the offset: the second guess holds but in the hour that a clock skips.
+  if (suffix === undefined) moment -= zoneOffsetMs(moment - zoneOffsetMs(moment, zone), zone);
+  return BigInt(moment) * nanosecondsPerMillisecond + BigInt(fraction.padEnd(9, "0"));
 }
 
-function dateOf(nanoseconds: string): Date {
-  return new Date(Number(nanoseconds.slice(0, -6) || "0"));
+function milliseconds(nanoseconds: string): number {
+  return Number(nanoseconds.slice(0, -6) || "0");
 }
 
-function offsetOf(date: Date): string {
-  const minutes = -date.getTimezoneOffset();
-  const size = Math.abs(minutes);
-  return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+/** A date whose UTC fields read as the zone's clock. */
+function wallClock(nanoseconds: string, zone: Zone): Date {
+  const moment = milliseconds(nanoseconds);
+  return new Date(moment + zoneOffsetMs(moment, zone));
+}
+
+const zoneFormats = new Map<Zone, Intl.DateTimeFormat>();
+const knownOffsets = new Map<string, number>();
+const quarterHourMs = 900_000;
+
+/** How far a zone's clock is ahead of UTC. Asking the calendar is slow and offsets change on quarter hours, so it is asked once
+ *  for each. */
+function zoneOffsetMs(moment: number, zone: Zone): number {
+  if (zone === "utc") return 0;
+  if (zone === "local") return -new Date(moment).getTimezoneOffset() * 60_000;
+  const key = `${Math.floor(moment / quarterHourMs)} ${zone}`;
+  const known = knownOffsets.get(key);
+  if (known !== undefined) return known;
+  if (knownOffsets.size > 5000) knownOffsets.clear();
+  let format = zoneFormats.get(zone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
+    zoneFormats.set(zone, format);
+  }
+  const name = format.formatToParts(moment).find(({ type }) => type === "timeZoneName")?.value;
+  const [, sign, hours, minutes] = /([-+])(\d+):?(\d+)?/.exec(name ?? "") ?? [];
+  const size = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
+  const offset = sign === "-" ? -size : size;
+  knownOffsets.set(key, offset);
+  return offset;
+}
+
+function offsetText(offsetMs: number): string {
+  const minutes = Math.round(Math.abs(offsetMs) / 60_000);
+  return `${offsetMs < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 function two(value: number): string {

@@ -62,15 +62,12 @@ export function sourceOf(entry: Entry): string {
   return Object.values(entry.stream)[0] ?? "";
 }
 
-/** Characters of a line that a row of the list draws; the drawer shows the rest. */
+/** Characters of a line that a wrapped row of the list draws; the drawer shows the rest. */
 export const rowCharactersMax = 2000;
 
-/**
- * The start of a line as a row shows it: terminal colours left out, other control characters and direction overrides
- * made visible, and line breaks as an arrow unless `multiline`.
- */
-export function rowText(line: string, multiline: boolean): string {
-  return visibleText(line.slice(0, rowCharactersMax).replace(ansiSequence, ""), multiline);
+/** The value of a field or label, the most specific first; undefined when the entry has none of that name. */
+export function fieldOf(entry: Entry, name: string): string | undefined {
+  return entry.parsed?.[name] ?? entry.metadata?.[name] ?? entry.stream[name];
 }
 
 /** Makes characters that would act on the page's layout visible instead. */
@@ -84,8 +81,6 @@ export function visibleText(text: string, multiline: boolean): string {
   });
 }
 
-// deno-lint-ignore no-control-regex -- escape sequences of terminals begin with a control character
-const ansiSequence = /\x1b\[[0-9;:?]*[ -/]*[@-~]/g;
 // deno-lint-ignore no-control-regex -- control characters are what this looks for
 const actingCharacter = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g;
 

@@ -1,9 +1,14 @@
 // Where each row of a list stands when rows wrap: estimated at first, measured once drawn. Sums are kept per block of rows,
 // so that finding a row costs rows/128 and appending costs nothing but the new rows.
 // Invariant: offsetOf(first) is 0 and offsetOf grows with the sequence number.
-import type { RowBuffer } from "./rowBuffer.ts";
 
 const blockRows = 128;
+
+/** The sequence numbers of a list's rows. */
+interface Rows {
+  readonly first: number;
+  readonly end: number;
+}
 
 export class RowHeights {
   #first = 0;
@@ -14,7 +19,7 @@ export class RowHeights {
   #blocks: number[] = [];
 
   /** Follows a buffer: forgets rows that left, adds those that came with the height `estimate` gives (pixels). */
-  follow(buffer: RowBuffer, estimate: (sequence: number) => number): void {
+  follow(buffer: Rows, estimate: (sequence: number) => number): void {
     if (buffer.first > this.#end || buffer.end < this.#end) this.#reset(buffer.first);
     for (; this.#first < buffer.first; this.#first++) this.set(this.#first, 0);
     for (; this.#end < buffer.end; this.#end++) {

@@ -196,7 +196,11 @@ function skipSpace(query: string, position: number): number {
   return position;
 }
 
-function readString(query: string, start: number): { value: string; end: number } | undefined {
+/** Reads a string literal of LogQL that starts at `start`; undefined when none does or it has no end. */
+export function readString(
+  query: string,
+  start: number,
+): { value: string; end: number } | undefined {
   if (query[start] === "`") {
     const end = query.indexOf("`", start + 1);
     return end < 0 ? undefined : { value: query.slice(start + 1, end), end: end + 1 };

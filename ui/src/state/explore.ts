@@ -1,15 +1,20 @@
 // Runs the address's query and holds its outcome: rows or series, failure, paging, the live session. Views only read the
 // signals here and call its verbs. Invariant: one run at a time; an older run's answer never reaches the screen.
-import { batch, signal } from "@preact/signals";
-import { ApiError, queryRange, type Series, type Statistics } from "../api/loki.ts";
+import { batch, computed, signal } from "@preact/signals";
+import { queryRange, querySeries, type Series, type Statistics } from "../api/loki.ts";
+import { type Progress, streamQuery } from "../api/queryStream.ts";
+import { ApiError } from "../api/request.ts";
 import { openTail } from "../api/tailSocket.ts";
 import { nanosecondsPerSecond, nowNanoseconds } from "../model/nanoseconds.ts";
-import { type Entry, entryName } from "../model/row.ts";
+import { fillVariables, isMetricQuery, roundStep } from "../model/queryKind.ts";
+import { type Entry, entryName, type Row } from "../model/row.ts";
 import { RowBuffer } from "../model/rowBuffer.ts";
+import { RowGroups } from "../model/rowGroups.ts";
 import { type ResolvedRange, resolveRange } from "../model/timeRange.ts";
 import { address, go } from "./address.ts";
 import { LiveSession } from "./liveSession.ts";
-import { OlderPages } from "./olderPages.ts";
+import { Pages } from "./pages.ts";
+import { remember } from "./queries.ts";
 
 /** What a run asked, made absolute. */
 export interface Run {
@@ -17,21 +22,35 @@ export interface Run {
   readonly range: ResolvedRange;
 }
 
-export type OlderState = "more" | "loading" | "end" | "full" | ApiError;
+export interface Computed {
+  readonly series: readonly Series[];
+  /** Absent for an instant query. */
+  readonly stepSeconds?: number;
+}
+
+export type MoreState = "more" | "loading" | "end" | "full" | ApiError;
 
 /** The text in the query box, run or not. */
 export const draft = signal(address.peek().query);
 export const loading = signal(false);
+/** How far the present search is, when the server tells. */
+export const progress = signal<Progress | undefined>(undefined);
+/** When the present search began, by `performance.now()`. */
+export const searchStarted = signal(0);
 export const failure = signal<{ readonly error: ApiError; readonly query: string } | undefined>(
   undefined,
 );
-/** The last run that succeeded: what the rows below belong to. */
+/** What the rows or series below belong to. */
 export const shown = signal<Run | undefined>(undefined);
+/** True while what is shown is not yet the answer to what runs. */
+export const stale = signal(false);
 export const rows = signal(new RowBuffer(0));
+/** The rows with repetitions folded, as the address wants. */
+export const groups = computed(() => new RowGroups(rows.value, address.value.dedup));
 /** Goes up, at most once a frame, when rows or counts of the present buffer changed. */
 export const version = signal(0);
-export const series = signal<readonly Series[] | undefined>(undefined);
-export const older = signal<OlderState>("end");
+export const series = signal<Computed | undefined>(undefined);
+export const more = signal<MoreState>("end");
 export const statistics = signal<Statistics | undefined>(undefined);
 export const warnings = signal<readonly string[]>([]);
 export const live = signal<LiveSession | undefined>(undefined);
@@ -40,13 +59,14 @@ export const selected = signal<number | undefined>(undefined);
 export const opened = signal<Entry | undefined>(undefined);
 
 let running = new AbortController();
-let pages: OlderPages | undefined;
+let pages: Pages | undefined;
 let ranFor = "";
 
 /** Makes the screen agree with the address; runs the query again only when what it asks changed, or with `force`. */
 export function follow(force = false): void {
-  const { query, range, live: wantsLive } = address.peek();
-  const key = JSON.stringify([query, range, wantsLive]);
+  const { query, range, live: wantsLive, order, instant, tenant } = address.peek();
+  const metric = isMetricQuery(query);
+  const key = JSON.stringify([query, range, wantsLive, metric ? instant : order, tenant]);
   if (key === ranFor && !force) return;
   ranFor = key;
   draft.value = query;
@@ -58,7 +78,8 @@ export function follow(force = false): void {
 export function submit(query: string): void {
   const same = query === address.peek().query;
   draft.value = query;
-  go({ query, entry: "" }, "push");
+  const stopLive = address.peek().live && isMetricQuery(query);
+  go({ query, entry: "", page: "explore", ...(stopLive ? { live: false } : {}) }, "push");
   if (same) follow(true);
 }
 
@@ -68,19 +89,21 @@ export function cancel(): void {
   fail(new ApiError(0, "Cancelled"), address.peek().query);
 }
 
-/** Fetches the next older page, unless there is none or one is on its way. */
-export async function loadOlder(): Promise<void> {
-  const state = older.peek();
+/** Fetches the next page, unless there is none or one is on its way. */
+export async function loadMore(): Promise<void> {
+  const state = more.peek();
   if (pages === undefined || state === "end" || state === "full" || state === "loading") return;
   const { signal: abort } = running;
-  older.value = "loading";
+  more.value = "loading";
+  const buffer = rows.peek();
   try {
-    const page = await pages.next();
-    if (abort.aborted) return;
-    append(rows.peek(), page.rows, page.ended);
+    const ended = await pages.next((page) => {
+      for (const row of page) buffer.push(row);
+      changed();
+    });
+    if (!abort.aborted) more.value = stateAfter(buffer, ended);
   } catch (cause) {
-    if (abort.aborted) return;
-    older.value = asApiError(cause);
+    if (!abort.aborted) more.value = asApiError(cause);
   }
 }
 
@@ -108,7 +131,7 @@ export function open(entry: Entry | undefined): void {
 let scheduled = false;
 
 /** Nobody reads at this pace; drawing less leaves the time to receive. */
-const fastLinesPerSecond = 1000;
+export const fastLinesPerSecond = 1000;
 const fastDrawMs = 80;
 
 const pageRows = 1000;
@@ -116,6 +139,7 @@ const pageRows = 1000;
 const pageRowsMax = 5000;
 const loadedBytesMax = 64 * 1024 * 1024;
 const liveBytesMax = 32 * 1024 * 1024;
+const pointsMax = 300;
 
 async function run(): Promise<void> {
   running.abort();
@@ -123,97 +147,134 @@ async function run(): Promise<void> {
   const { signal: abort } = running;
   live.peek()?.stop();
   const { query, range, zone, live: wantsLive } = address.peek();
+  const isEmpty = query.trim() === "";
   batch(() => {
     live.value = undefined;
     failure.value = undefined;
-    if (query.trim() === "") clear();
+    progress.value = undefined;
+    if (isEmpty) clear();
   });
-  if (query.trim() === "") return;
+  if (isEmpty) return;
   const now = nowNanoseconds();
   // Live mode goes on from the present, wherever the range ends.
   const resolved = resolveRange(wantsLive ? { from: range.from, to: "now" } : range, now, zone);
   if (typeof resolved === "string") return fail(new ApiError(400, resolved), query);
-  loading.value = true;
+  batch(() => {
+    loading.value = true;
+    stale.value = true;
+    searchStarted.value = performance.now();
+  });
   try {
-    const outcome = await firstPage(query, resolved, abort);
-    if (abort.aborted) return;
-    batch(() => show({ query, range: resolved }, outcome, wantsLive));
+    const asked = { query, range: resolved };
+    if (isMetricQuery(query)) await runSeries(asked, abort);
+    else if (wantsLive) await runLive(asked, abort);
+    else await runLines(asked, abort);
+    if (!abort.aborted) remember(query);
   } catch (cause) {
     if (!abort.aborted) fail(asApiError(cause), query);
   }
 }
 
-type Outcome =
-  | { readonly kind: "series"; readonly series: readonly Series[] }
-  | {
-    readonly kind: "logs";
-    readonly first: Awaited<ReturnType<OlderPages["next"]>>;
-    readonly pages: OlderPages;
-  };
-
-async function firstPage(
-  query: string,
-  range: ResolvedRange,
-  abort: AbortSignal,
-): Promise<Outcome> {
-  let computed: readonly Series[] | undefined;
-  const fetchNewest = async (part: ResolvedRange, limit: number): Promise<Entry[]> => {
-    const page = await queryRange({ query, ...part, limit, direction: "backward" }, abort);
+async function runSeries(asked: Run, abort: AbortSignal): Promise<void> {
+  const { start, end } = asked.range;
+  const seconds = Number((end - start) / 1_000_000n) / 1000;
+  const stepSeconds = roundStep(seconds, pointsMax);
+  const query = fillVariables(asked.query, stepSeconds, seconds);
+  const step = address.peek().instant ? {} : { stepSeconds };
+  const page = await querySeries({ query, start, end, ...step }, abort);
+  if (abort.aborted) return;
+  batch(() => {
+    show(asked, new RowBuffer(0));
+    series.value = { series: page.series, ...step };
     statistics.value = page.statistics;
     warnings.value = page.warnings;
-    if (page.kind === "logs") return page.entries;
-    computed = page.series;
-    return [];
-  };
-  const pages = new OlderPages(range, fetchNewest, pageRows, pageRowsMax);
-  const first = await pages.next();
-  return computed === undefined
-    ? { kind: "logs", first, pages }
-    : { kind: "series", series: computed };
+    finish();
+  });
 }
 
-function show(run: Run, outcome: Outcome, wantsLive: boolean): void {
-  loading.value = false;
-  shown.value = run;
+async function runLines(asked: Run, abort: AbortSignal): Promise<void> {
+  const fetched = pagesOf(asked, address.peek().order, abort);
+  const buffer = new RowBuffer(Infinity);
+  const begin = () => {
+    if (rows.peek() === buffer) return;
+    show(asked, buffer);
+    pages = fetched;
+    more.value = "loading";
+  };
+  const ended = await fetched.next((page) => {
+    if (abort.aborted) return;
+    batch(begin);
+    for (const row of page) buffer.push(row);
+    changed();
+  });
+  if (abort.aborted) return;
+  batch(() => {
+    begin();
+    more.value = stateAfter(buffer, ended);
+    finish();
+  });
+}
+
+/** The newest page first, so that the list starts with the recent past, then what comes. */
+async function runLive(asked: Run, abort: AbortSignal): Promise<void> {
+  const known: Row[] = [];
+  await pagesOf(asked, "newest", abort).next((page) => known.push(...page));
+  if (abort.aborted) return;
+  batch(() => {
+    show(asked, new RowBuffer(liveBytesMax));
+    followLive(asked, known.reverse(), abort);
+    finish();
+  });
+}
+
+function pagesOf(asked: Run, order: "newest" | "oldest", abort: AbortSignal): Pages {
+  const direction = order === "newest" ? "backward" : "forward";
+  const fetch: ConstructorParameters<typeof Pages>[2] = async (range, limit, onEntries) => {
+    const outcome = await streamQuery({ query: asked.query, ...range, limit, direction }, {
+      onEntries,
+      onProgress: (report) => progress.value = report,
+    }, abort);
+    if (abort.aborted) return;
+    progress.value = undefined;
+    statistics.value = outcome.statistics;
+    warnings.value = outcome.warnings;
+  };
+  return new Pages(asked.range, order, fetch, pageRows, pageRowsMax);
+}
+
+/** Puts a new run's (still empty) buffer on the screen. */
+function show(asked: Run, buffer: RowBuffer): void {
+  stale.value = false;
+  shown.value = asked;
   selected.value = undefined;
   pages = undefined;
-  series.value = outcome.kind === "series" ? outcome.series : undefined;
-  older.value = "end";
-  rows.value = new RowBuffer(wantsLive ? liveBytesMax : Infinity);
-  if (outcome.kind === "logs" && wantsLive) followLive(run, outcome.first.rows.reverse());
-  else if (outcome.kind === "logs") {
-    pages = outcome.pages;
-    append(rows.value, outcome.first.rows, outcome.first.ended);
-  }
+  series.value = undefined;
+  more.value = "end";
+  rows.value = buffer;
+}
+
+function finish(): void {
+  loading.value = false;
+  progress.value = undefined;
   version.value++;
   reopen();
 }
 
-function append(
-  buffer: RowBuffer,
-  more: Awaited<ReturnType<OlderPages["next"]>>["rows"],
-  ended: boolean,
-): void {
-  for (const row of more) buffer.push(row);
-  older.value = ended ? "end" : buffer.bytes > loadedBytesMax ? "full" : "more";
-  changed();
+function stateAfter(buffer: RowBuffer, ended: boolean): MoreState {
+  return ended ? "end" : buffer.bytes > loadedBytesMax ? "full" : "more";
 }
 
-function followLive(run: Run, known: Awaited<ReturnType<OlderPages["next"]>>["rows"]): void {
+function followLive(asked: Run, known: readonly Row[], abort: AbortSignal): void {
   const buffer = rows.peek();
   for (const row of known) buffer.push(row);
   const newest = known.findLast((row) => row.kind === "entry");
-  const start = run.range.end - 5n * nanosecondsPerSecond;
+  const start = asked.range.end - 5n * nanosecondsPerSecond;
   const since = newest?.kind === "entry" ? BigInt(newest.nanoseconds) : start;
-  const { signal: abort } = running;
-  const session = new LiveSession(run.query, buffer, since, {
+  const session = new LiveSession(asked.query, buffer, since, {
     openTail,
     fetchOldest: async (range, limit) => {
-      const page = await queryRange(
-        { query: run.query, ...range, limit, direction: "forward" },
-        abort,
-      );
-      return page.kind === "logs" ? page.entries : [];
+      const query = { query: asked.query, ...range, limit, direction: "forward" as const };
+      return (await queryRange(query, abort)).entries;
     },
     now: nowNanoseconds,
     after: (milliseconds, callback) => {
@@ -229,10 +290,11 @@ function followLive(run: Run, known: Awaited<ReturnType<OlderPages["next"]>>["ro
 /** Opens the entry that the address names, when it is among the rows. */
 function reopen(): void {
   const { entry: name } = address.peek();
-  const buffer = rows.peek();
+  const list = groups.peek();
+  list.follow();
   const nanoseconds = name.split("-")[0];
-  for (let sequence = buffer.first; name !== "" && sequence < buffer.end; sequence++) {
-    const row = buffer.at(sequence);
+  for (let sequence = list.first; name !== "" && sequence < list.end; sequence++) {
+    const row = list.at(sequence);
     if (row?.kind !== "entry" || row.nanoseconds !== nanoseconds || entryName(row) !== name) {
       continue;
     }
@@ -245,10 +307,11 @@ function reopen(): void {
 
 function clear(): void {
   loading.value = false;
+  stale.value = false;
   shown.value = undefined;
   series.value = undefined;
   rows.value = new RowBuffer(0);
-  older.value = "end";
+  more.value = "end";
   statistics.value = undefined;
   warnings.value = [];
   selected.value = undefined;
@@ -259,7 +322,10 @@ function clear(): void {
 function fail(error: ApiError, query: string): void {
   batch(() => {
     loading.value = false;
+    stale.value = false;
+    progress.value = undefined;
     failure.value = { error, query };
+    if (more.peek() === "loading") more.value = error;
   });
 }
 

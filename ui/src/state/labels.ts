@@ -2,7 +2,8 @@
 // the query (model/selector.ts). Invariant: a label's values are those that some stream has together with the rest of the
 // selector, so that choosing one never leads to an empty answer by itself.
 import { signal } from "@preact/signals";
-import { ApiError, labelNames, labelValues } from "../api/loki.ts";
+import { labelNames, labelValues } from "../api/loki.ts";
+import { ApiError } from "../api/request.ts";
 import { nowNanoseconds } from "../model/nanoseconds.ts";
 import { printSelector, readSelector } from "../model/selector.ts";
 import { type ResolvedRange, resolveRange } from "../model/timeRange.ts";

@@ -9,8 +9,11 @@ const themeKey = "tailrace.theme";
 export const theme = signal<Theme>(storedTheme());
 export const helpOpen = signal(false);
 export const rangeOpen = signal(false);
+export const queriesOpen = signal(false);
 /** The sidebar stands beside the rows where there is room, and above them where there is not. */
 export const sidebarOpen = signal(matchMedia("(min-width: 900px)").matches);
+/** What the loaded lines are searched for, to mark it; not part of the query. */
+export const findText = signal("");
 /** A short note that fades, such as "Copied". */
 export const note = signal("");
 

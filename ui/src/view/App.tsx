@@ -1,6 +1,6 @@
-// The page's layout: bars above, labels at the left, rows in the middle, an entry's details at the right.
+// The page's layout: bars above, labels at the left, what was found in the middle, an entry's details at the right.
 import { address } from "../state/address.ts";
-import { failure, loading, opened, rows, series, shown, version } from "../state/explore.ts";
+import { failure, groups, loading, opened, series, shown, version } from "../state/explore.ts";
 import { note, sidebarOpen } from "../state/screen.ts";
 import { EmptyAnswer, FailedFirst, Skeleton, StartScreen } from "./EmptyStates.tsx";
 import { EntryDrawer } from "./EntryDrawer.tsx";
@@ -23,7 +23,7 @@ export function App() {
         <StatusStrip />
         <Results />
       </main>
-      {entry !== undefined && <EntryDrawer key={entry} entry={entry} />}
+      {entry !== undefined && <EntryDrawer entry={entry} />}
       <HelpDialog />
       <div class={`note ${note.value === "" ? "" : "visible"}`} role="status">{note.value}</div>
     </div>
@@ -37,7 +37,7 @@ function Results() {
   if (shown.value === undefined) {
     return failure.value === undefined ? <Skeleton /> : <FailedFirst />;
   }
-  if (series.value !== undefined) return <SeriesTable series={series.value} />;
-  if (rows.value.size === 0 && !live) return <EmptyAnswer />;
+  if (series.value !== undefined) return <SeriesTable series={series.value.series} />;
+  if (groups.value.size === 0 && !live && !loading.value) return <EmptyAnswer />;
   return <LogList />;
 }

@@ -1,7 +1,7 @@
 // What stands in place of rows when there are none: at the start, while the first answer is on its way, when it failed, and
 // when it is empty. Each says what to do next.
 import { useEffect } from "preact/hooks";
-import { ApiError, endpoint } from "../api/loki.ts";
+import { ApiError, serverUrl } from "../api/request.ts";
 import { formatExact, nowNanoseconds } from "../model/nanoseconds.ts";
 import { withoutLastStage } from "../model/selector.ts";
 import { describeRange, presets, widenRange } from "../model/timeRange.ts";
@@ -72,7 +72,7 @@ function FirstRun() {
 }
 
 function ingestCommand(): string {
-  return `curl -H 'Content-Type: application/json' ${endpoint("push").href} \\
+  return `curl -H 'Content-Type: application/json' ${serverUrl("loki/api/v1/push").href} \\
   --data-raw '{"streams": [{"stream": {"app": "demo", "env": "dev"},
     "values": [["'$(date +%s)000000000'", "level=info msg=\\"hello from curl\\""]]}]}'`;
 }

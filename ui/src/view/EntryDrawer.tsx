@@ -1,23 +1,30 @@
-// Everything about one entry: exact time, labels and fields with filters, the whole line. Long lines come in pages of 64 kB,
-// so that opening one never stalls. Text from logs is only ever a text node.
+// Everything about one entry: exact time, labels and fields with filters, the whole line, the lines around it. Long lines come in
+// pages of 64 kB, so that opening one never stalls. Text from logs is only ever a text node.
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { filterParsed, lineFields } from "../model/lineFields.ts";
+import { prettyJson } from "../model/lineText.ts";
 import { formatExact, formatRfc3339 } from "../model/nanoseconds.ts";
-import { type Entry, type Labels, levelOf, visibleText } from "../model/row.ts";
-import { filterField, filterLabel } from "../model/selector.ts";
-import { entryName } from "../model/row.ts";
+import { type Entry, entryName, type Labels, levelOf, visibleText } from "../model/row.ts";
+import { filterField, filterLabel, printSelector } from "../model/selector.ts";
 import { address, writeAddress } from "../state/address.ts";
 import { draft, open, submit } from "../state/explore.ts";
 import { names } from "../state/labels.ts";
 import { copy } from "../state/screen.ts";
-import { Icon } from "./icons.tsx";
-import { formatBytes } from "./StatusStrip.tsx";
+import { toggleColumn } from "./ColumnHeads.tsx";
+import { ContextView } from "./ContextView.tsx";
+import { formatBytes } from "./figures.ts";
+import { Icon, type IconName } from "./icons.tsx";
 
 const pageCharacters = 65_536;
 const prettyCharactersMax = 262_144;
 
+/** The tab that stays chosen from one line to the next. */
+const tabs = ["Fields", "Context"] as const;
+
 export function EntryDrawer({ entry }: { entry: Entry }) {
   const { zone } = address.value;
-  const { stream, fields } = categories(entry);
+  const tab = useSignal<(typeof tabs)[number]>("Fields");
   return (
     <aside class="drawer" aria-label="Details of the line">
       <header>
@@ -39,37 +46,95 @@ export function EntryDrawer({ entry }: { entry: Entry }) {
           <Icon name="close" />
         </button>
       </header>
-      <div class="drawer-body">
+      <div class="drawer-bar">
+        <div class="segments" role="group" aria-label="What is shown of the line">
+          {tabs.map((name) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={tab.value === name}
+              onClick={() => tab.value = name}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
+        <div class="grow" />
+        <CopyButtons entry={entry} />
+      </div>
+      <div class="drawer-body" tabIndex={0} role="region" aria-label={tab.value}>
+        {tab.value === "Fields" ? <Details entry={entry} /> : <ContextView entry={entry} />}
+      </div>
+    </aside>
+  );
+}
+
+function CopyButtons({ entry }: { entry: Entry }) {
+  return (
+    <>
+      <button
+        type="button"
+        class="button small"
+        title="Copy the whole line"
+        onClick={() => void copy(entry.line, "the line")}
+      >
+        <Icon name="copy" /> Line
+      </button>
+      <button
+        type="button"
+        class="button small"
+        title="Copy a link that opens this line"
+        onClick={() => void copy(linkTo(entry), "the link")}
+      >
+        <Icon name="link" /> Link
+      </button>
+    </>
+  );
+}
+
+function Details({ entry }: { entry: Entry }) {
+  const { stream, metadata, parsed } = categories(entry);
+  const inLine = useMemo(() => lineFields(entry.line), [entry]);
+  const written = Object.fromEntries(
+    Object.entries(inLine?.fields ?? {}).filter(([name]) => parsed[name] === undefined),
+  );
+  return (
+    <>
+      <Line line={entry.line} />
+      <Fields title="Labels" labels={stream} filter={filterLabel} />
+      <Fields title="Metadata" labels={metadata} filter={filterField} />
+      <Fields title="Parsed by the query" labels={parsed} filter={filterField} />
+      {inLine !== undefined && (
+        <Fields
+          title={`In the line (${inLine.parser})`}
+          labels={written}
+          filter={(query, name, value, keep) =>
+            filterParsed(query, inLine.parser, name, value, keep)}
+        />
+      )}
+      <section>
+        <h3>Elsewhere</h3>
         <div class="row">
           <button
             type="button"
             class="button small"
-            onClick={() => void copy(entry.line, "the line")}
+            onClick={() => void copy(asCommand(entry), "the command")}
           >
-            <Icon name="copy" /> Copy line
-          </button>
-          <button
-            type="button"
-            class="button small"
-            onClick={() => void copy(linkTo(entry), "the link")}
-          >
-            <Icon name="link" /> Copy link
+            <Icon name="copy" /> As a command
           </button>
         </div>
-        <Line line={entry.line} />
-        <Fields title="Labels" labels={stream} filter={filterLabel} />
-        <Fields title="Fields" labels={fields} filter={filterField} />
-      </div>
-    </aside>
+      </section>
+    </>
   );
 }
 
 function Line({ line }: { line: string }) {
   const pages = useSignal(1);
   const raw = useSignal(false);
-  const pretty = raw.value ? undefined : prettyJson(line);
+  const pretty = raw.value ? undefined : prettyJson(line, prettyCharactersMax);
+  const shown = pages.value * pageCharacters;
   const text = pretty ?? line;
-  const left = text.length - pages.value * pageCharacters;
+  const left = text.length - shown;
   return (
     <section>
       <div class="row">
@@ -87,10 +152,7 @@ function Line({ line }: { line: string }) {
           </button>
         )}
       </div>
-      <pre
-        class="line"
-        tabIndex={0}
-      >{visibleText(text.slice(0, pages.value * pageCharacters), true)}</pre>
+      <pre class="line" tabIndex={0}>{visibleText(text.slice(0, shown), true)}</pre>
       {left > 0 && (
         <button type="button" class="button small" onClick={() => pages.value++}>
           Show {formatBytes(Math.min(left, pageCharacters))} more of {formatBytes(left)}
@@ -108,6 +170,7 @@ interface FieldsProps {
 
 function Fields({ title, labels, filter }: FieldsProps) {
   const pairs = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const { columns } = address.value;
   if (pairs.length === 0) return null;
   const apply = (name: string, value: string, keep: boolean) =>
     submit(filter(draft.peek(), name, value, keep));
@@ -119,21 +182,23 @@ function Fields({ title, labels, filter }: FieldsProps) {
           {pairs.map(([name, value]) => (
             <tr key={name}>
               <td class="acts">
-                <FieldButton
+                <Act
                   icon="plus"
                   words={`Only ${name} = this`}
                   act={() => apply(name, value, true)}
                 />
-                <FieldButton
+                <Act
                   icon="minus"
                   words={`Not ${name} = this`}
                   act={() => apply(name, value, false)}
                 />
-                <FieldButton
-                  icon="copy"
-                  words={`Copy ${name}`}
-                  act={() => void copy(value, name)}
+                <Act
+                  icon="column"
+                  words={`Column ${name}`}
+                  pressed={columns.includes(name)}
+                  act={() => toggleColumn(name)}
                 />
+                <Act icon="copy" words={`Copy ${name}`} act={() => void copy(value, name)} />
               </td>
               <th scope="row">{name}</th>
               <td class="value">{visibleText(value.slice(0, 2000), true)}</td>
@@ -145,44 +210,66 @@ function Fields({ title, labels, filter }: FieldsProps) {
   );
 }
 
-function FieldButton(
-  { icon, words, act }: { icon: "plus" | "minus" | "copy"; words: string; act: () => void },
-) {
+interface ActProps {
+  readonly icon: IconName;
+  readonly words: string;
+  readonly pressed?: boolean;
+  readonly act: () => void;
+}
+
+function Act({ icon, words, pressed, act }: ActProps) {
   return (
-    <button type="button" class="icon-button" aria-label={words} title={words} onClick={act}>
+    <button
+      type="button"
+      class="icon-button"
+      aria-label={words}
+      aria-pressed={pressed}
+      title={words}
+      onClick={act}
+    >
       <Icon name={icon} />
     </button>
   );
 }
 
-/** Stream labels apart from the rest. A tail folds all into one map; then the server's list of labels decides. */
-function categories(entry: Entry): { stream: Labels; fields: Labels } {
+/** Stream labels apart from the rest. A server that folds all into one map leaves it to its list of labels to decide. */
+function categories(entry: Entry): { stream: Labels; metadata: Labels; parsed: Labels } {
   const known = names.value;
   const isLabel = (name: string) =>
-    typeof known === "string" || known instanceof Error
+    entry.metadata !== undefined || entry.parsed !== undefined || !Array.isArray(known)
       ? name !== "detected_level"
       : known.includes(name);
   const stream: Record<string, string> = {};
-  const fields: Record<string, string> = { ...entry.metadata, ...entry.parsed };
+  const metadata: Record<string, string> = { ...entry.metadata };
   for (const [name, value] of Object.entries(entry.stream)) {
-    (isLabel(name) ? stream : fields)[name] = value;
+    (isLabel(name) ? stream : metadata)[name] = value;
   }
-  return { stream, fields };
+  return { stream, metadata, parsed: entry.parsed ?? {} };
 }
 
 /** An address that shows this entry first: the hour that ends with it. */
 function linkTo(entry: Entry): string {
   const time = BigInt(entry.nanoseconds);
   const range = { from: formatRfc3339(time - 3_600_000_000_000n), to: formatRfc3339(time + 1n) };
-  const state = { ...address.peek(), range, live: false, entry: entryName(entry) };
+  const state = {
+    ...address.peek(),
+    range,
+    live: false,
+    order: "newest" as const,
+    entry: entryName(entry),
+  };
   return new URL(writeAddress(state), document.baseURI).href;
 }
 
-function prettyJson(line: string): string | undefined {
-  if (line.length > prettyCharactersMax || !/^\s*[[{]/.test(line)) return undefined;
-  try {
-    return JSON.stringify(JSON.parse(line), null, 2);
-  } catch {
-    return undefined;
-  }
+/** The command line that finds this line. */
+function asCommand(entry: Entry): string {
+  const labels = Object.entries(categories(entry).stream);
+  const selector = printSelector(
+    labels.map(([name, value]) => ({ name, operator: "=", value })),
+  );
+  const time = BigInt(entry.nanoseconds);
+  const quoted = `'${selector.replaceAll("'", `'\\''`)}'`;
+  const from = formatRfc3339(time);
+  const to = formatRfc3339(time + 1n);
+  return `tailrace query --from=${from} --to=${to} ${quoted}`;
 }

@@ -1,7 +1,7 @@
 // The labels at the left. What is ticked is read from the query's text and ticking writes it, so the two cannot disagree.
 // state/labels.ts owns fetching names and values.
 import { useSignal } from "@preact/signals";
-import { ApiError } from "../api/loki.ts";
+import { ApiError } from "../api/request.ts";
 import {
   chosenValues,
   type Matcher,

@@ -2,23 +2,26 @@
 // are estimated, then measured. Invariant: what stands at the top of the view does not move when heights become known, and
 // in live mode the end stays in view until the person scrolls up.
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formatDay, type Zone } from "../model/nanoseconds.ts";
 import { rowCharactersMax } from "../model/row.ts";
-import type { RowBuffer } from "../model/rowBuffer.ts";
+import { searchedText } from "../model/lineText.ts";
+import type { RowGroups } from "../model/rowGroups.ts";
 import { RowHeights } from "../model/rowHeights.ts";
 import { address } from "../state/address.ts";
 import {
+  groups,
   live,
-  loading,
-  loadOlder,
-  older,
+  loadMore,
+  more,
   opened,
-  rows,
   selected,
   shown,
+  stale,
   version,
 } from "../state/explore.ts";
+import { findText } from "../state/screen.ts";
+import { ColumnHeads } from "./ColumnHeads.tsx";
 import { ListEnd } from "./ListEnd.tsx";
 import { LogRow } from "./LogRow.tsx";
 
@@ -43,16 +46,17 @@ export function LogList() {
   const lastTop = useRef(0);
   version.value;
   measured.value;
-  const { wrap, zone } = address.value;
-  const buffer = rows.value;
+  const { wrap, zone, pretty, columns } = address.value;
+  const list = groups.value;
+  list.follow();
   const session = live.value;
   const following = session !== undefined && !session.paused.value;
-  const heights = useHeights(buffer, wrap ? view.value.width : 0);
-  const place = placement(buffer, heights);
+  const heights = useHeights(list, wrap || pretty ? view.value.width : 0, pretty);
+  const place = placement(list, heights);
   const furthest = Math.max(0, place.total - view.value.height);
   const top = following ? furthest : Math.min(view.value.top, furthest);
-  const first = Math.max(buffer.first, place.at(top) - overscanRows);
-  const end = Math.min(buffer.end, place.at(top + view.value.height) + 1 + overscanRows);
+  const first = Math.max(list.first, place.at(top) - overscanRows);
+  const end = Math.min(list.end, place.at(top + view.value.height) + 1 + overscanRows);
 
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -62,12 +66,12 @@ export function LogList() {
     if (following) element.scrollTop = element.scrollHeight;
     lastTop.current = element.scrollTop;
     if (changed) measured.value++;
-    if (end > buffer.end - 100 && older.peek() === "more") void loadOlder();
+    if (end > list.end - 100 && more.peek() === "more") void loadMore();
   });
   useEffect(() => watchSize(scroller.current, view), []);
   useEffect(() => {
     if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
-  }, [buffer]);
+  }, [list]);
   useEffect(() => {
     const element = scroller.current;
     if (element !== null && selected.value !== undefined) reveal(element, place, selected.value);
@@ -83,40 +87,53 @@ export function LogList() {
   const current = selected.value;
   const details = opened.value;
   const days = spansDays(zone);
+  const run = shown.value;
+  const find = findText.value;
+  const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
+  // What the row is wide enough for, and no more: a long line costs what a short one does.
+  const characters = heights === undefined
+    ? 128 * Math.ceil(view.value.width / (characterPixels * 0.8) / 128)
+    : rowCharactersMax;
+  const look = useMemo(
+    () => ({ wrap: heights !== undefined, pretty, zone, days, columns, marks, characters }),
+    [heights !== undefined, pretty, zone, days, columns, marks, characters],
+  );
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   return (
-    <div
-      class={`list ${wrap ? "wrap" : ""} ${loading.value ? "stale" : ""}`}
-      ref={scroller}
-      role="grid"
-      aria-label="Log lines"
-      aria-rowcount={buffer.size}
-      aria-activedescendant={current !== undefined && current >= first && current < end
-        ? `row-${current}`
-        : undefined}
-      tabIndex={0}
-      onScroll={onScroll}
-    >
-      <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
-        {sequences.map((sequence) => (
-          <LogRow
-            // At the end of a stream all rows in view change at once: their elements are kept and get new text. Else an
-            // element stays with its line, so that a selection of text does.
-            key={following ? sequence - first : sequence}
-            sequence={sequence}
-            index={sequence - buffer.first + 1}
-            row={buffer.at(sequence)}
-            top={place.top(sequence)}
-            wrap={wrap}
-            zone={zone}
-            days={days}
-            isSelected={sequence === current}
-            isOpen={details !== undefined && details === buffer.at(sequence)}
-          />
-        ))}
+    <>
+      {columns.length > 0 && <ColumnHeads columns={columns} days={days} />}
+      <div
+        class={`list ${heights === undefined ? "" : "wrap"} ${stale.value ? "stale" : ""}`}
+        ref={scroller}
+        role="grid"
+        aria-label="Log lines"
+        aria-rowcount={list.size}
+        aria-activedescendant={current !== undefined && current >= first && current < end
+          ? `row-${current}`
+          : undefined}
+        tabIndex={0}
+        onScroll={onScroll}
+      >
+        <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
+          {sequences.map((sequence) => (
+            <LogRow
+              // At the end of a stream all rows in view change at once: their elements are kept and get new text. Else an
+              // element stays with its line, so that a selection of text does.
+              key={following ? sequence - first : sequence}
+              sequence={sequence}
+              index={sequence - list.first + 1}
+              row={list.at(sequence)}
+              top={place.top(sequence)}
+              count={list.count(sequence)}
+              look={look}
+              isSelected={sequence === current}
+              isOpen={details !== undefined && details === list.at(sequence)}
+            />
+          ))}
+        </div>
+        <ListEnd />
       </div>
-      <ListEnd />
-    </div>
+    </>
   );
 }
 
@@ -127,28 +144,27 @@ function spansDays(zone: Zone): boolean {
   return formatDay(range.start.toString(), zone) !== formatDay((range.end - 1n).toString(), zone);
 }
 
-/** Heights of wrapped rows, begun anew when the rows or the width are others; undefined for one-line rows (width 0). */
-function useHeights(buffer: RowBuffer, width: number): RowHeights | undefined {
-  const kept = useRef<{ heights: RowHeights; buffer: RowBuffer; width: number } | undefined>(
-    undefined,
-  );
+/** Heights of wrapped rows, begun anew when the rows or what they look like are others; undefined for one-line rows (width 0). */
+function useHeights(list: RowGroups, width: number, pretty: boolean): RowHeights | undefined {
+  const kept = useRef<{ heights: RowHeights; list: RowGroups; key: string } | undefined>(undefined);
   if (width === 0) {
     kept.current = undefined;
     return undefined;
   }
-  if (kept.current?.buffer !== buffer || kept.current.width !== width) {
-    kept.current = { heights: new RowHeights(), buffer, width };
+  const key = `${width} ${pretty}`;
+  if (kept.current?.list !== list || kept.current.key !== key) {
+    kept.current = { heights: new RowHeights(), list, key };
   }
   const columns = Math.max(20, Math.floor((width - columnsBeforeTextPixels) / characterPixels));
-  kept.current.heights.follow(buffer, (sequence) => {
-    const row = buffer.at(sequence);
+  kept.current.heights.follow(list, (sequence) => {
+    const row = list.at(sequence);
     const characters = row?.kind === "entry" ? Math.min(row.line.length, rowCharactersMax) : 0;
     return rowPixels * Math.max(1, Math.ceil(characters / columns));
   });
   return kept.current.heights;
 }
 
-function placement(buffer: RowBuffer, heights: RowHeights | undefined): Placement {
+function placement(list: RowGroups, heights: RowHeights | undefined): Placement {
   if (heights !== undefined) {
     return {
       total: heights.total,
@@ -157,9 +173,9 @@ function placement(buffer: RowBuffer, heights: RowHeights | undefined): Placemen
     };
   }
   return {
-    total: buffer.size * rowPixels,
-    top: (sequence) => (sequence - buffer.first) * rowPixels,
-    at: (pixel) => buffer.first + Math.floor(pixel / rowPixels),
+    total: list.size * rowPixels,
+    top: (sequence) => (sequence - list.first) * rowPixels,
+    at: (pixel) => list.first + Math.floor(pixel / rowPixels),
   };
 }
 

@@ -1,4 +1,4 @@
-// One row: level, time, source, text. Text from logs is only ever a text node, and at most 2000 characters of it.
+// One row: level, time, source, text. Text from logs is only ever a text node, and no more of it than is seen.
 import { Component } from "preact";
 import {
   formatDay,
@@ -7,31 +7,43 @@ import {
   formatTimeOfDay,
   type Zone,
 } from "../model/nanoseconds.ts";
+import { linePieces, plainText, prettyJson } from "../model/lineText.ts";
 import {
   type Entry,
+  fieldOf,
   type Level,
   levelOf,
   type Notice,
   type Row,
-  rowCharactersMax,
-  rowText,
   sourceOf,
 } from "../model/row.ts";
 import { address, writeAddress } from "../state/address.ts";
 import { live, open, opened, selected } from "../state/explore.ts";
-import { formatBytes } from "./StatusStrip.tsx";
+import { formatBytes } from "./figures.ts";
+
+/** How all rows look at present; another object means another look. */
+export interface Look {
+  readonly wrap: boolean;
+  readonly pretty: boolean;
+  readonly zone: Zone;
+  /** Whether the range covers several days, so that a time alone says too little. */
+  readonly days: boolean;
+  readonly columns: readonly string[];
+  readonly marks: RegExp | undefined;
+  /** Characters of a line that are drawn. */
+  readonly characters: number;
+}
 
 interface Props {
   readonly sequence: number;
   /** Position in the list, from 1. */
   readonly index: number;
   readonly row: Row | undefined;
+  /** Rows that this one stands for. */
+  readonly count: number;
   /** Pixels from the top of the list. */
   readonly top: number;
-  readonly wrap: boolean;
-  readonly zone: Zone;
-  /** Whether the range covers several days, so that a time alone says too little. */
-  readonly days: boolean;
+  readonly look: Look;
   readonly isSelected: boolean;
   readonly isOpen: boolean;
 }
@@ -41,8 +53,8 @@ export class LogRow extends Component<Props> {
   override shouldComponentUpdate(next: Readonly<Props>): boolean {
     const now = this.props;
     return next.row !== now.row || next.top !== now.top || next.index !== now.index ||
-      next.sequence !== now.sequence || next.wrap !== now.wrap || next.zone !== now.zone ||
-      next.days !== now.days || next.isSelected !== now.isSelected || next.isOpen !== now.isOpen;
+      next.sequence !== now.sequence || next.look !== now.look || next.count !== now.count ||
+      next.isSelected !== now.isSelected || next.isOpen !== now.isOpen;
   }
 
   override render() {
@@ -77,9 +89,9 @@ export class LogRow extends Component<Props> {
   }
 }
 
-function cells(entry: Entry, level: Level, { wrap, zone, days }: Props) {
+function cells(entry: Entry, level: Level, { look, count }: Props) {
+  const { zone, days, columns } = look;
   const source = sourceOf(entry);
-  const left = entry.line.length - rowCharactersMax;
   return (
     <>
       <span class="level" role="gridcell">
@@ -93,11 +105,36 @@ function cells(entry: Entry, level: Level, { wrap, zone, days }: Props) {
         {days ? `${formatDay(entry.nanoseconds, zone).slice(5)} ` : ""}
         {formatTimeOfDay(entry.nanoseconds, zone)}
       </time>
-      <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
+      {columns.length === 0
+        ? <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
+        : columns.map((name) => {
+          const value = plainText(fieldOf(entry, name) ?? "", columnCharactersMax);
+          return <span key={name} class="column" role="gridcell" title={value}>{value}</span>;
+        })}
+      {count > 1 && (
+        <span class="count-chip" title={`${count} such lines follow each other`}>×{count}</span>
+      )}
+      <LineText line={entry.line} look={look} />
+    </>
+  );
+}
+
+const columnCharactersMax = 200;
+const prettyCharactersMax = 20_000;
+
+function LineText({ line, look }: { line: string; look: Look }) {
+  const { wrap, pretty, marks, characters } = look;
+  const text = (pretty ? prettyJson(line, prettyCharactersMax) : undefined) ?? line;
+  const pieces = linePieces(text, characters, wrap, marks);
+  const left = text.length - characters;
+  return (
+    <>
       <span class="text" role="gridcell">
-        {rowText(entry.line, wrap)}
-        {left > 0 && <span class="more">+{formatBytes(left)}</span>}
+        {pieces.map(({ text, classes }, i) =>
+          classes === "" ? text : <span key={i} class={classes}>{text}</span>
+        )}
       </span>
+      {left > 0 && <span class="more">+{formatBytes(left)}</span>}
     </>
   );
 }
@@ -135,7 +172,7 @@ function hold() {
 }
 
 /** One of the style sheet's twelve hues, the same for the same text. */
-function hueOf(text: string): number {
+export function hueOf(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0;
   return Math.abs(hash) % 12;

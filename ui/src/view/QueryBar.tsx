@@ -1,40 +1,34 @@
-// The query box with Run, and the server's objection beneath it with its position marked.
+// The query with Run beneath the top bar; below it what is wrong with the query, as the parser in the page and then the server
+// say it, and the queries of the past. QueryEditor.tsx owns the text.
 import { address } from "../state/address.ts";
 import { cancel, draft, failure, loading, submit } from "../state/explore.ts";
-import { queryBox } from "./keyboard.ts";
+import { Icon } from "./icons.tsx";
+import { focusQuery, formatQuery, objection, QueryEditor } from "./QueryEditor.tsx";
+import { QueryMenu } from "./QueryMenu.tsx";
 
 export function QueryBar() {
   const text = draft.value;
-  const lines = text.split("\n").length;
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    if (lines > 1 && !event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    submit(draft.peek());
-  };
   return (
     <section class="querybar" aria-label="Query">
       <div class="querybox">
-        <textarea
-          id="query"
-          aria-label="LogQL query"
-          aria-invalid={failure.value !== undefined}
-          aria-describedby="query-problem"
-          placeholder='{app="checkout"} |= "error"'
-          rows={Math.min(6, lines)}
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="off"
-          value={text}
-          onInput={(event) => draft.value = event.currentTarget.value}
-          onKeyDown={onKeyDown}
-        />
+        <QueryEditor />
+        <QueryMenu />
+        <button
+          type="button"
+          class="button quiet wide-only"
+          title="Lay the query out over lines"
+          aria-label="Format the query"
+          disabled={text.trim() === ""}
+          onClick={() => void formatQuery()}
+        >
+          <Icon name="format" />
+        </button>
         {loading.value
-          ? <button type="button" class="button" onClick={cancel}>Cancel</button>
+          ? <button type="button" class="button run" onClick={cancel}>Cancel</button>
           : (
             <button
               type="button"
-              class={`button ${text === address.value.query ? "" : "primary"}`}
+              class={`button run ${text === address.value.query ? "" : "primary"}`}
               title="Run (Enter; Ctrl+Enter in a query of several lines)"
               onClick={() => submit(draft.peek())}
             >
@@ -42,8 +36,23 @@ export function QueryBar() {
             </button>
           )}
       </div>
-      <div id="query-problem" role="alert">{failure.value !== undefined && <Problem />}</div>
+      <div id="query-problem" role="alert">
+        {failure.value !== undefined ? <Problem /> : <Objection />}
+      </div>
     </section>
+  );
+}
+
+/** While one types: what the parser expects next is a hint, not an alarm. */
+function Objection() {
+  const found = objection.value;
+  if (found === undefined || draft.value === "") return null;
+  return (
+    <div class="objection">
+      <button type="button" class="marked" onClick={() => focusQuery(found.offset)}>
+        {found.message}
+      </button>
+    </div>
   );
 }
 
@@ -60,7 +69,10 @@ function Problem() {
           type="button"
           class="marked"
           title="Go to this place in the query"
-          onClick={() => goTo(query, marked.offset)}
+          onClick={() => {
+            draft.value = query;
+            focusQuery(marked.offset);
+          }}
         >
           <code>
             {marked.before}
@@ -110,13 +122,4 @@ function markedLine(
     after: line.slice(column + 1, column + contextCharacters),
     offset,
   };
-}
-
-function goTo(query: string, offset: number) {
-  draft.value = query;
-  const box = queryBox();
-  if (box === null) return;
-  box.value = query;
-  box.focus();
-  box.setSelectionRange(offset, offset + 1);
 }

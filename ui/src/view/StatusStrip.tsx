@@ -1,12 +1,15 @@
 // One line that always says what is on screen: how many lines, of what range, at what cost; in live mode, the flow.
 import { formatDay, formatTimeOfDay, nowNanoseconds } from "../model/nanoseconds.ts";
-import { address, go } from "../state/address.ts";
+import { address } from "../state/address.ts";
 import {
   failure,
+  fastLinesPerSecond,
   live,
   loading,
-  older,
+  more,
+  progress,
   rows,
+  searchStarted,
   series,
   shown,
   statistics,
@@ -14,29 +17,28 @@ import {
   warnings,
 } from "../state/explore.ts";
 import type { LiveSession } from "../state/liveSession.ts";
+import { formatBytes, formatCount, formatSeconds } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 import { togglePause } from "./keyboard.ts";
+import { ListOptions } from "./ListOptions.tsx";
 
 export function StatusStrip() {
-  const { wrap } = address.value;
   const session = live.value;
+  const search = progress.value;
+  const share = search === undefined || search.bytesTotal === 0
+    ? undefined
+    : Math.min(1, search.bytesDone / search.bytesTotal);
   return (
     <div class="status">
-      <div class="progress" data-on={loading.value} />
+      <div
+        class={`progress ${share === undefined ? "" : "known"}`}
+        data-on={loading.value}
+        style={share === undefined ? undefined : { width: `${100 * share}%` }}
+      />
       {session === undefined ? <RunStatus /> : <LiveStatus session={session} />}
       {warnings.value.map((warning) => <span key={warning} class="warning">{warning}</span>)}
       <div class="grow" />
-      {series.value === undefined && shown.value !== undefined && (
-        <button
-          type="button"
-          class="button small"
-          aria-pressed={wrap}
-          title="Wrap long lines (w)"
-          onClick={() => go({ wrap: !wrap }, "replace")}
-        >
-          Wrap
-        </button>
-      )}
+      {series.value === undefined && shown.value !== undefined && <ListOptions />}
     </div>
   );
 }
@@ -44,24 +46,26 @@ export function StatusStrip() {
 function RunStatus() {
   version.value;
   const run = shown.value;
-  if (loading.value) return <span>Searching…</span>;
+  if (loading.value) return <SearchStatus />;
   if (run === undefined) return <span>{failure.value === undefined ? "Ready" : "Failed"}</span>;
   const stats = statistics.value;
-  const count = series.value?.length ?? rows.value.size;
-  const noun = series.value === undefined ? "line" : "series";
-  const complete = older.value === "end";
-  const plural = noun === "line" && count !== 1 ? "s" : "";
+  const computed = series.value;
+  const count = computed?.series.length ?? rows.value.size;
+  const complete = more.value === "end";
+  const noun = computed !== undefined ? "series" : count === 1 ? "line" : "lines";
   return (
     <>
-      <span class="visually-hidden" role="status">{count} {noun}{plural} found</span>
+      <span class="visually-hidden" role="status">{count} {noun} found</span>
       <span class="count">
         {formatCount(count)}
         {complete ? "" : "+"} {noun}
-        {plural}
       </span>
       {!complete && (
         <span>
-          <span class="wide-only">newest first,</span> back to {backTo()}
+          <span class="wide-only">
+            {address.value.order === "newest" ? "newest first," : "oldest first,"}
+          </span>{" "}
+          up to {lastTime()}
         </span>
       )}
       {stats !== undefined && stats.bytesProcessed > 0 && (
@@ -74,7 +78,27 @@ function RunStatus() {
   );
 }
 
-function backTo(): string {
+/** What a search that takes a while has done, and how long it may still take. */
+function SearchStatus() {
+  const search = progress.value;
+  if (search === undefined) return <span>Searching…</span>;
+  const seconds = (performance.now() - searchStarted.value) / 1000;
+  const speed = search.bytesDone / Math.max(seconds, 0.001);
+  const left = (search.bytesTotal - search.bytesDone) / Math.max(speed, 1);
+  const percent = search.bytesTotal === 0 ? 0 : 100 * search.bytesDone / search.bytesTotal;
+  return (
+    <>
+      <span class="count">Searching… {Math.floor(percent)} %</span>
+      <span>{formatCount(search.linesMatched)} lines match</span>
+      <span class="wide-only">
+        {formatBytes(search.bytesDone)} of {formatBytes(search.bytesTotal)}, {formatBytes(speed)}/s
+      </span>
+      {seconds > 1 && <span class="wide-only">about {formatSeconds(left)} left</span>}
+    </>
+  );
+}
+
+function lastTime(): string {
   const { zone } = address.value;
   const buffer = rows.value;
   const last = buffer.at(buffer.end - 1);
@@ -109,6 +133,11 @@ function LiveStatus({ session }: { session: LiveSession }) {
         {paused ? `Resume (${formatCount(session.waiting)} new)` : "Pause"}
       </button>
       <span>{formatCount(session.linesPerSecond.value)} lines/s</span>
+      {!paused && session.linesPerSecond.value > fastLinesPerSecond && (
+        <span class="tag" title="Too fast to read: the display shows moments, nothing is left out">
+          sampled display
+        </span>
+      )}
       <span class="wide-only">{formatCount(session.received)} received</span>
       <span class="wide-only">{formatCount(rows.value.size)} kept</span>
       {session.droppedByServer > 0 && (
@@ -123,26 +152,4 @@ function LiveStatus({ session }: { session: LiveSession }) {
       )}
     </>
   );
-}
-
-/** Prints bytes with three digits at most: `1.21 GB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit] ?? ""}`;
-}
-
-function formatSeconds(seconds: number): string {
-  return seconds < 1 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : `${seconds.toFixed(1)} s`;
-}
-
-const counts = new Intl.NumberFormat("en");
-
-function formatCount(count: number): string {
-  return counts.format(count);
 }

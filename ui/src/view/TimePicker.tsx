@@ -7,17 +7,11 @@ import { address, go } from "../state/address.ts";
 import { draft } from "../state/explore.ts";
 import { rangeOpen } from "../state/screen.ts";
 import { Icon } from "./icons.tsx";
+import { useOutsideClose } from "./outside.ts";
 
 export function TimePicker() {
   const { range, zone } = address.value;
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const close = (event: Event) => {
-      if (!root.current?.contains(event.target as Node)) rangeOpen.value = false;
-    };
-    addEventListener("pointerdown", close);
-    return () => removeEventListener("pointerdown", close);
-  }, []);
+  const root = useOutsideClose<HTMLDivElement>(() => rangeOpen.value = false);
   return (
     <div class="picker" ref={root}>
       <button
@@ -30,7 +24,7 @@ export function TimePicker() {
       >
         <Icon name="clock" />
         <span class="picker-text">{describeRange(range, nowNanoseconds(), zone)}</span>
-        {zone === "utc" && <span class="tag">UTC</span>}
+        {zone !== "local" && <span class="tag">{zone === "utc" ? "UTC" : zone}</span>}
         <Icon name="down" />
       </button>
       {rangeOpen.value && <RangePanel />}
@@ -107,19 +101,21 @@ function RangePanel() {
 }
 
 function ZoneChoice({ zone }: { zone: Zone }) {
-  const zones: readonly [Zone, string][] = [["local", "Local time"], ["utc", "UTC"]];
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const others = zoneNames.filter((name) => name !== own && name !== "UTC");
   return (
-    <div class="segments" role="group" aria-label="Times are shown in">
-      {zones.map(([value, words]) => (
-        <button
-          key={value}
-          type="button"
-          aria-pressed={zone === value}
-          onClick={() => go({ zone: value }, "replace")}
-        >
-          {words}
-        </button>
-      ))}
-    </div>
+    <label class="zone">
+      Times in
+      <select
+        value={zone}
+        onChange={(event) => go({ zone: event.currentTarget.value }, "replace")}
+      >
+        <option value="local">local time ({own})</option>
+        <option value="utc">UTC</option>
+        {others.map((name) => <option key={name} value={name}>{name}</option>)}
+      </select>
+    </label>
   );
 }
+
+const zoneNames: readonly string[] = Intl.supportedValuesOf?.("timeZone") ?? [];

@@ -1,9 +1,13 @@
 // The page's keys, in one table that the help shows too. Invariant: no key acts while text is typed, except Escape, which
 // leaves the box; and none with Ctrl, Meta or Alt, which belong to the browser.
 import { address, go } from "../state/address.ts";
-import { draft, live, open, opened, rows, selected, submit } from "../state/explore.ts";
+import { draft, groups, live, open, opened, selected, submit } from "../state/explore.ts";
 import { refresh } from "../state/labels.ts";
-import { helpOpen, nextTheme, rangeOpen, sidebarOpen } from "../state/screen.ts";
+import { helpOpen, nextTheme, queriesOpen, rangeOpen, sidebarOpen } from "../state/screen.ts";
+import { levelOf } from "../model/row.ts";
+import { move, select, selectNext } from "../state/selection.ts";
+import { findNext, focusFind } from "./FindBox.tsx";
+import { focusQuery } from "./QueryEditor.tsx";
 
 interface Binding {
   /** `KeyboardEvent.key`; a space is "Space". */
@@ -13,10 +17,10 @@ interface Binding {
 }
 
 export const bindings: readonly Binding[] = [
-  { keys: ["/"], words: "write in the query", run: () => queryBox()?.focus() },
+  { keys: ["/"], words: "write in the query", run: () => focusQuery() },
   { keys: ["j", "ArrowDown"], words: "next line", run: () => move(1) },
   { keys: ["k", "ArrowUp"], words: "previous line", run: () => move(-1) },
-  { keys: ["g", "Home"], words: "first line", run: () => select(rows.peek().first) },
+  { keys: ["g", "Home"], words: "first line", run: () => select(groups.peek().first) },
   { keys: ["G", "End"], words: "last line; in live mode, follow again", run: toEnd },
   { keys: ["Enter"], words: "open the line's details", run: openSelected },
   { keys: ["Space"], words: "live: pause, go on", run: togglePause },
@@ -27,6 +31,22 @@ export const bindings: readonly Binding[] = [
     words: "wrap long lines",
     run: () => go({ wrap: !address.peek().wrap }, "replace"),
   },
+  {
+    keys: ["p"],
+    words: "lay JSON lines out",
+    run: () => go({ pretty: !address.peek().pretty }, "replace"),
+  },
+  {
+    keys: ["o"],
+    words: "newest first, oldest first",
+    run: () => go({ order: address.peek().order === "newest" ? "oldest" : "newest" }, "push"),
+  },
+  { keys: ["f"], words: "find in the loaded lines", run: focusFind },
+  { keys: ["n"], words: "next line found", run: () => findNext(1) },
+  { keys: ["N"], words: "previous line found", run: () => findNext(-1) },
+  { keys: ["e"], words: "next error", run: () => nextError(1) },
+  { keys: ["E"], words: "previous error", run: () => nextError(-1) },
+  { keys: ["q"], words: "past and saved queries", run: () => queriesOpen.value = true },
   { keys: ["t"], words: "time range", run: () => rangeOpen.value = true },
   { keys: ["b"], words: "labels at the side", run: () => sidebarOpen.value = !sidebarOpen.peek() },
   { keys: ["d"], words: "theme", run: nextTheme },
@@ -38,8 +58,11 @@ export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (helpOpen.peek()) return;
-    const target = event.target as HTMLElement;
-    const typing = target.matches("input:not([type=checkbox]), textarea, select");
+    // The editor is in a shadow root: the event's own target would be its host.
+    const target = event.composedPath()[0];
+    if (!(target instanceof HTMLElement)) return;
+    const typing = target.isContentEditable ||
+      target.matches("input:not([type=checkbox]), textarea, select");
     if (typing && event.key !== "Escape") return;
     // A focused button keeps its own keys.
     if (
@@ -52,7 +75,7 @@ export function listenToKeys(): void {
     if (key === "Space" && live.peek() === undefined) return;
     event.preventDefault();
     if (typing) target.blur();
-    if (!typing || rangeOpen.peek()) binding.run();
+    if (!typing || rangeOpen.peek() || queriesOpen.peek()) binding.run();
   });
   releaseButtons();
 }
@@ -62,10 +85,6 @@ function releaseButtons(): void {
   addEventListener("click", (event) => {
     if (event.detail > 0) (event.target as Element).closest<HTMLElement>("button")?.blur();
   });
-}
-
-export function queryBox(): HTMLTextAreaElement | null {
-  return document.querySelector<HTMLTextAreaElement>("#query");
 }
 
 export function togglePause(): void {
@@ -92,31 +111,22 @@ function toEnd(): void {
   if (session?.paused.peek()) {
     selected.value = undefined;
     session.resume();
-  } else select(rows.peek().end - 1);
+  } else select(groups.peek().end - 1);
 }
 
-function move(step: number): void {
-  const buffer = rows.peek();
-  const present = selected.peek();
-  select(present === undefined ? (live.peek() ? buffer.end - 1 : buffer.first) : present + step);
-}
-
-function select(sequence: number): void {
-  const buffer = rows.peek();
-  if (buffer.size === 0) return;
-  live.peek()?.pause();
-  selected.value = Math.max(buffer.first, Math.min(buffer.end - 1, sequence));
-  const row = buffer.at(selected.peek() ?? 0);
-  if (opened.peek() !== undefined && row?.kind === "entry") open(row);
+/** Goes to the next loaded line of level error or worse. */
+function nextError(step: 1 | -1): void {
+  selectNext(step, (entry) => ["error", "critical"].includes(levelOf(entry)));
 }
 
 function openSelected(): void {
-  const row = rows.peek().at(selected.peek() ?? -1);
+  const row = groups.peek().at(selected.peek() ?? -1);
   if (row?.kind === "entry") open(row);
 }
 
 function escape(): void {
   if (rangeOpen.peek()) rangeOpen.value = false;
+  else if (queriesOpen.peek()) queriesOpen.value = false;
   else if (opened.peek() !== undefined) open(undefined);
   else selected.value = undefined;
 }

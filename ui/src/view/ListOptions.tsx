@@ -1,0 +1,117 @@
+// How the lines are shown: order, wrapping, JSON, repeated lines, finding, and taking them away as a file. All but finding
+// is in the address.
+import { useSignal } from "@preact/signals";
+import { type Address, address, choices, go } from "../state/address.ts";
+import { downloadLines, type FileFormat } from "../state/download.ts";
+import { FindBox } from "./FindBox.tsx";
+import { Icon } from "./icons.tsx";
+import { useOutsideClose } from "./outside.ts";
+
+export function ListOptions() {
+  const { wrap, pretty, order, live } = address.value;
+  return (
+    <div class="options" role="group" aria-label="How lines are shown">
+      <FindBox />
+      {!live && (
+        <button
+          type="button"
+          class="button small"
+          title="Order by time (o)"
+          onClick={() => go({ order: order === "newest" ? "oldest" : "newest" }, "push")}
+        >
+          <Icon name={order === "newest" ? "down" : "up"} />
+          {order === "newest" ? "Newest first" : "Oldest first"}
+        </button>
+      )}
+      <Toggle name="wrap" on={wrap} words="Wrap" title="Wrap long lines (w)" />
+      <Toggle name="pretty" on={pretty} words="JSON" title="Lay JSON lines out (p)" />
+      <DedupChoice />
+      <DownloadMenu />
+    </div>
+  );
+}
+
+interface ToggleProps {
+  readonly name: "wrap" | "pretty";
+  readonly on: boolean;
+  readonly words: string;
+  readonly title: string;
+}
+
+function Toggle({ name, on, words, title }: ToggleProps) {
+  return (
+    <button
+      type="button"
+      class="button small"
+      aria-pressed={on}
+      title={title}
+      onClick={() => go({ [name]: !on }, "replace")}
+    >
+      {words}
+    </button>
+  );
+}
+
+const dedupWords: Record<Address["dedup"], string> = {
+  none: "All lines",
+  exact: "Fold equal lines",
+  numbers: "Fold, numbers apart",
+  signature: "Fold by punctuation",
+};
+
+function DedupChoice() {
+  return (
+    <select
+      class={`small-select wide-only ${address.value.dedup === "none" ? "" : "on"}`}
+      aria-label="Repeated lines"
+      title="Lines that repeat their neighbour are folded into one"
+      value={address.value.dedup}
+      onChange={(event) => go({ dedup: event.currentTarget.value as Address["dedup"] }, "replace")}
+    >
+      {choices.dedup.map((name) => <option key={name} value={name}>{dedupWords[name]}</option>)}
+    </select>
+  );
+}
+
+const formats: readonly (readonly [FileFormat, string])[] = [
+  ["txt", "Text: the lines"],
+  ["jsonl", "JSON: a line each, labels included"],
+  ["csv", "CSV: time, labels as columns, line"],
+];
+
+function DownloadMenu() {
+  const isOpen = useSignal(false);
+  const root = useOutsideClose<HTMLDivElement>(() => isOpen.value = false);
+  return (
+    <div class="picker wide-only" ref={root}>
+      <button
+        type="button"
+        class="button small"
+        aria-haspopup="menu"
+        aria-expanded={isOpen.value}
+        title="Save the loaded lines as a file"
+        aria-label="Download the loaded lines"
+        onClick={() => isOpen.value = !isOpen.value}
+      >
+        <Icon name="download" />
+      </button>
+      {isOpen.value && (
+        <div class="panel menu" role="menu">
+          {formats.map(([format, words]) => (
+            <button
+              key={format}
+              type="button"
+              role="menuitem"
+              onClick={() => {
+                isOpen.value = false;
+                downloadLines(format);
+              }}
+            >
+              {words}
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
