@@ -25,6 +25,12 @@ export function caseFiles(): CaseFile[] {
     }));
 }
 
+/** The text of every query in the files. */
+export function conformanceQueries(): string[] {
+  return caseFiles().flatMap(({ sections }) => sections.flatMap(({ cases }) => cases))
+    .map(({ query }) => query);
+}
+
 /** Whether a case's expectation is written out, and the reference can tell what it should be: it knows neither functions of
  *  templates nor the API around queries. */
 export function isForReference({ kind, query, expected, options }: Case): boolean {
