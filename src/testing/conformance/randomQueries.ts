@@ -29,6 +29,7 @@ function logOptions(random: Random): Record<string, string> {
     ...(random.oneIn(2) ? { forward: "true" } : {}),
     ...(random.oneIn(3) ? { limit: String(random.between(1, 10)) } : {}),
     ...(random.oneIn(4) ? { categorize: "true" } : {}),
+    ...(random.oneIn(6) ? { interval: random.pick(["1s", "500ms", "10s"]) } : {}),
     ...(random.oneIn(4)
       ? { start: random.pick(["10", "30"]), end: random.pick(["31", "50"]) }
       : {}),
@@ -144,6 +145,8 @@ function parser(random: Random): string {
     "logfmt --strict --keep-empty",
     'logfmt a, lvl="level"',
     "unpack",
+    'json a, lvl="level"',
+    'json a="a_b", d="d.a", e="[\\"x-y\\"]"',
     'pattern "<method> <path> <status>"',
     'pattern "[<ts>] [<level>] <_>"',
     'pattern "a=<a> <_>"',
@@ -291,6 +294,7 @@ function aggregation(random: Random, depth: number): string {
     "by (env)",
     "by (app, level)",
     "by ()",
+    "by (__error__)",
     "without (env)",
     "without (a, b, level)",
   ]);

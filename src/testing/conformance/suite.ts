@@ -76,6 +76,7 @@ const passing = [
   "patternRegexpUnpack",
   "dropKeepFormat",
   "encodings",
+  "interval",
   "templates",
   "rangeAggregations",
 ];

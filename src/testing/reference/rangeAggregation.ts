@@ -96,16 +96,17 @@ function isAdditive({ op }: RangeAggregation): boolean {
 function neededStages(range: LogRange, grouping: Grouping | null): ReadonlyArray<Stage> {
   const isAsked = grouping?.mode === "without" || (grouping?.labels.length ?? 0) > 0;
   if (isAsked || usesLabels(range)) return range.pipeline;
-  return range.pipeline.filter(({ kind }) => kind === "LineFilter");
+  return range.pipeline.filter(({ kind }) => !parserKinds.includes(kind));
 }
 
-/** Whether anything but parsers and line filters stands in the pipeline. */
+/** Whether a stage of the pipeline reads labels: drop and keep only take some away. */
 function usesLabels({ unwrap, pipeline }: LogRange): boolean {
   return unwrap !== null ||
-    pipeline.some(({ kind }) => kind !== "LineFilter" && !parserKinds.includes(kind));
+    pipeline.some(({ kind }) => ![...parserKinds, ...blindKinds].includes(kind));
 }
 
 const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];
+const blindKinds = ["LineFilter", "Decolorize", "DropLabels", "KeepLabels"];
 
 /** A line's number; null if it has none, which is no error. */
 function sampleOf(entry: Entry, expr: RangeAggregation): number | null {
