@@ -18,6 +18,7 @@ import { compilePredicate, type LabelTest } from "./labelFilter.ts";
 import { compileLineFilters } from "./lineFilter.ts";
 import { NameTable } from "./nameTable.ts";
 import { isIdle, neededAfter, type PipelineDescription } from "./pipelinePlan.ts";
+import type { Stage } from "./ast.ts";
 import { Row, StreamBase, type TimeColumn } from "./row.ts";
 import { SetFilter } from "./setFilter.ts";
 import { compileStage } from "./stages/mod.ts";
@@ -82,6 +83,8 @@ class CompiledPipeline implements Pipeline {
   readonly lineFilters: ReadonlyArray<BlockFilter>;
   readonly checkpoint: () => void;
   readonly changesLabels: boolean;
+  /** Tells which rows pass, extracting only what filters look at; null where that saves nothing. */
+  readonly decider: CompiledPipeline | null;
 
   constructor(description: PipelineDescription, checkpoint: () => void) {
     this.checkpoint = checkpoint;
@@ -108,6 +111,7 @@ class CompiledPipeline implements Pipeline {
     this.unwrapper = description.unwrap === null ? null : new Unwrapper(description.unwrap, names);
     this.lineFilters = compileLineFilters(description.filters, checkpoint);
     this.row = new Row(names);
+    this.decider = isOpen ? deciderOf(description, checkpoint) : null;
   }
 
   get unwrapSlot(): number | null {
@@ -118,7 +122,7 @@ class CompiledPipeline implements Pipeline {
     return this.unwrapper?.value ?? 0;
   }
 
-  forStream(labels: Labels): StreamPipeline | "none" {
+  forStream(labels: Labels): CompiledStream | "none" {
     const known = new Map(labels);
     const open: LabelTest[] = [];
     for (const test of this.leading) {
@@ -126,15 +130,44 @@ class CompiledPipeline implements Pipeline {
       if (verdict === false) return "none";
       if (verdict === null) open.push(test);
     }
-    return new CompiledStream(this, new StreamBase(labels), open);
+    const decider = this.decider?.forStream(labels) ?? null;
+    return decider === "none"
+      ? "none"
+      : new CompiledStream(this, new StreamBase(labels), open, decider);
   }
 }
+
+/** A pipeline that lets the same rows through and leaves nothing in them. A parser may stop in it
+ *  as soon as it has what the filters ask for. */
+function deciderOf(
+  description: PipelineDescription,
+  checkpoint: () => void,
+): CompiledPipeline | null {
+  const { stages, needed } = description;
+  const parser = stages.findIndex(({ kind }) => parserKinds.has(kind));
+  const filter = stages.findLastIndex(({ kind }) =>
+    kind === "LabelFilter" || kind === "LineFilter"
+  );
+  if (needed.labels !== "all" || parser < 0 || filter < parser) return null;
+  const decisive = { ...description, filters: [], needed: { labels: [], line: false } };
+  const decider = new CompiledPipeline(decisive, checkpoint);
+  return decider.row.names.isOpen ? null : decider;
+}
+
+const parserKinds: ReadonlySet<Stage["kind"]> = new Set<Stage["kind"]>([
+  "JsonParser",
+  "LogfmtParser",
+  "PatternParser",
+  "RegexpParser",
+]);
 
 /** Interns a name, and the one that it is made of when it collides. */
 function requireName(names: NameTable, name: string): void {
   names.require(name);
   if (name.endsWith("_extracted")) names.require(name.slice(0, -"_extracted".length));
 }
+
+const judgedRows = 256;
 
 class CompiledStream implements StreamPipeline {
   readonly filters: ReadonlyArray<BlockFilter>;
@@ -144,11 +177,21 @@ class CompiledStream implements StreamPipeline {
   readonly #base: StreamBase;
   readonly #stages: ReadonlyArray<RowStage>;
   #block: LineBlock | null = null;
+  /** Asked first, as long as it drops most rows. */
+  #decider: CompiledStream | null;
+  #asked = 0;
+  #passed = 0;
 
-  constructor(pipeline: CompiledPipeline, base: StreamBase, open: ReadonlyArray<LabelTest>) {
+  constructor(
+    pipeline: CompiledPipeline,
+    base: StreamBase,
+    open: ReadonlyArray<LabelTest>,
+    decider: CompiledStream | null,
+  ) {
     const { row, lineFilters, stages, unwrapper, checkpoint } = pipeline;
     this.#row = row;
     this.#base = base;
+    this.#decider = decider;
     this.filters = open.length === 0
       ? lineFilters
       : [new SetFilter(open, row, base, checkpoint), ...lineFilters];
@@ -164,6 +207,7 @@ class CompiledStream implements StreamPipeline {
     this.#block = block;
     this.#row.useStream(this.#base);
     this.#row.forgetMetadata();
+    this.#decider?.begin(block);
   }
 
   run(rowIndex: number): boolean {
@@ -192,6 +236,13 @@ class CompiledStream implements StreamPipeline {
     times: TimeColumn,
     timeIndex: number,
   ): boolean {
+    const decider = this.#decider;
+    if (decider !== null) {
+      const passes = decider
+        .runAt(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex);
+      this.#judge(passes);
+      if (!passes) return false;
+    }
     const row = this.#row;
     row.useStream(this.#base);
     row.load(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex);
@@ -204,5 +255,15 @@ class CompiledStream implements StreamPipeline {
 
   reload(): void {
     this.#row.forgetMetadata();
+    this.#decider?.reload();
+  }
+
+  /** Where many rows pass, asking first is work done twice. */
+  #judge(passes: boolean): void {
+    this.#asked++;
+    if (passes) this.#passed++;
+    if (this.#asked < judgedRows) return;
+    if (this.#passed * 4 > this.#asked) this.#decider = null;
+    this.#asked = this.#passed = 0;
   }
 }

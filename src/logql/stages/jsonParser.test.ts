@@ -143,3 +143,15 @@ t.test("projection gives the labels that are needed as if all were extracted", (
   );
   t.end();
 });
+
+t.test("a filter behind json sees a malformed line as json leaves it", (t) => {
+  const lines = ['{"a":{"b":"1"', '{"a":{"b":"1"}', '{"a":{"b":"1"}}', '{"a_b":"1",', "{}"];
+  const f = (filter: string) =>
+    runPipeline(`| json | ${filter}`, lines.map((line) => ({ line })))
+      .map((row) => row === null ? "0" : "1").join("");
+  t.equal(f('a_b="1"'), "01110");
+  t.equal(f('a_b=""'), "10001");
+  t.equal(f('__error__=""'), "00101");
+  t.equal(f("a_b > 0"), "01110");
+  t.end();
+});

@@ -1,7 +1,7 @@
-/** `| json`: every scalar of a JSON object becomes a label, those of nested objects under the joined
- *  names; arrays and null are skipped. jsonText.ts reads JSON, fieldName.ts owns names,
- *  jsonExpressions.ts the form with names. Invariant: of a malformed line the labels in front of the
- *  break stay, but none of an object that nothing closes, and __error__ is set. */
+/** `| json`: every scalar of a JSON object becomes a label, those of nested objects under the
+ *  joined names; arrays and null are skipped. jsonText.ts reads JSON, fieldName.ts owns names,
+ *  jsonExpressions.ts the form with names. Invariant: of a malformed line the labels in front of
+ *  the break stay, but none of an object that nothing closes, and __error__ is set. */
 import { category, type Row } from "../row.ts";
 import { FieldName } from "./fieldName.ts";
 import {
@@ -55,8 +55,8 @@ export class JsonParser implements RowStage {
     return true;
   }
 
-  /** Walks the object that opens at `start`, nested ones included; returns where it is malformed, or
-   *  -1. */
+  /** Walks the object that opens at `start`, nested ones included; returns where it is malformed,
+   *  or -1. */
   #object(row: Row, line: Uint8Array, start: number, end: number): number {
     const prefixEnds = this.#prefixEnds;
     prefixEnds.length = 0;
@@ -69,6 +69,7 @@ export class JsonParser implements RowStage {
       if (line[at] === braceClose) {
         if (prefixEnds.length === 0) return -1;
         prefixEnd = prefixEnds.pop()!;
+        if (this.#left === 0 && prefixEnds.length === 0) return -1;
         const next = nextField(line, at + 1, end, braceClose);
         if (next < 0) return this.#broken(line, nestedStart, writtenBefore, end, at + 1);
         at = next;
@@ -115,7 +116,8 @@ export class JsonParser implements RowStage {
           if (!this.#put(row, slot, line, valueFrom, valueTo, valueEscaped)) {
             return this.#broken(line, nestedStart, writtenBefore, end, from);
           }
-          if (this.#left === 0) return -1;
+          // Within a nested object it is open whether its labels stay.
+          if (this.#left === 0 && prefixEnds.length === 0) return -1;
         }
       }
       at = nextField(line, to, end, braceClose);
