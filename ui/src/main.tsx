@@ -5,11 +5,13 @@ import { address, followHistory } from "./state/address.ts";
 import { follow } from "./state/explore.ts";
 import { refresh } from "./state/labels.ts";
 import { applyTheme } from "./state/screen.ts";
+import { followVolume } from "./state/volume.ts";
 import "./style/base.css";
 import "./style/controls.css";
 import "./style/sidebar.css";
 import "./style/list.css";
 import "./style/drawer.css";
+import "./style/panels.css";
 import { App } from "./view/App.tsx";
 import { listenToKeys } from "./view/keyboard.ts";
 
@@ -26,6 +28,8 @@ effect(() => {
   refreshedFor = key;
   void refresh();
 });
+
+followVolume();
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

@@ -1,5 +1,5 @@
-// Loki's HTTP API as the page uses it: queries, labels, values. Owns turning answers into entries and series; request.ts owns
-// addresses and errors, queryStream.ts answers that come in pieces, tailSocket.ts live tails.
+// Loki's HTTP API as the page uses it: queries, labels, values. Owns turning answers into entries and series; request.ts
+// owns addresses and errors, queryStream.ts answers that come in pieces, tailSocket.ts live tails.
 import { compareNanoseconds } from "../model/nanoseconds.ts";
 import type { Entry, Labels } from "../model/row.ts";
 import type { ResolvedRange } from "../model/timeRange.ts";
@@ -57,15 +57,9 @@ export async function queryRange(query: RangeQuery, signal: AbortSignal): Promis
 
 /** Runs a metric query. */
 export async function querySeries(query: SeriesQuery, signal: AbortSignal): Promise<SeriesPage> {
-  const { start, end, stepSeconds } = query;
-  const data = stepSeconds === undefined
-    ? await ask("query", { query: query.query, time: end.toString() }, signal)
-    : await ask("query_range", {
-      query: query.query,
-      start: start.toString(),
-      end: end.toString(),
-      step: String(stepSeconds),
-    }, signal);
+  const data = query.stepSeconds === undefined
+    ? await ask("query", { query: query.query, time: query.end.toString() }, signal)
+    : await ask("query_range", seriesParameters(query), signal);
   if (data.resultType === "streams") {
     throw new ApiError(400, "This query gives lines, where numbers are wanted.");
   }
@@ -84,6 +78,16 @@ export function rangeParameters(query: RangeQuery): Record<string, string> {
     end: query.end.toString(),
     limit: String(query.limit),
     direction: query.direction,
+  };
+}
+
+/** The parameters of query_range for a metric query. */
+export function seriesParameters(query: SeriesQuery): Record<string, string> {
+  return {
+    query: query.query,
+    start: query.start.toString(),
+    end: query.end.toString(),
+    step: String(query.stepSeconds ?? 1),
   };
 }
 
@@ -182,7 +186,8 @@ export function readStatistics(stats: WireStatistics | undefined): Statistics {
   };
 }
 
-function readSeries(resultType: string, result: unknown): Series[] {
+/** Series from the result of a metric query. */
+export function readSeries(resultType: string, result: unknown): Series[] {
   type Point = readonly [number, string];
   if (resultType === "scalar") return [{ labels: {}, points: [result as Point] }];
   const rows = result as { metric: Labels; values?: Point[]; value?: Point }[];

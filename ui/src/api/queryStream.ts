@@ -1,13 +1,20 @@
-// A log query whose rows come while the server still searches, over Tailrace's WebSocket (docs/api.md); where there is none (a
-// proxy without WebSockets, another server that speaks Loki's API) the same in one piece. Invariant: the entries given, in
-// the order given, are those that query_range answers; aborting closes the connection, and the server stops searching.
+// A query whose rows and progress come while the server still searches, over Tailrace's WebSocket (docs/api.md); where there
+// is none (a proxy without WebSockets, another server that speaks Loki's API) the same in one piece. Invariant: the entries
+// given, in the order given, are those that query_range answers; aborting closes the connection, and the server stops
+// searching.
 import type { Entry } from "../model/row.ts";
 import {
   queryRange,
+  querySeries,
   rangeParameters,
   type RangeQuery,
+  readSeries,
   readStatistics,
   readStreams,
+  type Series,
+  type SeriesPage,
+  seriesParameters,
+  type SeriesQuery,
   sortEntries,
   type Statistics,
   type WireStatistics,
@@ -40,14 +47,32 @@ export async function streamQuery(
   handlers: StreamHandlers,
   signal: AbortSignal,
 ): Promise<StreamOutcome> {
-  if (!socketRefused && query.query.length < addressCharactersMax) {
-    const outcome = await overSocket(query, handlers, signal);
-    if (outcome !== "refused") return outcome;
-    socketRefused = true;
-  }
+  const outcome = await overSocket(rangeParameters(query), (frame) => {
+    if (frame.type === "progress") handlers.onProgress(frame);
+    if (frame.type !== "rows") return;
+    const entries = readStreams(frame.result);
+    sortEntries(entries, query.direction);
+    handlers.onEntries(entries);
+  }, signal);
+  if (outcome !== undefined) return outcome;
   const page = await queryRange(query, signal);
   handlers.onEntries(page.entries);
   return page;
+}
+
+/** Runs a metric query over a range; its series come at the end. Throws ApiError, or the abort's reason. */
+export async function streamSeries(
+  query: SeriesQuery,
+  onProgress: StreamHandlers["onProgress"],
+  signal: AbortSignal,
+): Promise<SeriesPage> {
+  if (query.stepSeconds === undefined) return await querySeries(query, signal);
+  let series: Series[] = [];
+  const outcome = await overSocket(seriesParameters(query), (frame) => {
+    if (frame.type === "progress") onProgress(frame);
+    if (frame.type === "samples") series = readSeries(frame.data.resultType, frame.data.result);
+  }, signal);
+  return outcome === undefined ? await querySeries(query, signal) : { series, ...outcome };
 }
 
 /** A WebSocket cannot carry the query in a body, and servers and proxies bound addresses. */
@@ -57,33 +82,45 @@ let socketRefused = false;
 type Frame =
   | { readonly type: "rows"; readonly result: readonly WireStream[] }
   | (Progress & { readonly type: "progress" })
+  | {
+    readonly type: "samples";
+    readonly data: { readonly resultType: string; readonly result: unknown };
+  }
   | { readonly type: "done"; readonly data?: { stats?: WireStatistics; warnings?: string[] } }
   | { readonly type: "error"; readonly status?: number; readonly message: string };
 
-function overSocket(
-  query: RangeQuery,
-  { onEntries, onProgress }: StreamHandlers,
+/** Gives each frame to `take` until the last; undefined when the server has no such WebSocket. */
+async function overSocket(
+  parameters: Record<string, string>,
+  take: (frame: Frame) => void,
   signal: AbortSignal,
-): Promise<StreamOutcome | "refused"> {
+): Promise<StreamOutcome | undefined> {
+  if (socketRefused || (parameters.query ?? "").length >= addressCharactersMax) return undefined;
+  const outcome = await exchange(
+    socketUrl("tailrace/api/v1/query", { ...parameters, encoding_flags: "categorize-labels" }),
+    take,
+    signal,
+  );
+  if (outcome === undefined) socketRefused = true;
+  return outcome;
+}
+
+function exchange(
+  url: URL,
+  take: (frame: Frame) => void,
+  signal: AbortSignal,
+): Promise<StreamOutcome | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = new WebSocket(socketUrl("tailrace/api/v1/query", {
-      ...rangeParameters(query),
-      encoding_flags: "categorize-labels",
-    }));
+    const socket = new WebSocket(url);
     let isOpen = false;
     const ended = new AbortController();
     const end = () => {
       ended.abort();
       socket.close();
     };
-    const take = (frame: Frame) => {
-      if (frame.type === "progress") return onProgress(frame);
-      if (frame.type === "rows") {
-        const entries = readStreams(frame.result);
-        sortEntries(entries, query.direction);
-        return onEntries(entries);
-      }
+    const receive = (frame: Frame) => {
+      if (frame.type !== "done" && frame.type !== "error") return take(frame);
       end();
       if (frame.type === "error") return reject(new ApiError(frame.status ?? 0, frame.message));
       const { stats, warnings = [] } = frame.data ?? {};
@@ -91,10 +128,10 @@ function overSocket(
     };
     const options = { signal: ended.signal };
     socket.addEventListener("open", () => isOpen = true, options);
-    socket.addEventListener("message", ({ data }) => take(JSON.parse(String(data))), options);
+    socket.addEventListener("message", ({ data }) => receive(JSON.parse(String(data))), options);
     socket.addEventListener("close", ({ code, reason }) => {
       end();
-      if (!isOpen) return resolve("refused");
+      if (!isOpen) return resolve(undefined);
       const words = reason === "" ? `code ${code}` : reason;
       reject(new ApiError(0, `The connection was lost during the search (${words}).`));
     }, options);

@@ -1,5 +1,5 @@
-// One request to the server: its address below wherever the page is, the tenant, errors in words. loki.ts and its neighbours own
-// what is asked. Invariant: addresses are relative to the page, so any path prefix works.
+// One request to the server: its address below wherever the page is, the tenant, errors in words. loki.ts and its neighbours
+// own what is asked. Invariant: addresses are relative to the page, so any path prefix works.
 import { address } from "../state/address.ts";
 
 /** What went wrong, for a person: the server's own words, and where in the query it points (1-based). */

@@ -1,7 +1,7 @@
-// The query editor: CodeMirror with LogQL's colours, completion, and the parser's objection underlined. Loaded when the page is
-// idle; until then view/QueryEditor.tsx shows a plain text box. It lives in a shadow root, where CodeMirror adopts style sheets
-// instead of writing style elements, which the page's policy forbids. Invariant: nothing but the person, `setText` and
-// completion changes the text, so the caret never jumps.
+// The query editor: CodeMirror with LogQL's colours, completion, and the parser's objection underlined. Loaded when the page
+// is idle; until then view/QueryEditor.tsx shows a plain text box. It lives in a shadow root, where CodeMirror adopts style
+// sheets instead of writing style elements, which the page's policy forbids. Invariant: nothing but the person, `setText`
+// and completion changes the text, so the caret never jumps.
 import {
   acceptCompletion,
   autocompletion,

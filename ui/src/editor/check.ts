@@ -1,5 +1,5 @@
-// The server's own parser in the page: what it objects to while one types, a query laid out anew, and what a query does in words.
-// Loaded with the editor, after the first paint. Invariant: the server has the last word; this only says it sooner.
+// The server's own parser in the page: what it objects to while one types, a query laid out anew, and what a query does in
+// words. Loaded with the editor, after the first paint. Invariant: the server has the last word; this only says it sooner.
 import { ParseError } from "../../../src/logql/error.ts";
 import { parseExpression } from "../../../src/logql/metricParser.ts";
 import { prettyPrint } from "../../../src/logql/printer.ts";

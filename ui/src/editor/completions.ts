@@ -1,6 +1,6 @@
-// What the editor offers at a place: labels and values from the server (narrowed by what is chosen already), fields it detected,
-// stages and functions. place.ts owns where the caret stands. Invariant: answers are kept for a while, so that typing a word
-// asks the server once.
+// What the editor offers at a place: labels and values from the server (narrowed by what is chosen already), fields it
+// detected, stages and functions. place.ts owns where the caret stands. Invariant: answers are kept for a while, so that
+// typing a word asks the server once.
 import type { Completion, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { insertCompletionText } from "@codemirror/autocomplete";
 import { detectedFields, detectedFieldValues } from "../api/fields.ts";

@@ -1,5 +1,5 @@
-// Cuts LogQL into coloured pieces, also while it is half written. The parser (check.ts) says what is right; this never fails.
-// Invariant: tokens ascend and do not overlap; what no token covers is blank.
+// Cuts LogQL into coloured pieces, also while it is half written. The parser (check.ts) says what is right; this never
+// fails. Invariant: tokens ascend and do not overlap; what no token covers is blank.
 
 export type TokenKind =
   | "string"

@@ -1,5 +1,6 @@
-// Fields written in a line itself, as the stages `json` and `logfmt` name them, so that one can filter by what one sees. The server's
-// stages are the authority; this reads one line when it is opened. Invariant: work is bounded by `lineCharactersMax`.
+// Fields written in a line itself, as the stages `json` and `logfmt` name them, so that one can filter by what one sees. The
+// server's stages are the authority; this reads one line when it is opened. Invariant: work is bounded by
+// `lineCharactersMax`.
 import type { Labels } from "./row.ts";
 import { filterField } from "./selector.ts";
 

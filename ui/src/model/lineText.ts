@@ -1,6 +1,6 @@
-// How a line is drawn: its visible start, cut into pieces that carry terminal colours and the marks of what was searched for.
-// row.ts owns what a row is. Invariant: text from a log stays text, and work is bounded by the characters drawn, not by the
-// line's length.
+// How a line is drawn: its visible start, cut into pieces that carry terminal colours and the marks of what was searched
+// for. row.ts owns what a row is. Invariant: text from a log stays text, and work is bounded by the characters drawn, not by
+// the line's length.
 import { visibleText } from "./row.ts";
 import { readString } from "./selector.ts";
 

@@ -50,8 +50,24 @@ export function entryName(entry: Entry): string {
 export function levelOf(entry: Entry): Level {
   const text = entry.metadata?.detected_level ?? entry.stream.detected_level ??
     entry.parsed?.level ?? entry.stream.level ?? entry.metadata?.level ?? "";
+  return levelNamed(text);
+}
+
+/** The level that a text names. */
+export function levelNamed(text: string): Level {
   return levels[text.toLowerCase()] ?? "unknown";
 }
+
+/** From the worst to the least, as bars are stacked and legends listed. */
+export const levelNames: readonly Level[] = [
+  "critical",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "trace",
+  "unknown",
+];
 
 /** The label that names where an entry came from, for the source column. */
 export function sourceOf(entry: Entry): string {

@@ -1,6 +1,6 @@
-// The rows of a buffer with neighbours that repeat each other folded into one. A group has the sequence number of its first row
-// among groups, so that lists and selections work on groups as on rows. Invariant: with "none" groups are the rows themselves,
-// at no cost; otherwise appending and evicting cost what the new and old rows cost.
+// The rows of a buffer with neighbours that repeat each other folded into one. A group has the sequence number of its first
+// row among groups, so that lists and selections work on groups as on rows. Invariant: with "none" groups are the rows
+// themselves, at no cost; otherwise appending and evicting cost what the new and old rows cost.
 import type { Row } from "./row.ts";
 import type { RowBuffer } from "./rowBuffer.ts";
 

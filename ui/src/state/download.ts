@@ -1,4 +1,5 @@
-// Saves what is loaded as a file. Invariant: the file holds all loaded lines in their order, and its name says of when they are.
+// Saves what is loaded as a file. Invariant: the file holds all loaded lines in their order, and its name says of when they
+// are.
 import { formatRfc3339 } from "../model/nanoseconds.ts";
 import { allLabels, type Entry } from "../model/row.ts";
 import { rows, series, shown } from "./explore.ts";

@@ -1,8 +1,8 @@
 // Runs the address's query and holds its outcome: rows or series, failure, paging, the live session. Views only read the
 // signals here and call its verbs. Invariant: one run at a time; an older run's answer never reaches the screen.
 import { batch, computed, signal } from "@preact/signals";
-import { queryRange, querySeries, type Series, type Statistics } from "../api/loki.ts";
-import { type Progress, streamQuery } from "../api/queryStream.ts";
+import { queryRange, type Series, type Statistics } from "../api/loki.ts";
+import { type Progress, streamQuery, streamSeries } from "../api/queryStream.ts";
 import { ApiError } from "../api/request.ts";
 import { openTail } from "../api/tailSocket.ts";
 import { nanosecondsPerSecond, nowNanoseconds } from "../model/nanoseconds.ts";
@@ -181,7 +181,11 @@ async function runSeries(asked: Run, abort: AbortSignal): Promise<void> {
   const stepSeconds = roundStep(seconds, pointsMax);
   const query = fillVariables(asked.query, stepSeconds, seconds);
   const step = address.peek().instant ? {} : { stepSeconds };
-  const page = await querySeries({ query, start, end, ...step }, abort);
+  const page = await streamSeries(
+    { query, start, end, ...step },
+    (report) => progress.value = report,
+    abort,
+  );
   if (abort.aborted) return;
   batch(() => {
     show(asked, new RowBuffer(0));

@@ -1,5 +1,5 @@
-// Paging against a store whose whole content is known: every entry once, in order, however many share a nanosecond, in however
-// many pieces a page comes.
+// Paging against a store whose whole content is known: every entry once, in order, however many share a nanosecond, in
+// however many pieces a page comes.
 import fc from "fast-check";
 import t from "tap";
 import type { Entry, Row } from "../model/row.ts";

@@ -1,5 +1,5 @@
-// Queries this browser ran and those it was told to keep. Owns their place in the browser's storage; they leave it only when the
-// person deletes them or newer ones push them out. Invariant: without storage the page works, it only forgets.
+// Queries this browser ran and those it was told to keep. Owns their place in the browser's storage; they leave it only when
+// the person deletes them or newer ones push them out. Invariant: without storage the page works, it only forgets.
 import { signal } from "@preact/signals";
 
 export interface SavedQuery {

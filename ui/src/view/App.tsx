@@ -5,10 +5,11 @@ import { note, sidebarOpen } from "../state/screen.ts";
 import { EmptyAnswer, FailedFirst, Skeleton, StartScreen } from "./EmptyStates.tsx";
 import { EntryDrawer } from "./EntryDrawer.tsx";
 import { HelpDialog } from "./HelpDialog.tsx";
+import { Histogram } from "./Histogram.tsx";
 import { LabelSidebar } from "./LabelSidebar.tsx";
 import { LogList } from "./LogList.tsx";
 import { QueryBar } from "./QueryBar.tsx";
-import { SeriesTable } from "./SeriesTable.tsx";
+import { MetricsView } from "./MetricsView.tsx";
 import { StatusStrip } from "./StatusStrip.tsx";
 import { TopBar } from "./TopBar.tsx";
 
@@ -32,12 +33,17 @@ export function App() {
 
 function Results() {
   version.value;
-  const { query, live } = address.value;
+  const { query, live, histogram } = address.value;
   if (query.trim() === "") return <StartScreen />;
   if (shown.value === undefined) {
     return failure.value === undefined ? <Skeleton /> : <FailedFirst />;
   }
-  if (series.value !== undefined) return <SeriesTable series={series.value.series} />;
+  if (series.value !== undefined) return <MetricsView computed={series.value} />;
   if (groups.value.size === 0 && !live && !loading.value) return <EmptyAnswer />;
-  return <LogList />;
+  return (
+    <>
+      {histogram && !live && <Histogram />}
+      <LogList />
+    </>
+  );
 }

@@ -1,4 +1,5 @@
-// The names above columns of fields, with what takes a column away or moves it to the left. list.css knows the columns' width.
+// The names above columns of fields, with what takes a column away or moves it to the left. list.css knows the columns'
+// width.
 import { address, go } from "../state/address.ts";
 import { Icon } from "./icons.tsx";
 

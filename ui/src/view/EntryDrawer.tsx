@@ -1,5 +1,5 @@
-// Everything about one entry: exact time, labels and fields with filters, the whole line, the lines around it. Long lines come in
-// pages of 64 kB, so that opening one never stalls. Text from logs is only ever a text node.
+// Everything about one entry: exact time, labels and fields with filters, the whole line, the lines around it. Long lines
+// come in pages of 64 kB, so that opening one never stalls. Text from logs is only ever a text node.
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { filterParsed, lineFields } from "../model/lineFields.ts";

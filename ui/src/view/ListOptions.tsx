@@ -8,7 +8,7 @@ import { Icon } from "./icons.tsx";
 import { useOutsideClose } from "./outside.ts";
 
 export function ListOptions() {
-  const { wrap, pretty, order, live } = address.value;
+  const { wrap, pretty, order, live, histogram } = address.value;
   return (
     <div class="options" role="group" aria-label="How lines are shown">
       <FindBox />
@@ -23,6 +23,14 @@ export function ListOptions() {
           {order === "newest" ? "Newest first" : "Oldest first"}
         </button>
       )}
+      {!live && (
+        <Toggle
+          name="histogram"
+          on={histogram}
+          words="Volume"
+          title="Lines over time by level (v)"
+        />
+      )}
       <Toggle name="wrap" on={wrap} words="Wrap" title="Wrap long lines (w)" />
       <Toggle name="pretty" on={pretty} words="JSON" title="Lay JSON lines out (p)" />
       <DedupChoice />
@@ -32,7 +40,7 @@ export function ListOptions() {
 }
 
 interface ToggleProps {
-  readonly name: "wrap" | "pretty";
+  readonly name: "wrap" | "pretty" | "histogram";
   readonly on: boolean;
   readonly words: string;
   readonly title: string;

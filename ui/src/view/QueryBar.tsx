@@ -1,5 +1,5 @@
-// The query with Run beneath the top bar; below it what is wrong with the query, as the parser in the page and then the server
-// say it, and the queries of the past. QueryEditor.tsx owns the text.
+// The query with Run beneath the top bar; below it what is wrong with the query, as the parser in the page and then the
+// server say it, and the queries of the past. QueryEditor.tsx owns the text.
 import { address } from "../state/address.ts";
 import { cancel, draft, failure, loading, submit } from "../state/explore.ts";
 import { Icon } from "./icons.tsx";

@@ -1,5 +1,5 @@
-// The tenant whose logs are shown, for servers that have several: shown once the server asked for one, or when the address names
-// one. A proxy that sets the tenant itself makes this unnecessary.
+// The tenant whose logs are shown, for servers that have several: shown once the server asked for one, or when the address
+// names one. A proxy that sets the tenant itself makes this unnecessary.
 import { useSignal } from "@preact/signals";
 import { ApiError } from "../api/request.ts";
 import { address, go } from "../state/address.ts";

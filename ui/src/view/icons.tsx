@@ -18,6 +18,7 @@ const paths = {
   column: "M3 3h10v10H3zM8 3v10",
   download: "M8 2.500v7M5 7l3 3 3-3M3 13h10",
   up: "M4 10l4-4 4 4",
+  bars: "M3 13V9M6.500 13V5M10 13V7M13.500 13V3",
   help: "M6 6a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1V9.5M8 12v.3",
   theme: "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0M8 2a6 6 0 0 1 0 12z",
   labels: "M2.5 3h5l6 6-4.5 4.5-6.5-6zM5.5 6h.1",

@@ -37,6 +37,11 @@ export const bindings: readonly Binding[] = [
     run: () => go({ pretty: !address.peek().pretty }, "replace"),
   },
   {
+    keys: ["v"],
+    words: "lines over time",
+    run: () => go({ histogram: !address.peek().histogram }, "replace"),
+  },
+  {
     keys: ["o"],
     words: "newest first, oldest first",
     run: () => go({ order: address.peek().order === "newest" ? "oldest" : "newest" }, "push"),
