@@ -6,7 +6,7 @@ import type { StageEntry } from "./entry.ts";
 import { Name } from "./source.ts";
 import { drop as dropEntry, keep, type StageContext } from "./stage.ts";
 import { defineStage } from "./stageDefinition.ts";
-import { stageRegex } from "./stageRegex.ts";
+import { lineRegex, stageRegex } from "./stageRegex.ts";
 
 const Config = Schema.Struct({
   source: Schema.optional(Schema.Union([Name, Schema.Array(Name)])),
@@ -61,10 +61,10 @@ function conditionsOf(
     conditions.push((entry) => entry.seconds * 1000 + entry.nanos / 1e6 < context.nowMs() - age);
   }
   const sources = source === undefined ? [] : typeof source === "string" ? [source] : source;
-  const regex = expression === undefined ? null : stageRegex(expression, "expression", context);
   if (source === undefined) {
-    if (regex !== null) conditions.push((entry) => regex.test(entry.text));
-  } else if (regex !== null || value !== undefined) {
+    if (expression !== undefined) conditions.push(lineRegex(expression, "expression", context));
+  } else if (expression !== undefined || value !== undefined) {
+    const regex = expression === undefined ? null : stageRegex(expression, "expression", context);
     conditions.push((entry) => {
       const texts = sources.flatMap((name) => entry.extracted.text(name) ?? []);
       if (texts.length === 0) return false;

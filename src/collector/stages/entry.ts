@@ -119,24 +119,13 @@ export class StageEntry {
     this.seconds = Number((ns - nanos) / 1_000_000_000n);
   }
 
-  /** A copy that stays: for stages that hold entries back. */
-  copy(): StageEntry {
-    this.encode();
-    const copy = new StageEntry();
-    const bytes = this.bytes.slice(this.start, this.end);
-    copy.reset(
-      this.labels,
-      bytes,
-      0,
-      bytes.length,
-      this.seconds,
-      this.nanos,
-      this.origin,
-      this.offset,
-    );
-    copy.extracted.copyFrom(this.extracted);
-    copy.metadata.push(...this.metadata);
-    return copy;
+  /** Takes over everything of another entry but its line; brings that entry's bytes up to date. */
+  copyFrom(other: StageEntry): void {
+    other.encode();
+    const { labels, seconds, nanos, origin, offset } = other;
+    this.reset(labels, this.bytes, 0, 0, seconds, nanos, origin, offset);
+    this.extracted.copyFrom(other.extracted);
+    for (const pair of other.metadata) this.metadata.push(pair);
   }
 }
 

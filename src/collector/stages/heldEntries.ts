@@ -4,21 +4,23 @@
 import { StageEntry } from "./entry.ts";
 import type { HeldVisitor } from "./stage.ts";
 
-/** An entry that waits for more. */
+/** An entry that waits for more. Used again for another when it has been released. */
 export class HeldEntry {
-  readonly entry: StageEntry;
+  readonly entry = new StageEntry();
   /** How many lines it was made of. */
-  lines = 1;
+  lines = 0;
   /** When the latest of them came. */
-  sinceMs: number;
-  #bytes: Uint8Array;
-  #length: number;
+  sinceMs = 0;
+  #bytes = new Uint8Array(256);
+  #length = 0;
 
-  constructor(entry: StageEntry, nowMs: number) {
-    this.entry = entry.copy();
-    this.#bytes = this.entry.bytes;
-    this.#length = this.entry.end;
+  /** Takes over an entry as the first line. */
+  begin(first: StageEntry, nowMs: number): void {
+    this.#length = 0;
+    this.lines = 1;
     this.sinceMs = nowMs;
+    this.entry.copyFrom(first);
+    this.append(nothing, first.bytes, first.start, first.end);
   }
 
   get byteLength(): number {
@@ -37,17 +39,28 @@ export class HeldEntry {
     this.#length = length;
   }
 
-  /** The entry with the whole line. */
+  /** The entry with the whole line; good until this is used for another. */
   take(): StageEntry {
     this.entry.replaceBytes(this.#bytes, 0, this.#length);
     return this.entry;
   }
+
+  /** Bytes that it keeps to itself. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
 }
+
+const nothing = new Uint8Array(0);
+/** Entries kept for use again, unless one has grown beyond this. */
+const sparesMax = 64;
+const spareBytesMax = 64 * 1024;
 
 export class HeldEntries {
   readonly #byOrigin = new Map<object, Map<string, HeldEntry>>();
   readonly #entriesMax: number;
   readonly #release: (held: HeldEntry) => void;
+  readonly #spares: HeldEntry[] = [];
   #size = 0;
 
   /** `release` gets an entry that leaves by age, number or flush. */
@@ -67,7 +80,8 @@ export class HeldEntries {
 
   hold(entry: StageEntry, nowMs: number): HeldEntry {
     if (this.#size >= this.#entriesMax) this.#releaseOldest();
-    const held = new HeldEntry(entry, nowMs);
+    const held = this.#spares.pop() ?? new HeldEntry();
+    held.begin(entry, nowMs);
     const byLabels = this.#byOrigin.get(entry.origin);
     if (byLabels === undefined) {
       this.#byOrigin.set(entry.origin, new Map([[identity(entry), held]]));
@@ -82,6 +96,8 @@ export class HeldEntries {
     if (byLabels?.delete(identity(entry)) !== true) return;
     this.#size--;
     if (byLabels.size === 0) this.#byOrigin.delete(entry.origin);
+    // Its bytes may still be read: it is begun again with a later line at the earliest.
+    if (this.#spares.length < sparesMax && held.capacity <= spareBytesMax) this.#spares.push(held);
   }
 
   /** Releases what got no line since `sinceMs`. */

@@ -20,7 +20,10 @@ export const logfmt = defineStage({
   schema: Config,
   reads: ({ source }) => source === undefined ? [] : [source],
   compile: ({ mapping, source }) => {
-    const names = new Map(Object.entries(mapping).map(([name, key]) => [key || name, name]));
+    const names = Object.entries(mapping).map(([name, key]) => ({
+      name,
+      key: encoder.encode(key || name),
+    }));
     return {
       apply(entry) {
         if (source === undefined) {
@@ -36,6 +39,12 @@ export const logfmt = defineStage({
   },
 });
 
+/** What is extracted as `name`. */
+interface MappedKey {
+  readonly name: string;
+  readonly key: Uint8Array;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const pairs = new LogfmtText();
@@ -45,15 +54,24 @@ function extract(
   bytes: Uint8Array,
   start: number,
   end: number,
-  names: ReadonlyMap<string, string>,
+  names: ReadonlyArray<MappedKey>,
 ): void {
   pairs.begin(bytes, start, end);
   while (pairs.next(false)) {
-    const name = names.get(decoder.decode(bytes.subarray(pairs.keyStart, pairs.keyEnd)));
-    if (name === undefined) continue;
-    const value = decoder.decode(bytes.subarray(pairs.valueStart, pairs.valueEnd));
-    entry.extracted.set(name, pairs.escaped ? unescape(value) : value);
+    for (const { name, key } of names) {
+      if (!isKey(bytes, key)) continue;
+      const value = decoder.decode(bytes.subarray(pairs.valueStart, pairs.valueEnd));
+      entry.extracted.set(name, pairs.escaped ? unescape(value) : value);
+    }
   }
+}
+
+/** Whether the present pair's key is that one. */
+function isKey(bytes: Uint8Array, key: Uint8Array): boolean {
+  const { keyStart, keyEnd } = pairs;
+  if (keyEnd - keyStart !== key.length) return false;
+  for (let i = 0; i < key.length; i++) if (bytes[keyStart + i] !== key[i]) return false;
+  return true;
 }
 
 function unescape(value: string): string {

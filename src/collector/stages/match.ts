@@ -1,16 +1,15 @@
 /** The stage `match`: runs stages for the entries that a LogQL selector with line filters selects, or
  *  drops those entries. */
 import { Result, Schema } from "effect";
-import { compileLineFilters, describeLineFilter } from "../../logql/lineFilter.ts";
 import { parseLogQuery } from "../../logql/mod.ts";
 import { selectorMatchers } from "../../logql/pipelinePlan.ts";
-import type { BlockFilter, LineBlock } from "../../streams/lineBlock.ts";
 import { matchAll, type Matcher } from "../../streams/matcher.ts";
 import { PipelineStages } from "../config/scrapeConfig.ts";
 import { Text, withDefault, word } from "../config/scalars.ts";
 import type { StageEntry } from "./entry.ts";
 import { Name } from "./source.ts";
 import type { LabelSet } from "./labelSet.ts";
+import { lineTest } from "./lineTest.ts";
 import { drop, keep, type Stage, type StageContext } from "./stage.ts";
 import { defineStage } from "./stageDefinition.ts";
 
@@ -68,17 +67,17 @@ function compileSelector(text: string, context: StageContext): Selection {
   const parsed = parseLogQuery(text);
   if (Result.isFailure(parsed)) return problem(parsed.failure.message);
   const { selector, pipeline } = parsed.success;
-  const filters = pipeline.flatMap((stage) =>
-    stage.kind === "LineFilter" ? [describeLineFilter(stage)] : []
-  );
+  const filters = pipeline.flatMap((stage) => stage.kind === "LineFilter" ? [stage] : []);
   if (filters.length < pipeline.length) {
     return problem("may have line filters (|= != |~ !~) after the selector and nothing else");
   }
   const isLabelled = labelTest(selectorMatchers(selector));
-  const filter = compileLineFilters(filters)[0];
-  if (filter === undefined) return (entry) => isLabelled(entry.labels);
-  const line = new OneLine(filter);
-  return (entry) => isLabelled(entry.labels) && line.passes(entry);
+  const tests = filters.map(lineTest);
+  return (entry) => {
+    if (!isLabelled(entry.labels)) return false;
+    if (tests.length > 0) entry.encode();
+    return tests.every((passes) => passes(entry.bytes, entry.start, entry.end));
+  };
 }
 
 /** Lines come in runs of one label set. */
@@ -93,35 +92,3 @@ function labelTest(matchers: ReadonlyArray<Matcher>): (labels: LabelSet) => bool
     return isMatch;
   };
 }
-
-/** Asks a filter of blocks about one line. */
-class OneLine {
-  readonly #filter: BlockFilter;
-  readonly #ends = new Uint32Array(2);
-  readonly #mask = new Uint8Array(1);
-
-  constructor(filter: BlockFilter) {
-    this.#filter = filter;
-  }
-
-  passes(entry: StageEntry): boolean {
-    entry.encode();
-    this.#ends[0] = entry.start;
-    this.#ends[1] = entry.end;
-    this.#mask[0] = 1;
-    const block: LineBlock = {
-      lines: entry.bytes,
-      lineEnds: this.#ends,
-      rowStart: 1,
-      rowEnd: 2,
-      timestamps: noTimes,
-      metaIds: noIds,
-      sets: noSets,
-    };
-    return this.#filter.apply(block, this.#mask) === 1;
-  }
-}
-
-const noTimes = new BigInt64Array(2);
-const noIds = new Uint32Array(2);
-const noSets = { setEnds: new Uint32Array(0), meta: new Uint8Array(0) };

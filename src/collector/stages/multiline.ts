@@ -8,7 +8,7 @@ import type { StageEntry } from "./entry.ts";
 import { HeldEntries } from "./heldEntries.ts";
 import { drop, keep, type Stage, type StageContext, type Verdict } from "./stage.ts";
 import { defineStage } from "./stageDefinition.ts";
-import { stageRegex } from "./stageRegex.ts";
+import { lineRegex } from "./stageRegex.ts";
 
 const blocksMax = 10_000;
 const blockBytesMax = 1 << 20;
@@ -28,19 +28,18 @@ export const multiline = defineStage({
 class MultilineStage implements Stage {
   readonly #config: typeof Config.Type;
   readonly #context: StageContext;
-  readonly #isFirst: (text: string) => boolean;
+  readonly #isFirst: (entry: StageEntry) => boolean;
   readonly #held: HeldEntries;
 
   constructor(config: typeof Config.Type, context: StageContext) {
-    const regex = stageRegex(config.firstline, "firstline", context);
     this.#config = config;
     this.#context = context;
-    this.#isFirst = (text) => regex.test(text);
+    this.#isFirst = lineRegex(config.firstline, "firstline", context);
     this.#held = new HeldEntries(blocksMax, (held) => context.emit(held.take()));
   }
 
   apply(entry: StageEntry): Verdict {
-    const isFirst = this.#isFirst(entry.text);
+    const isFirst = this.#isFirst(entry);
     const block = this.#held.get(entry);
     if (!isFirst && block === undefined) return keep;
     const now = this.#context.nowMs();

@@ -1,6 +1,8 @@
 /** Regular expressions of stages: RE2's as elsewhere (src/streams/regex.ts), with mistakes told in
  *  the words of a configuration. */
 import { compileTextRegex, RegexInvalid, type TextRegex } from "../../streams/regex.ts";
+import type { StageEntry } from "./entry.ts";
+import { regexTest } from "./lineTest.ts";
 import type { StageContext } from "./stage.ts";
 
 /** The expression at `key` of a stage. One that does not compile is told and never matches. */
@@ -12,6 +14,26 @@ export function stageRegex(pattern: string, key: string, context: StageContext):
     if (!(error instanceof RegexInvalid)) throw error;
     context.problem([key], `invalid regular expression: ${error.reason}`);
     return { names: [], test: () => false, find: () => null };
+  }
+}
+
+/** Whether an expression matches the line, asked of its bytes: no text is made of it. */
+export function lineRegex(
+  pattern: string,
+  key: string,
+  context: StageContext,
+): (entry: StageEntry) => boolean {
+  try {
+    if (pattern === "") context.problem([key], "must not be empty");
+    const matches = regexTest(pattern);
+    return (entry) => {
+      entry.encode();
+      return matches(entry.bytes, entry.start, entry.end);
+    };
+  } catch (error) {
+    if (!(error instanceof RegexInvalid)) throw error;
+    context.problem([key], `invalid regular expression: ${error.reason}`);
+    return () => false;
   }
 }
 
