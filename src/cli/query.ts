@@ -1,13 +1,16 @@
-/** `tailrace query`: prints the lines (or the samples) that a LogQL query finds. Owns paging: it asks for a batch at a time and
- *  goes on at the last timestamp, leaving out what it has shown of it, so that equal timestamps are never lost. */
-import { Effect, Result, Schema } from "effect";
+/** `tailrace query`: prints the lines that a LogQL query finds; samples.ts prints samples, explain.ts what was
+ *  done. Owns paging: it asks for a batch at a time and goes on at the last timestamp, leaving out what it has
+ *  shown of it, so that equal timestamps are never lost. */
+import { Effect, Option, Result, Schema } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { isLogQuery, parse } from "../logql/mod.ts";
 import { writeOutput } from "../platform/terminal.ts";
 import { ask, type Connection, connectionFlags, connectionOf } from "./connection.ts";
 import { Boundary, categorizeLabels, type Entry, sortedEntries, Streams } from "./entries.ts";
 import { entryPrinter, printerFlags } from "./entryPrinter.ts";
+import { printExplain } from "./explain.ts";
 import { type QueryPage, streamQueryPage } from "./queryStream.ts";
+import { printSamples, sampleRequest } from "./samples.ts";
 import { timeRange } from "./times.ts";
 
 export const query = Command.make(
@@ -46,27 +49,55 @@ export const query = Command.make(
       Flag.withDescription("Oldest first"),
       Flag.withDefault(false),
     ),
+    step: Flag.String("step").pipe(
+      Flag.withMetavar("DURATION"),
+      Flag.withDescription(
+        "Time between the samples of a metric query (default: the server's choice)",
+      ),
+      Flag.optional,
+    ),
+    instant: Flag.Boolean("instant").pipe(
+      Flag.withDescription("Evaluate a metric query once, at --to or now"),
+      Flag.withDefault(false),
+    ),
+    explain: Flag.Boolean("explain").pipe(
+      Flag.withDescription("Print what the server did for the query, and what it cost, instead"),
+      Flag.withDefault(false),
+    ),
     query: Argument.String("query").pipe(
-      Argument.withDescription("LogQL: a selector in braces, then filters"),
+      Argument.withDescription("LogQL: a selector in braces and filters, or a metric query"),
     ),
   },
   Effect.fnUntraced(function* (options) {
     const connection = yield* connectionOf(options);
     const print = yield* entryPrinter(options);
     const range = yield* timeRange(options);
-    yield* printPages(connection, {
+    const { query, instant } = options;
+    const isJson = options.output === "jsonl";
+    const paged: PagedQuery = {
       ...range,
-      query: options.query,
+      query,
       direction: options.forward ? "forward" : "backward",
       limit: options.limit <= 0 ? Infinity : options.limit,
       batch: Math.max(1, options.batch),
       print,
-    });
+    };
+    const parsed = parse(query);
+    if (Result.isFailure(parsed) || isLogQuery(parsed.success)) {
+      if (options.explain) {
+        yield* printExplain(connection, query, pageRequest(firstPage(paged)), isJson);
+      } else yield* printPages(connection, paged, Result.isSuccess(parsed));
+      return;
+    }
+    const sampled = { ...range, query, instant, step: Option.getOrUndefined(options.step) };
+    if (options.explain) yield* printExplain(connection, query, sampleRequest(sampled), isJson);
+    else yield* printSamples(connection, sampled, print, isJson);
   }),
 ).pipe(
-  Command.withShortDescription("Print the lines a query finds"),
+  Command.withShortDescription("Print the lines or samples a query finds"),
   Command.withDescription(
-    "Print the lines that a LogQL query finds, newest first. Nothing found is a success.",
+    "Print the lines that a LogQL query finds, newest first, or the samples of a metric query, " +
+      "series after series. Nothing found is a success.",
   ),
   Command.withExamples([
     {
@@ -82,6 +113,10 @@ export const query = Command.make(
         "tailrace query '{app=\"shop\"}' --from=2024-05-31T12:00:00Z --output=jsonl | jq .line",
       description: "For another program",
     },
+    {
+      command: 'tailrace query \'sum by (app) (rate({env="prod"} |= "error" [5m]))\' --step=5m',
+      description: "Errors a second of each application, every five minutes of the last hour",
+    },
   ]),
 );
 
@@ -95,7 +130,11 @@ interface PagedQuery {
   readonly print: (entry: Entry) => string;
 }
 
-const printPages = Effect.fnUntraced(function* (connection: Connection, paged: PagedQuery) {
+const printPages = Effect.fnUntraced(function* (
+  connection: Connection,
+  paged: PagedQuery,
+  isReadable: boolean,
+) {
   const boundary = new Boundary();
   let { from: start, to: end } = paged;
   let remaining = paged.limit;
@@ -106,9 +145,8 @@ const printPages = Effect.fnUntraced(function* (connection: Connection, paged: P
     freshCount += fresh.length;
     await writeOutput(fresh.map(paged.print).join(""));
   };
-  // Metric queries have one answer at the end; of a query with a mistake the server says what it is.
-  const parsed = parse(paged.query);
-  let canStream = Result.isSuccess(parsed) && isLogQuery(parsed.success);
+  // Of a query with a mistake the server says what it is.
+  let canStream = isReadable;
   while (remaining > 0) {
     // Entries at the boundary come again, in front of the new ones.
     const limit = Math.min(remaining, paged.batch) + boundary.seenCount;
@@ -125,13 +163,12 @@ const printPages = Effect.fnUntraced(function* (connection: Connection, paged: P
   }
 });
 
-/** One page over HTTP; how many entries it had. Samples are printed as they came. */
-const askPage = Effect.fnUntraced(function* (
-  connection: Connection,
-  { query, start, end, limit, direction }: QueryPage,
-  take: (entries: ReadonlyArray<Entry>) => Promise<void>,
-) {
-  const { data } = yield* ask(connection, {
+function firstPage({ query, from, to, limit, direction, batch }: PagedQuery): QueryPage {
+  return { query, start: from, end: to, limit: Math.min(limit, batch), direction };
+}
+
+function pageRequest({ query, start, end, limit, direction }: QueryPage) {
+  return {
     path: "/loki/api/v1/query_range",
     parameters: [
       ["query", query],
@@ -139,27 +176,25 @@ const askPage = Effect.fnUntraced(function* (
       ["end", String(end)],
       ["limit", String(limit)],
       ["direction", direction],
-    ],
+    ] as const,
+  };
+}
+
+/** One page over HTTP; how many entries it had. */
+const askPage = Effect.fnUntraced(function* (
+  connection: Connection,
+  page: QueryPage,
+  take: (entries: ReadonlyArray<Entry>) => Promise<void>,
+) {
+  const { data } = yield* ask(connection, {
+    ...pageRequest(page),
     answer: Answer,
-    query,
+    query: page.query,
     headers: categorizeLabels,
   });
-  if (data.resultType !== "streams") {
-    yield* Effect.promise(() => writeOutput(`${JSON.stringify(data.result, null, 2)}\n`));
-    return 0;
-  }
-  const entries = sortedEntries(data.result, direction);
+  const entries = sortedEntries(data.result, page.direction);
   yield* Effect.promise(() => take(entries));
   return entries.length;
 });
 
-/** Lines; or samples, which are printed as they came. */
-const Answer = Schema.Struct({
-  data: Schema.Union([
-    Schema.Struct({ resultType: Schema.Literal("streams"), result: Streams }),
-    Schema.Struct({
-      resultType: Schema.Literals(["matrix", "vector", "scalar"]),
-      result: Schema.Unknown,
-    }),
-  ]),
-});
+const Answer = Schema.Struct({ data: Schema.Struct({ result: Streams }) });
