@@ -8,6 +8,7 @@ import { Ingester } from "./actors/ingester/Ingester.ts";
 import { PartitionOwners } from "./actors/ingester/PartitionOwners.ts";
 import { Querier } from "./actors/querier/Querier.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
+import { shareScans } from "./actors/querier/scanBus.ts";
 import { Scanners } from "./actors/Scanners.ts";
 import { clusterTailerLayer } from "./actors/tailer/clusterTailer.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
@@ -62,7 +63,7 @@ export function clusterLayer(settings: Settings) {
     Layer.provideMerge(
       rolesOf(settings).ingester ? ingester.pipe(Layer.provide(ownersLayer(settings))) : ingester,
     ),
-    Layer.provideMerge(Scanners.cached(cache)),
+    Layer.provideMerge(rolesOf(settings).querier ? sharedScanners(cache) : Scanners.cached(cache)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
     Layer.provideMerge(Nats.layer(settings)),
@@ -71,15 +72,29 @@ export function clusterLayer(settings: Settings) {
 
 function ownersLayer(settings: Settings) {
   return Layer.unwrap(Effect.gen(function* () {
-    const link = yield* Nats;
-    const id = `${systemName()}-${crypto.randomUUID().slice(0, 8)}`;
-    const service = yield* Effect.acquireRelease(
-      Effect.sync(() => new MicroService(link, "tailrace-ingester", id)),
-      (service) => Effect.sync(() => service.close()),
-    );
-    return PartitionOwners.layer(settings, service);
+    return PartitionOwners.layer(settings, yield* microService("tailrace-ingester"));
   }));
 }
+
+/** Scan jobs go to the querier that should have the segment. */
+function sharedScanners(cache: Parameters<typeof Scanners.cached>[0]) {
+  return Layer.effect(
+    Scanners,
+    Effect.gen(function* () {
+      const service = yield* microService("tailrace-querier");
+      return yield* shareScans(yield* Nats, service, yield* Scanners);
+    }),
+  ).pipe(Layer.provide(Scanners.cached(cache)));
+}
+
+const microService = Effect.fnUntraced(function* (name: string) {
+  const link = yield* Nats;
+  const id = `${systemName()}-${crypto.randomUUID().slice(0, 8)}`;
+  return yield* Effect.acquireRelease(
+    Effect.sync(() => new MicroService(link, name, id)),
+    (service) => Effect.sync(() => service.close()),
+  );
+});
 
 function threadsAndActors(settings: Settings, objectDirectory: string) {
   const threads = Workers.layer({

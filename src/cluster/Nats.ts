@@ -17,6 +17,7 @@ import { Context, Effect, Layer, Schedule, Schema } from "effect";
 import type { Settings } from "../platform/config/mod.ts";
 import { errorText, readTextFile } from "../platform/files.ts";
 import { systemName } from "../platform/system.ts";
+import { LinkHealth } from "./LinkHealth.ts";
 import { isTransient } from "./natsErrors.ts";
 
 /** The servers refuse this client, or its settings cannot be used. */
@@ -27,6 +28,7 @@ export class NatsUnusable extends Schema.TaggedError<NatsUnusable>()("NatsUnusab
 export interface NatsLink {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly health: LinkHealth;
   /** A new subject for answers to this process. */
   readonly inbox: () => string;
   /** Copies that streams are kept in. */
@@ -65,12 +67,17 @@ export class Nats extends Context.Service<Nats, NatsLink>()("tailrace/cluster/Na
           ),
           (connection) => Effect.promise(() => connection.close()),
         );
+        const health = yield* Effect.acquireRelease(
+          Effect.sync(() => new LinkHealth(connection)),
+          (health) => Effect.sync(() => health.close()),
+        );
         const manager = yield* Effect.promise(() =>
           jetstreamManager(connection, { checkAPI: false, timeout: requestTimeoutMs })
         );
         return {
           connection,
           manager,
+          health,
           inbox: () => createInbox(settings.nats.inbox_prefix),
           replicas: Number(settings.nats.replicas),
           messageBytesMax: connection.info?.max_payload ?? 1024 * 1024,

@@ -7,8 +7,8 @@ export function apiCode(error: unknown): number | undefined {
   return error instanceof JetStreamApiError ? error.apiError().err_code : undefined;
 }
 
-/** Whether a conditional publish found another sequence than it expected: one that is there, or (10164) one of a message that the
- *  servers are still agreeing on. */
+/** Whether a conditional publish found another sequence than it expected: one that is there, or
+ *  (10164) one of a message that the servers are still agreeing on. */
 export function isConflict(error: unknown): boolean {
   const code = apiCode(error);
   return code === 10071 || code === 10164;
@@ -40,15 +40,16 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && temporary.has(code);
 }
 
-/** Runs `work` again while it fails in a way that may pass, until `deadlineMs` have gone by; then rejects with its last error. */
+/** Runs `work` again while it fails in a way that may pass, until `deadlineMs` have gone by; then rejects with
+ *  its last error. `work` is told how much of that is left. */
 export async function retrying<Result>(
   deadlineMs: number,
-  work: () => Promise<Result>,
+  work: (leftMs: number) => Promise<Result>,
 ): Promise<Result> {
   const endMs = performance.now() + deadlineMs;
   for (let waitMs = 20;; waitMs = Math.min(waitMs * 2, 250)) {
     try {
-      return await work();
+      return await work(Math.max(1, endMs - performance.now()));
     } catch (error) {
       if (!isTransient(error) || performance.now() + waitMs > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));

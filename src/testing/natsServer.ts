@@ -180,7 +180,11 @@ async function untilStreamsWork(urls: string): Promise<void> {
 const running = new Set<number>();
 const directories = new Set<string>();
 
-process.once("exit", () => {
+process.once("exit", cleanUp);
+// serverProcess.ts then ends the process by the same signal.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, cleanUp);
+
+function cleanUp(): void {
   for (const pid of running) {
     try {
       process.kill(pid, "SIGKILL");
@@ -189,4 +193,4 @@ process.once("exit", () => {
     }
   }
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-});
+}

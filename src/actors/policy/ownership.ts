@@ -27,10 +27,22 @@ export function proposeOwners(
   return owners;
 }
 
+/** The member with the highest weight for `key`; undefined if there are none. */
+export function bestMember(members: ReadonlyArray<string>, key: string): string | undefined {
+  let [best, bestWeight]: [string | undefined, number] = [undefined, -1];
+  for (const member of members) {
+    const weight = weightOf(member, key);
+    if (weight > bestWeight || (weight === bestWeight && member < best!)) {
+      [best, bestWeight] = [member, weight];
+    }
+  }
+  return best;
+}
+
 /** FNV-1a with a final mix: the last bytes must change all bits. */
-function weightOf(member: string, partition: number): number {
+function weightOf(member: string, thing: string | number): number {
   let hash = 0x811c9dc5;
-  const text = `${member}/${partition}`;
+  const text = `${member}/${thing}`;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -6,6 +6,7 @@ import { batchMessagesMax, publishAtomically } from "../../cluster/atomicBatch.t
 import { leaderGet } from "../../cluster/directGet.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { isConflict, isTransient, retrying } from "../../cluster/natsErrors.ts";
+import { leaderState } from "../../cluster/streamState.ts";
 import { bucketStream, ensureStream, indexBucket } from "../../cluster/streams.ts";
 import { systemName } from "../../platform/system.ts";
 import type { SegmentRecord } from "../../streams/record.ts";
@@ -170,8 +171,8 @@ class BucketIndex {
 
   /** Brings the local copy up to everything that is in the bucket now. */
   async reachEnd(): Promise<void> {
-    const info = await retrying(waitMs, () => this.#link.manager.streams.info(stream));
-    await this.reach(() => this.#replica.seen >= info.state.last_seq, waitMs);
+    const { last_seq } = await leaderState(this.#link, stream, waitMs);
+    await this.reach(() => this.#replica.seen >= last_seq, waitMs);
   }
 
   /** Brings the local copy up to what this process wrote, and to segments that end at or before the given offsets. */
@@ -182,9 +183,9 @@ class BucketIndex {
     for (const [partition, wanted] of coveredTo) {
       const local = () => Effect.runPromise(this.#replica.local.checkpoint(partition));
       if (await local() >= wanted) continue;
-      const { record } = await this.readHead(partition);
-      const target = Math.min(wanted, record.next);
-      await this.reach(async () => await local() >= target, waitMs);
+      // If it is not there after everything that is in the bucket now, nobody has committed it.
+      await this.#replica.poll();
+      if (await local() < wanted) return await this.reachEnd();
     }
   }
 

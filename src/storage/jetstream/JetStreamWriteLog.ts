@@ -16,6 +16,7 @@ import {
   retrying,
   streamFull,
 } from "../../cluster/natsErrors.ts";
+import { leaderState } from "../../cluster/streamState.ts";
 import { ensureStream, logStream, logStreamName, logSubject } from "../../cluster/streams.ts";
 import { sha256Base64Url } from "../../platform/digest.ts";
 import { errorText } from "../../platform/files.ts";
@@ -50,7 +51,7 @@ export function jetStreamWriteLogLayer(
 }
 
 /** How long a record is sent again before the push is answered 503. The agent then sends it again itself. */
-const appendMs = 2000;
+const appendMs = 1900;
 /** Elections take 4 to 9 seconds, and reading can wait for them. */
 const readMs = 15_000;
 /** Of a message's bytes, what headers and subject may need. */
@@ -88,10 +89,10 @@ class JetStreamLog {
     const msgID = sha256Base64Url([bytes]);
     // Shared memory cannot be handed to a socket.
     const data = bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
-    const ack = await retrying(
-      appendMs,
-      () => js.publish(subject, data, { msgID, headers, timeout: requestTimeoutMs }),
-    );
+    const ack = await retrying(appendMs, (leftMs) => {
+      const timeout = Math.min(leftMs, requestTimeoutMs);
+      return js.publish(subject, data, { msgID, headers, timeout });
+    });
     return ack.seq;
   }
 
@@ -129,8 +130,7 @@ class JetStreamLog {
 
   async bounds(partition: number): Promise<{ readonly first: number; readonly next: number }> {
     await this.#stream(partition);
-    const { streams } = this.#link.manager;
-    const { state } = await retrying(readMs, () => streams.info(logStreamName(partition)));
+    const state = await leaderState(this.#link, logStreamName(partition), readMs);
     return { first: Math.max(1, state.first_seq), next: state.last_seq + 1 };
   }
 
