@@ -7,6 +7,8 @@ import { Cause, Console, Effect, Exit, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
 import { collect } from "./cli/collect.ts";
 import { completionsOf } from "./cli/completions.ts";
+import { cluster } from "./cli/cluster.ts";
+import { decode } from "./cli/decode.ts";
 import { config } from "./cli/config.ts";
 import { CommandFailed } from "./cli/failure.ts";
 import { importLogs } from "./cli/import.ts";
@@ -32,7 +34,7 @@ const root = Command.make("tailrace").pipe(
 );
 
 const groups = [
-  { group: "Server", commands: [serve, config, inspect, rebuildIndex] },
+  { group: "Server", commands: [serve, config, inspect, decode, rebuildIndex, cluster] },
   { group: "Logs", commands: [push, query, tail, labels, series, importLogs] },
   { group: "Agent", commands: [collect] },
 ] as const;
@@ -77,7 +79,7 @@ const program = Effect.gen(function* () {
 );
 
 /** Commands whose command line may hold settings. */
-const takesSettings = new Set(["serve", "config", "rebuild-index"]);
+const takesSettings = new Set(["serve", "config", "rebuild-index", "cluster"]);
 
 endQuietlyWhenOutputCloses();
 NodeRuntime.runMain(program, {

@@ -1,0 +1,98 @@
+/** `tailrace cluster status`: what storage/jetstream/clusterStatus.ts finds, as text or JSON. Owns the text. */
+import { Console, Effect } from "effect";
+import { Command, Flag } from "effect/cli";
+import { Nats } from "../cluster/Nats.ts";
+import { errorText } from "../platform/files.ts";
+import { type ClusterStatus, readClusterStatus } from "../storage/jetstream/clusterStatus.ts";
+import { failed } from "./failure.ts";
+import { ProcessSettings, settingsHelp } from "./processSettings.ts";
+
+const status = Command.make(
+  "status",
+  {
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("Print it as JSON"),
+      Flag.withDefault(false),
+    ),
+  },
+  Effect.fnUntraced(function* ({ json }) {
+    const { load } = yield* ProcessSettings;
+    const { settings } = yield* load;
+    const found = yield* Effect.flatMap(
+      Nats,
+      (link) => Effect.tryPromise({ try: () => readClusterStatus(link), catch: errorText }),
+    ).pipe(
+      Effect.provide(Nats.layer(settings)),
+      Effect.mapError((error) => failed(typeof error === "string" ? error : error.message)),
+    );
+    yield* Console.log(json ? JSON.stringify(found, undefined, 2) : textOf(found));
+    if (problemsOf(found).length > 0) {
+      return yield* failed(`something is wrong: ${problemsOf(found).join("; ")}`);
+    }
+  }),
+).pipe(
+  Command.withShortDescription("Show partitions, owners, lag and the health of NATS"),
+  Command.withDescription(
+    "Show partitions with owner and lag, the processes of the cluster, and the streams in NATS. The\n" +
+      `exit code is 1 if a partition has no owner or a stream lacks a replica.\n\n${settingsHelp}`,
+  ),
+  Command.withExamples([
+    { command: "tailrace cluster status --nats.url=nats://nats:4222", description: "Is it well?" },
+  ]),
+);
+
+export const cluster = Command.make("cluster").pipe(
+  Command.withShortDescription("Look at a cluster"),
+  Command.withDescription("Look at a cluster on NATS."),
+  Command.withSubcommands([status]),
+);
+
+function problemsOf({ partitions, streams }: ClusterStatus): ReadonlyArray<string> {
+  return [
+    ...partitions.filter(({ owner }) => owner === "").map(({ partition }) =>
+      `partition ${partition} has no owner`
+    ),
+    ...streams.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`)),
+  ];
+}
+
+function textOf({ partitions, ingesters, queriers, streams }: ClusterStatus): string {
+  const partitionRows = partitions.map((status) => [
+    String(status.partition),
+    status.owner === "" ? "none" : status.owner,
+    String(status.checkpoint),
+    String(status.next),
+    String(status.next - status.checkpoint),
+    megabytes(status.bytes),
+    megabytes(status.bytesMax),
+  ]);
+  const streamRows = streams.map(({ name, leader, messages, bytes, problems }) => [
+    name,
+    leader === "" ? "-" : leader,
+    String(messages),
+    megabytes(bytes),
+    problems.length === 0 ? "ok" : problems.join(", "),
+  ]);
+  return [
+    [["PARTITION", "OWNER", "CHECKPOINT", "NEXT", "LAG", "LOG", "LIMIT"], ...partitionRows],
+    [
+      ["ROLE", "PROCESS"],
+      ...ingesters.map((name) => ["ingester", name]),
+      ...queriers.map((name) => ["querier", name]),
+    ],
+    [["STREAM", "LEADER", "MESSAGES", "BYTES", "REPLICAS"], ...streamRows],
+  ].map(aligned).join("\n\n");
+}
+
+function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, at) => widths[at] = Math.max(widths[at] ?? 0, cell.length));
+  }
+  return rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ").trimEnd())
+    .join("\n");
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 0 ? "none" : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+}

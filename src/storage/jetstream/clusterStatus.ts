@@ -1,0 +1,105 @@
+/** What a cluster looks like from outside its processes: partitions with their owners and lag,
+ *  processes, streams and their replicas. Reads only what is in NATS, so it works whoever is down. */
+import type { StreamInfo } from "@nats-io/jetstream";
+import { leaderGet } from "../../cluster/directGet.ts";
+import { Leases } from "../../cluster/Leases.ts";
+import type { NatsLink } from "../../cluster/Nats.ts";
+import { indexBucket } from "../../cluster/streams.ts";
+import { checkpointKey, type CheckpointRecord } from "./indexRecords.ts";
+
+export interface PartitionStatus {
+  readonly partition: number;
+  /** "" while nobody owns it. */
+  readonly owner: string;
+  /** First log offset in no segment, and the one that the next batch gets. */
+  readonly checkpoint: number;
+  readonly next: number;
+  /** Bytes in the log, those of segments that were committed a moment ago included. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+export interface StreamStatus {
+  readonly name: string;
+  readonly leader: string;
+  readonly messages: number;
+  readonly bytes: number;
+  /** What is wrong with its replicas; empty if nothing is. */
+  readonly problems: ReadonlyArray<string>;
+}
+
+export interface ClusterStatus {
+  readonly partitions: ReadonlyArray<PartitionStatus>;
+  /** Processes that announced themselves in the last seconds, by role. */
+  readonly ingesters: ReadonlyArray<string>;
+  readonly queriers: ReadonlyArray<string>;
+  readonly streams: ReadonlyArray<StreamStatus>;
+}
+
+/** Asks NATS. Rejects if it does not answer. */
+export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> {
+  const leases = (await (await Leases.open(link)).list()).filter(({ value }) => value !== "");
+  const infos = (await link.manager.streams.list().next()).filter(({ config }) =>
+    isOurs(config.name)
+  )
+    .sort((a, b) => a.config.name < b.config.name ? -1 : 1);
+  const partitions: PartitionStatus[] = [];
+  for (const info of infos) {
+    const number = /^LOGS_(\d+)$/.exec(info.config.name)?.[1];
+    if (number === undefined) continue;
+    const owner = leases.find(({ key }) => key === `partition.${number}`)?.value ?? "";
+    partitions.push(await partitionStatus(link, Number(number), owner, info));
+  }
+  const membersOf = (role: string) =>
+    leases.filter(({ key }) => key.startsWith(`${role}.`)).map(({ key }) =>
+      key.slice(role.length + 1)
+    ).sort();
+  return {
+    partitions: partitions.sort((a, b) => a.partition - b.partition),
+    ingesters: membersOf("ingester"),
+    queriers: membersOf("querier"),
+    streams: infos.map(streamStatus),
+  };
+}
+
+function isOurs(name: string): boolean {
+  return /^(LOGS_\d+|OBJ_tailrace_\d+|KV_tailrace_[a-z]+)$/.test(name);
+}
+
+async function partitionStatus(
+  link: NatsLink,
+  partition: number,
+  owner: string,
+  { state, config }: StreamInfo,
+): Promise<PartitionStatus> {
+  const message = await leaderGet(link, `KV_${indexBucket}`, {
+    last_by_subj: `$KV.${indexBucket}.${checkpointKey(partition)}`,
+  });
+  const record = message === undefined
+    ? undefined
+    : JSON.parse(new TextDecoder().decode(message.data)) as CheckpointRecord;
+  return {
+    partition,
+    owner,
+    checkpoint: record?.next ?? 1,
+    next: state.last_seq + 1,
+    bytes: state.bytes,
+    bytesMax: config.max_bytes,
+  };
+}
+
+function streamStatus({ config, state, cluster }: StreamInfo): StreamStatus {
+  const replicas = cluster?.replicas ?? [];
+  const problems = replicas.flatMap(({ name, offline, current, lag }) => {
+    if (offline === true) return [`${name} is offline`];
+    return current ? [] : [`${name} is ${lag === undefined ? "" : `${lag} operations `}behind`];
+  });
+  if (config.num_replicas > 1 && cluster?.leader === undefined) problems.push("it has no leader");
+  return {
+    name: config.name,
+    leader: cluster?.leader ?? "",
+    messages: state.messages,
+    bytes: state.bytes,
+    problems,
+  };
+}
