@@ -19,20 +19,11 @@ import type { Settings } from "./platform/config/mod.ts";
 import { dataPaths } from "./platform/paths.ts";
 import { systemName } from "./platform/system.ts";
 import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
+import { jetStreamWriteLogLayer } from "./storage/jetstream/JetStreamWriteLog.ts";
 import { jetStreamStorageLayer } from "./storage/jetstream/mod.ts";
 
 /** Scan jobs that may wait for a thread, of all queries together. */
 const scanQueueMax = 4096;
-
-/** What a process of this target serves. */
-export function rolesOf({ target }: Settings) {
-  const has = (role: Settings["target"]) => target === "all" || target === role;
-  return {
-    distributor: has("distributor"),
-    ingester: has("ingester"),
-    querier: has("querier"),
-  };
-}
 
 /** All roles in one process, on files that no other process has. */
 export function embeddedLayer(settings: Settings) {
@@ -48,22 +39,48 @@ export function embeddedLayer(settings: Settings) {
   );
 }
 
-/** The roles of a target, in one process of a cluster. Every process has the services of queries
- *  and pushes, which cost nothing while nobody asks for them; which routes lead to them is
- *  server.ts's choice. */
+/** A distributor needs nothing but the write log. */
+export function distributorLayer(settings: Settings) {
+  return Distributor.layer(settings).pipe(
+    Layer.provide(Handover.byLog),
+    Layer.provideMerge(Layer.mergeAll(Tailer.layer, Ingester.none, actors(settings))),
+    Layer.provideMerge(jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes })),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
+export function ingesterLayer(settings: Settings) {
+  const { cachedSegments } = dataPaths(settings.common.path_prefix);
+  return clusterIngesterLayer(settings).pipe(
+    Layer.provide(ownersLayer(settings)),
+    Layer.provideMerge(Layer.mergeAll(Tailer.layer, threadsAndActors(settings, cachedSegments))),
+    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
+export function querierLayer(settings: Settings) {
+  const { cachedSegments } = dataPaths(settings.common.path_prefix);
+  return Querier.layer(settings).pipe(
+    Layer.provideMerge(clusterTailerLayer),
+    Layer.provideMerge(clusterIngesterLayer(settings)),
+    Layer.provideMerge(sharedScanners(settings)),
+    Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
+    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
+/** Every role of a cluster in one process, of which there can be any number. */
 export function clusterLayer(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
-  const cache = { directory: cachedSegments, bytesMax: settings.storage.cache_size };
-  const ingester = clusterIngesterLayer(settings);
   return Layer.mergeAll(
     Distributor.layer(settings).pipe(Layer.provide(Handover.byLog)),
     Querier.layer(settings),
   ).pipe(
     Layer.provideMerge(clusterTailerLayer),
-    Layer.provideMerge(
-      rolesOf(settings).ingester ? ingester.pipe(Layer.provide(ownersLayer(settings))) : ingester,
-    ),
-    Layer.provideMerge(rolesOf(settings).querier ? sharedScanners(cache) : Scanners.cached(cache)),
+    Layer.provideMerge(clusterIngesterLayer(settings).pipe(Layer.provide(ownersLayer(settings)))),
+    Layer.provideMerge(sharedScanners(settings)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
     Layer.provideMerge(Nats.layer(settings)),
@@ -77,7 +94,9 @@ function ownersLayer(settings: Settings) {
 }
 
 /** Scan jobs go to the querier that should have the segment. */
-function sharedScanners(cache: Parameters<typeof Scanners.cached>[0]) {
+function sharedScanners(settings: Settings) {
+  const { cachedSegments } = dataPaths(settings.common.path_prefix);
+  const cache = { directory: cachedSegments, bytesMax: settings.storage.cache_size };
   return Layer.effect(
     Scanners,
     Effect.gen(function* () {
@@ -102,6 +121,9 @@ function threadsAndActors(settings: Settings, objectDirectory: string) {
     queueMax: scanQueueMax,
     workerData: { objectDirectory },
   });
-  const actors = ActorSystem.layer({ drainMs: settings.server.graceful_shutdown_timeout });
-  return Layer.mergeAll(actors, threads);
+  return Layer.mergeAll(actors(settings), threads);
+}
+
+function actors({ server }: Settings) {
+  return ActorSystem.layer({ drainMs: server.graceful_shutdown_timeout });
 }

@@ -17,7 +17,13 @@ import { queryRoutes } from "./api/queryRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
 import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
-import { clusterLayer, embeddedLayer, rolesOf } from "./roles.ts";
+import {
+  clusterLayer,
+  distributorLayer,
+  embeddedLayer,
+  ingesterLayer,
+  querierLayer,
+} from "./roles.ts";
 import { httpServerLayer } from "./platform/httpServer.ts";
 import { loggingLayer } from "./platform/logging.ts";
 import { dataPaths } from "./platform/paths.ts";
@@ -34,35 +40,57 @@ export const serve = (settings: Settings) =>
     // Requests get time to finish, live tails never would.
     yield* system.failure.pipe(Effect.ensuring(tailer.stop));
   }).pipe(
-    Effect.provide(
-      settings.storage.engine === "nats"
-        ? httpLayer(settings).pipe(Layer.provideMerge(clusterLayer(settings)))
-        : httpLayer(settings).pipe(Layer.provideMerge(embeddedLayer(settings))),
-    ),
+    Effect.provide(processLayer(settings)),
     Effect.provide(loggingLayer(settings.server)),
   );
 
-function httpLayer(settings: Settings) {
-  const { server } = settings;
-  const roles = rolesOf(settings);
-  const writing = roles.distributor ? pushRoutes(settings) : Layer.empty;
-  const reading = roles.querier
-    ? Layer.mergeAll(
-      queryRoutes(settings),
-      exploreRoutes(settings),
-      tailRoute(settings),
-      streamRoute(settings),
-      activeQueriesRoutes(settings),
-      pageRoutes(settings),
-    ).pipe(Layer.provide(ActiveQueries.layer))
-    : Layer.empty;
-  const routes = Layer.mergeAll(
-    writing,
-    reading,
-    opsRoutes(settings),
-    actorsPage(settings),
-    methodRoutes,
-  );
+/** The target's services and the routes that lead to them. */
+function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Error> {
+  if (settings.storage.engine === "embedded") {
+    return http(settings, allRoutes(settings)).pipe(Layer.provideMerge(embeddedLayer(settings)));
+  }
+  switch (settings.target) {
+    case "distributor":
+      return http(settings, Layer.mergeAll(pushRoutes(settings), everyRoutes(settings))).pipe(
+        Layer.provideMerge(distributorLayer(settings)),
+      );
+    case "ingester":
+      return http(settings, everyRoutes(settings)).pipe(
+        Layer.provideMerge(ingesterLayer(settings)),
+      );
+    case "querier":
+      return http(settings, Layer.mergeAll(readRoutes(settings), everyRoutes(settings))).pipe(
+        Layer.provideMerge(querierLayer(settings)),
+      );
+    case "all":
+      return http(settings, allRoutes(settings)).pipe(Layer.provideMerge(clusterLayer(settings)));
+  }
+}
+
+function allRoutes(settings: Settings) {
+  return Layer.mergeAll(pushRoutes(settings), readRoutes(settings), everyRoutes(settings));
+}
+
+function readRoutes(settings: Settings) {
+  return Layer.mergeAll(
+    queryRoutes(settings),
+    exploreRoutes(settings),
+    tailRoute(settings),
+    streamRoute(settings),
+    activeQueriesRoutes(settings),
+    pageRoutes(settings),
+  ).pipe(Layer.provide(ActiveQueries.layer));
+}
+
+/** What every process answers. */
+function everyRoutes(settings: Settings) {
+  return Layer.mergeAll(opsRoutes(settings), actorsPage(settings), methodRoutes);
+}
+
+function http<Failure, Services>(
+  { server, limits_config }: Settings,
+  routes: Layer.Layer<never, Failure, Services>,
+) {
   return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(httpServerLayer({
       host: server.http_listen_address,
@@ -70,7 +98,7 @@ function httpLayer(settings: Settings) {
       readTimeoutMs: server.http_server_read_timeout,
       idleTimeoutMs: server.http_server_idle_timeout,
       // A query may think as long as it is allowed to before the first byte of its answer.
-      quietTimeoutMs: settings.limits_config.query_timeout + 60_000,
+      quietTimeoutMs: limits_config.query_timeout + 60_000,
       shutdownTimeoutMs: server.graceful_shutdown_timeout,
     })),
   );

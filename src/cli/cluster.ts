@@ -1,6 +1,7 @@
 /** `tailrace cluster status`: what storage/jetstream/clusterStatus.ts finds, as text or JSON. Owns the text. */
 import { Console, Effect } from "effect";
 import { Command, Flag } from "effect/cli";
+import { inboxPrefix, permissionsConfig } from "../cluster/permissions.ts";
 import { Nats } from "../cluster/Nats.ts";
 import { errorText } from "../platform/files.ts";
 import { type ClusterStatus, readClusterStatus } from "../storage/jetstream/clusterStatus.ts";
@@ -41,10 +42,35 @@ const status = Command.make(
   ]),
 );
 
+const permissions = Command.make(
+  "permissions",
+  {},
+  Effect.fnUntraced(function* () {
+    const { load } = yield* ProcessSettings;
+    const { settings } = yield* load;
+    const options = {
+      partitions: settings.ingester.partitions,
+      objectShards: settings.nats.object_shards,
+    };
+    yield* Console.log(
+      permissionsConfig(
+        options,
+        (role) => `nkey: "<public key of the ${role}>" # nats.inbox_prefix is ${inboxPrefix(role)}`,
+      ),
+    );
+  }),
+).pipe(
+  Command.withShortDescription("Print what each role must be allowed in NATS"),
+  Command.withDescription(
+    "Print a block for the accounts section of nats-server's configuration, with the least that each\n" +
+      `role must be allowed.\n\n${settingsHelp}`,
+  ),
+);
+
 export const cluster = Command.make("cluster").pipe(
   Command.withShortDescription("Look at a cluster"),
   Command.withDescription("Look at a cluster on NATS."),
-  Command.withSubcommands([status]),
+  Command.withSubcommands([status, permissions]),
 );
 
 function problemsOf({ partitions, streams }: ClusterStatus): ReadonlyArray<string> {

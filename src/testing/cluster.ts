@@ -1,6 +1,6 @@
 /** A whole cluster as child processes: three NATS servers and any number of processes of each role. Owns starting, and
  *  the faults that can be done to a member; what happens when is a test's business. */
-import { NatsServers } from "./natsServer.ts";
+import { type NatsOptions, NatsServers } from "./natsServer.ts";
 import { type RuntimeName, type ServerOptions, ServerProcess } from "./serverProcess.ts";
 
 export type Role = "distributor" | "ingester" | "querier";
@@ -20,6 +20,10 @@ export interface ClusterOptions {
   readonly runtime: RuntimeName;
   readonly counts: Readonly<Record<Role, number>>;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Of one role, over those of all. */
+  readonly roleSettings?: Partial<Record<Role, Readonly<Record<string, string>>>>;
+  /** Default: three servers that ask for no credentials. */
+  readonly natsOptions?: NatsOptions;
   /** Options of every role's process. */
   readonly process?: Partial<ServerOptions>;
 }
@@ -35,7 +39,7 @@ export class TailraceCluster {
 
   /** Starts everything and waits until each role is ready. */
   static async start({ runtime, counts, settings, ...options }: ClusterOptions) {
-    const nats = await NatsServers.start({ nodes: 3 });
+    const nats = await NatsServers.start(options.natsOptions ?? { nodes: 3 });
     const roles = new Map<Role, ReadonlyArray<ServerProcess>>();
     const cluster = new TailraceCluster(nats, roles);
     try {
@@ -48,6 +52,8 @@ export class TailraceCluster {
               ...settings,
               "storage.engine": "nats",
               "nats.url": nats.urls,
+              "nats.replicas": String(nats.nodes.length),
+              ...options.roleSettings?.[role],
               "target": role,
             },
           }));

@@ -14,6 +14,8 @@ export interface NatsOptions {
   readonly nodes: 1 | 3;
   /** Further lines of every node's configuration file, such as accounts or max_payload. */
   readonly config?: string;
+  /** Of a user that may look at streams, if `config` asks for users. */
+  readonly admin?: { readonly user: string; readonly pass: string };
   /** Further lines of the jetstream section, such as max_file_store. */
   readonly jetstream?: string;
 }
@@ -122,7 +124,7 @@ export class NatsServers {
     const servers = new NatsServers(nodes, directory);
     try {
       await Promise.all(nodes.map((node) => node.start()));
-      await untilStreamsWork(servers.urls);
+      await untilStreamsWork(servers.urls, options.admin);
     } catch (error) {
       await servers.remove();
       throw error;
@@ -168,8 +170,8 @@ ${cluster}${options.config ?? ""}
 }
 
 /** A new cluster refuses while it elects its leader. */
-async function untilStreamsWork(urls: string): Promise<void> {
-  const connection = await connect({ servers: urls.split(",") });
+async function untilStreamsWork(urls: string, admin: NatsOptions["admin"]): Promise<void> {
+  const connection = await connect({ servers: urls.split(","), ...admin });
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 1000 });
   while (!await manager.streams.names().next().then(() => true, () => false)) {
     await new Promise((resolve) => setTimeout(resolve, 50));

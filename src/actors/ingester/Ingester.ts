@@ -29,6 +29,19 @@ export class Ingester extends Context.Service<Ingester, {
   /** Cuts a segment of everything handed over so far, and waits until it is committed. */
   readonly flush: Effect.Effect<void, IngesterUnavailable>;
 }>()("tailrace/actors/Ingester") {
+  /** Of a process that has nothing to do with partitions. */
+  static readonly none = Layer.sync(Ingester, () => {
+    const unavailable = new IngesterUnavailable({
+      message: "this process has no partitions: ask an ingester or a querier",
+    });
+    return {
+      owned: () => new Map(),
+      ready: Effect.void,
+      describe: () => Effect.fail(unavailable),
+      flush: Effect.fail(unavailable),
+    };
+  });
+
   static readonly layer = (settings: Settings) =>
     Layer.effect(
       Ingester,

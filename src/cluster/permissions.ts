@@ -1,0 +1,97 @@
+/** The least that each role may do in NATS, as a configuration of its servers says it. Pure. Names
+ *  are enumerated because a wildcard stands for a whole token: "LOGS_*" would match nothing.
+ *  test/e2e/permissions.test.ts runs a cluster with exactly these. */
+import { indexBucket, leaseBucket, logStreamName, objectBucketName } from "./streams.ts";
+
+export interface PermissionOptions {
+  readonly partitions: number;
+  readonly objectShards: number;
+}
+
+export interface RolePermissions {
+  readonly role: "distributor" | "ingester" | "querier";
+  readonly publish: ReadonlyArray<string>;
+  readonly subscribe: ReadonlyArray<string>;
+  /** Whether it answers requests of others. */
+  readonly answers: boolean;
+}
+
+/** nats.inbox_prefix of a role: with one of its own, nobody else reads its answers. */
+export function inboxPrefix(role: RolePermissions["role"]): string {
+  return `_INBOX_${role}`;
+}
+
+export function rolePermissions(options: PermissionOptions): ReadonlyArray<RolePermissions> {
+  const logs = Array.from({ length: options.partitions }, (_, index) => logStreamName(index));
+  const objects = Array.from(
+    { length: options.objectShards },
+    (_, index) => `OBJ_${objectBucketName(index)}`,
+  );
+  const [index, leases] = [`KV_${indexBucket}`, `KV_${leaseBucket}`];
+  const everything = [...logs, ...objects, index, leases];
+  const api = (verbs: ReadonlyArray<string>, streams: ReadonlyArray<string>) =>
+    streams.flatMap((stream) => verbs.map((verb) => `$JS.API.${verb}.${stream}`));
+  const info = ["$JS.API.STREAM.NAMES", ...api(["STREAM.INFO"], everything)];
+  const reads = api(["STREAM.MSG.GET", "DIRECT.GET"], everything);
+  const inbox = (role: RolePermissions["role"]) => `${inboxPrefix(role)}.>`;
+  return [
+    {
+      role: "distributor",
+      publish: ["logs.>", "$JS.API.STREAM.NAMES", ...api(["STREAM.INFO"], logs)],
+      subscribe: [inbox("distributor")],
+      answers: false,
+    },
+    {
+      role: "ingester",
+      publish: [
+        ...info,
+        ...reads,
+        ...api(["STREAM.CREATE", "STREAM.UPDATE"], everything),
+        ...api(["STREAM.PURGE"], [...logs, ...objects]),
+        ...objects.map((stream) => `$O.${stream.slice("OBJ_".length)}.>`),
+        `$KV.${indexBucket}.>`,
+        `$KV.${leaseBucket}.>`,
+        "tailrace.flush.*",
+      ],
+      subscribe: ["tail.*.*", "tailrace.head.*", "tailrace.flush.*", "$SRV.>", inbox("ingester")],
+      answers: true,
+    },
+    {
+      role: "querier",
+      publish: [
+        ...info,
+        ...reads,
+        `$KV.${leaseBucket}.querier.>`,
+        "tailrace.head.*",
+        "tailrace.flush.*",
+        "tailrace.scan.*",
+      ],
+      subscribe: ["tail.*.*", "tailrace.scan.*", "$SRV.>", inbox("querier")],
+      answers: true,
+    },
+  ];
+}
+
+/** A block of the servers' configuration with one user for each role; `credentials` are the lines
+ *  that say who that is. */
+export function permissionsConfig(
+  options: PermissionOptions,
+  credentials: (role: RolePermissions["role"]) => string,
+): string {
+  const users = rolePermissions(options).map(({ role, publish, subscribe, answers }) => {
+    const list = (subjects: ReadonlyArray<string>) =>
+      subjects.map((subject) => `\n        ${JSON.stringify(subject)}`).join("");
+    const responses = answers
+      ? '\n      # An answer is many messages.\n      allow_responses: { max: 100000, expires: "5m" }'
+      : "";
+    return `  { ${credentials(role)}
+    permissions: {
+      publish: { allow: [${list(publish)}
+      ] }
+      subscribe: { allow: [${list(subscribe)}
+      ] }${responses}
+    }
+  }`;
+  });
+  return `users: [\n${users.join("\n")}\n]`;
+}

@@ -1,0 +1,122 @@
+/** A cluster in which each role may do exactly what `tailrace cluster permissions` prints works;
+ *  and what a role may not do, its credentials cannot: a querier writes nothing, a distributor
+ *  reads nothing, a tenant's tail credentials see no other tenant. */
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import t from "tap";
+import { inboxPrefix, permissionsConfig } from "../../src/cluster/permissions.ts";
+import { type Role, TailraceCluster } from "../../src/testing/cluster.ts";
+import { PushClient } from "../../src/testing/pushClient.ts";
+import { QueryClient } from "../../src/testing/queryClient.ts";
+import { runtimes } from "../../src/testing/serverProcess.ts";
+
+const roles: ReadonlyArray<Role> = ["distributor", "ingester", "querier"];
+const users = permissionsConfig(
+  { partitions: 2, objectShards: 1 },
+  (role) => `user: "${role}", password: "secret-${role}"`,
+);
+const config = `
+authorization {
+  ${users.replace(/\]$/, "")}
+  { user: "admin", password: "admin" }
+  { user: "tenant-a", password: "a", permissions: {
+    publish: { deny: ">" }, subscribe: { allow: ["tail.a.*"] }
+  } }
+]
+}
+`;
+
+t.test("roles with the least permissions", async (t) => {
+  const cluster = await TailraceCluster.start({
+    runtime: runtimes[0]!,
+    counts: { ingester: 1, distributor: 1, querier: 2 },
+    settings: { "ingester.partitions": "2", "querier.workers": "1", "auth_enabled": "true" },
+    roleSettings: Object.fromEntries(roles.map((role) => [role, {
+      "nats.user": role,
+      "nats.password": `secret-${role}`,
+      "nats.inbox_prefix": inboxPrefix(role),
+    }])),
+    natsOptions: { nodes: 1, config, admin: { user: "admin", pass: "admin" } },
+  });
+  t.teardown(() => cluster.remove());
+  const now = BigInt(Math.floor(Date.now() / 1000)) * 1_000_000_000n;
+  const pushAs = (tenant: string) =>
+    new PushClient(cluster.of("distributor")[0]!.baseUrl, { tenant }).push(
+      Array.from({ length: 10 }, (_, index) => ({
+        labels: `{app="app${index}"}`,
+        entries: [{ timestamp: now, line: `line of ${tenant}` }],
+      })),
+    );
+  const query = (index: number) =>
+    new QueryClient(cluster.of("querier")[index]!.baseUrl, { tenant: "a" });
+  const range = { query: '{app=~".+"}', start: now - 1n, end: now + 10_000_000_000n };
+  const as = (user: string, pass: string, inbox?: string) =>
+    connect({
+      servers: cluster.nats.urls,
+      user,
+      pass,
+      ...(inbox === undefined ? {} : { inboxPrefix: inbox }),
+    });
+
+  const tenantA = await as("tenant-a", "a");
+  t.teardown(() => tenantA.close());
+  const tailed: string[] = [];
+  tenantA.subscribe("tail.a.*", { callback: (_, { subject }) => void tailed.push(subject) });
+  t.ok(await isDenied(tenantA, () => tenantA.subscribe("tail.b.*")), "another tenant's tail");
+  t.ok(await isDenied(tenantA, () => tenantA.subscribe("tail.*.*")), "everybody's");
+
+  await pushAs("a");
+  await pushAs("b");
+  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "unflushed");
+  await query(0).flush();
+  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "flushed");
+  t.ok(tailed.length > 0 && tailed.every((subject) => subject.startsWith("tail.a.")));
+
+  const querier = await as("querier", "secret-querier", inboxPrefix("querier"));
+  t.teardown(() => querier.close());
+  for (
+    const subject of [
+      "logs.a.0",
+      "$KV.tailrace_index.checkpoint.0",
+      "$KV.tailrace_leases.partition.0",
+      "$O.tailrace_0.C.x",
+      "$JS.API.STREAM.PURGE.LOGS_0",
+      "$JS.API.STREAM.DELETE.LOGS_0",
+      "$JS.API.CONSUMER.CREATE.LOGS_0",
+    ]
+  ) t.ok(await isDenied(querier, () => querier.publish(subject)), `a querier and ${subject}`);
+  const others = () => querier.subscribe(`${inboxPrefix("ingester")}.>`);
+  t.ok(await isDenied(querier, others), "a querier and an ingester's answers");
+
+  const distributor = await as("distributor", "secret-distributor", inboxPrefix("distributor"));
+  t.teardown(() => distributor.close());
+  for (const subject of ["$JS.API.DIRECT.GET.LOGS_0", "$JS.API.STREAM.PURGE.LOGS_0"]) {
+    t.ok(await isDenied(distributor, () => distributor.publish(subject)), `and ${subject}`);
+  }
+  t.ok(
+    await isDenied(distributor, () => distributor.subscribe("tail.a.*")),
+    "a distributor's tail",
+  );
+});
+
+/** Refusals that a connection has heard of so far. */
+const refusals = new Map<NatsConnection, number>();
+
+/** Whether the server refuses what `act` does. It says so before it answers a later flush. */
+async function isDenied(connection: NatsConnection, act: () => unknown): Promise<boolean> {
+  if (!refusals.has(connection)) {
+    refusals.set(connection, 0);
+    void countRefusals(connection);
+  }
+  const before = refusals.get(connection)!;
+  act();
+  await connection.flush();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  return refusals.get(connection)! > before;
+}
+
+async function countRefusals(connection: NatsConnection): Promise<void> {
+  for await (const event of connection.status()) {
+    if (event.type !== "error" || !/permissions? violation/i.test(String(event.error))) continue;
+    refusals.set(connection, refusals.get(connection)! + 1);
+  }
+}
