@@ -1,5 +1,6 @@
-/** How many megabytes of lines a pipeline takes in a CPU second, on one thread and blocks in memory: what parsing costs,
- *  without chunks and the network. Usage: node bench/pipelines.ts [words that a row must contain...], on either runtime. */
+/** How many megabytes of lines a pipeline takes in a CPU second, on one thread and blocks in
+ *  memory: what parsing costs, without chunks and the network. Usage: node bench/pipelines.ts
+ *  [words that a row must contain...], on either runtime. */
 import process from "node:process";
 import { compilePipeline } from "../src/logql/pipeline.ts";
 import type { Needed } from "../src/logql/pipelinePlan.ts";
@@ -89,7 +90,7 @@ for (const [format, text, needed] of cases) {
     for (const block of blocks) {
       const mask = new Uint8Array(block.rowEnd).fill(1);
       for (const filter of stream.filters) filter.apply(block, mask);
-      stream.begin(block);
+      stream.begin(block, mask);
       for (let row = 0; row < block.rowEnd; row++) {
         if (mask[row] === 1 && stream.run(row)) passed++;
       }

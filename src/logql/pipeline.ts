@@ -5,7 +5,7 @@
  *      const pipeline = compilePipeline(description, checkpoint);
  *      const stream = pipeline.forStream(labels);        // "none": no row of it passes
  *      select({ filters: stream.filters, ... }, (block, mask) => {
- *        stream.begin(block);
+ *        stream.begin(block, mask);
  *        for (each masked row) if (stream.run(row)) take(pipeline.row, pipeline.value);
  *      });
  *
@@ -17,7 +17,7 @@ import type { BlockFilter, LineBlock } from "../streams/lineBlock.ts";
 import { compilePredicate, type LabelTest } from "./labelFilter.ts";
 import { compileLineFilters } from "./lineFilter.ts";
 import { NameTable } from "./nameTable.ts";
-import { isIdle, neededAfter, type PipelineDescription } from "./pipelinePlan.ts";
+import { changesLine, isIdle, neededAfter, type PipelineDescription } from "./pipelinePlan.ts";
 import type { Stage } from "./ast.ts";
 import { Row, StreamBase, type TimeColumn } from "./row.ts";
 import { SetFilter } from "./setFilter.ts";
@@ -45,8 +45,9 @@ export interface StreamPipeline {
   readonly isPlain: boolean;
   /** Whether the labels of a row that passes depend on its stream and its metadata set alone. */
   readonly labelsAreStored: boolean;
-  /** Must be called before the first `run` on a block. */
-  begin(block: LineBlock): void;
+  /** Must be called before the first `run` on a block. `mask`, a byte for each of its rows, has a 0
+   *  for those that `run` will not be called for; it must not change until the last `run`. */
+  begin(block: LineBlock, mask: Uint8Array): void;
   /** Runs the stages on a row of the block; false if they drop it. */
   run(rowIndex: number): boolean;
   /** The same for a row that lies elsewhere: its line, its metadata set, and its timestamp. The
@@ -79,6 +80,8 @@ class CompiledPipeline implements Pipeline {
   readonly row: Row;
   readonly leading: LabelTest[] = [];
   readonly stages: RowStage[] = [];
+  /** Those of the stages that may look at a whole block before its rows come one by one. */
+  readonly beginning: RowStage[] = [];
   readonly unwrapper: Unwrapper | null;
   readonly lineFilters: ReadonlyArray<BlockFilter>;
   readonly checkpoint: () => void;
@@ -97,6 +100,7 @@ class CompiledPipeline implements Pipeline {
     }
     let isLeading = true;
     let changesLabels = false;
+    let lineIsStored = true;
     description.stages.forEach((stage, index) => {
       if (isIdle(stage, after[index]!)) return;
       if (isLeading && stage.kind === "LabelFilter") {
@@ -105,7 +109,10 @@ class CompiledPipeline implements Pipeline {
       }
       isLeading = false;
       changesLabels ||= stage.kind !== "LineFilter" && stage.kind !== "Decolorize";
-      this.stages.push(compileStage(stage, after[index]!, names, checkpoint));
+      const compiled = compileStage(stage, after[index]!, names, checkpoint);
+      this.stages.push(compiled);
+      if (lineIsStored && compiled.begin !== undefined) this.beginning.push(compiled);
+      lineIsStored &&= !changesLine.has(stage.kind);
     });
     this.changesLabels = changesLabels;
     this.unwrapper = description.unwrap === null ? null : new Unwrapper(description.unwrap, names);
@@ -176,6 +183,7 @@ class CompiledStream implements StreamPipeline {
   readonly #row: Row;
   readonly #base: StreamBase;
   readonly #stages: ReadonlyArray<RowStage>;
+  readonly #beginning: ReadonlyArray<RowStage>;
   #block: LineBlock | null = null;
   /** Asked first, as long as it drops most rows. */
   #decider: CompiledStream | null;
@@ -190,6 +198,7 @@ class CompiledStream implements StreamPipeline {
   ) {
     const { row, lineFilters, stages, unwrapper, checkpoint } = pipeline;
     this.#row = row;
+    this.#beginning = pipeline.beginning;
     this.#base = base;
     this.#decider = decider;
     this.filters = open.length === 0
@@ -203,18 +212,23 @@ class CompiledStream implements StreamPipeline {
     this.labelsAreStored = !pipeline.changesLabels && !(unwrapper !== null);
   }
 
-  begin(block: LineBlock): void {
+  begin(block: LineBlock, mask: Uint8Array): void {
     this.#block = block;
     this.#row.useStream(this.#base);
     this.#row.forgetMetadata();
-    this.#decider?.begin(block);
+    for (const stage of this.#beginning) stage.begin!(block, mask, this.#row);
+    this.#decider?.begin(block, mask);
   }
 
   run(rowIndex: number): boolean {
+    const decider = this.#decider;
+    if (decider !== null && !this.#judge(decider.run(rowIndex))) return false;
     const block = this.#block!;
     const { lineEnds, metaIds, sets } = block;
     const set = metaIds[rowIndex]!;
-    return this.runAt(
+    const row = this.#row;
+    row.useStream(this.#base);
+    row.load(
       block.lines,
       rowIndex === 0 ? 0 : lineEnds[rowIndex - 1]!,
       lineEnds[rowIndex]!,
@@ -224,6 +238,8 @@ class CompiledStream implements StreamPipeline {
       block,
       rowIndex,
     );
+    row.blockRow = rowIndex - block.rowStart;
+    return this.#runStages(row);
   }
 
   runAt(
@@ -237,20 +253,16 @@ class CompiledStream implements StreamPipeline {
     timeIndex: number,
   ): boolean {
     const decider = this.#decider;
-    if (decider !== null) {
-      const passes = decider
-        .runAt(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex);
-      this.#judge(passes);
-      if (!passes) return false;
-    }
+    if (
+      decider !== null && !this.#judge(
+        decider.runAt(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex),
+      )
+    ) return false;
     const row = this.#row;
     row.useStream(this.#base);
     row.load(line, lineStart, lineEnd, meta, metaStart, metaEnd, times, timeIndex);
-    const stages = this.#stages;
-    for (let index = 0; index < stages.length; index++) {
-      if (!stages[index]!.apply(row)) return false;
-    }
-    return true;
+    row.blockRow = -1;
+    return this.#runStages(row);
   }
 
   reload(): void {
@@ -258,12 +270,21 @@ class CompiledStream implements StreamPipeline {
     this.#decider?.reload();
   }
 
+  #runStages(row: Row): boolean {
+    const stages = this.#stages;
+    for (let index = 0; index < stages.length; index++) {
+      if (!stages[index]!.apply(row)) return false;
+    }
+    return true;
+  }
+
   /** Where many rows pass, asking first is work done twice. */
-  #judge(passes: boolean): void {
+  #judge(passes: boolean): boolean {
     this.#asked++;
     if (passes) this.#passed++;
-    if (this.#asked < judgedRows) return;
+    if (this.#asked < judgedRows) return passes;
     if (this.#passed * 4 > this.#asked) this.#decider = null;
     this.#asked = this.#passed = 0;
+    return passes;
   }
 }

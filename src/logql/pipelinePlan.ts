@@ -87,7 +87,8 @@ export function isIdle(stage: Stage, after: Needed): boolean {
   }
 }
 
-const changesLine: ReadonlySet<Stage["kind"]> = new Set<Stage["kind"]>([
+/** The stages behind which a line may differ from what was stored. */
+export const changesLine: ReadonlySet<Stage["kind"]> = new Set<Stage["kind"]>([
   "LineFormat",
   "UnpackParser",
   "Decolorize",

@@ -29,6 +29,9 @@ export class Row {
   line: Uint8Array = none;
   lineStart = 0;
   lineEnd = 0;
+  /** The row's number in the block that was begun, from its first row on; -1 for a row from
+   *  elsewhere. */
+  blockRow = -1;
   /** By slot: its category, 0 if the row has no such label; its value is
    *  sources[slot][starts[slot]..ends[slot]). */
   categories = new Uint8Array(16);
@@ -175,8 +178,8 @@ export class Row {
   }
 
   /** Where a parser puts a field of this name: name_extracted if the stream or the stored row has
-   *  the name, -1 if nobody wants it or a parser set it before. `wanted` has a 1 for each wanted slot;
-   *  null wants all. */
+   *  the name, -1 if nobody wants it or a parser set it before. `wanted` has a 1 for each wanted
+   *  slot; null wants all. */
   parsedSlot(name: number, wanted: Uint8Array | null): number {
     if (name <= errorDetailsSlot) return -1;
     let slot = name;
@@ -188,6 +191,11 @@ export class Row {
     }
     if (this.categories[slot] === category.parsed) return -1;
     return wanted === null || wanted[slot] === 1 ? slot : -1;
+  }
+
+  /** Whether the stream has a label of the name, or had one before stages dropped it. */
+  isStreamName(slot: number): boolean {
+    return this.#isStreamName[slot] === 1;
   }
 
   /** Whether a parser could still give the row this label. */

@@ -56,7 +56,7 @@ export function runPipeline(
     const mask = Uint8Array.of(1);
     for (const filter of stream.filters) filter.apply(block, mask);
     if (mask[0] === 0) return null;
-    stream.begin(block);
+    stream.begin(block, mask);
     return stream.run(0) ? pipedRow(pipeline.row) : null;
   });
 }

@@ -203,7 +203,7 @@ class OpenTail implements Tail {
       for (const filter of stream.filters) {
         if (filter.apply(block, mask) === 0) return true;
       }
-      stream.begin(block);
+      stream.begin(block, mask);
       for (let index = mask.indexOf(1); index >= 0; index = mask.indexOf(1, index + 1)) {
         if (index % rowsBetweenChecks === 0) this.#checkTime();
         if (stream.run(rowStart + index)) {

@@ -1,6 +1,6 @@
-/** Folds runs of rows into the states of cells, with the least work that the query allows: rows whose
- *  series the stream decides are counted by the run; rows whose series the metadata decides, by the set;
- *  only where stages look at single rows does each row go through the pipeline.
+/** Folds runs of rows into the states of cells, with the least work that the query allows: rows
+ *  whose series the stream decides are counted by the run; rows whose series the metadata decides,
+ *  by the set; only where stages look at single rows does each row go through the pipeline.
  *  Invariant: whichever way a row goes, it ends up in the same cell with the same value. */
 import type { WindowBuckets } from "../../logql/metrics/buckets.ts";
 import { CellTable } from "../../logql/metrics/cells.ts";
@@ -82,8 +82,8 @@ export class RowFold {
     this.#streamDecides = mode === "by" && names.every((name) => known.has(name));
   }
 
-  /** Whether rows of the stream are only counted: no stage looks at them, and neither do their sets of
-   *  metadata, of which there are so many, name their series. */
+  /** Whether rows of the stream are only counted: no stage looks at them, and neither do their sets
+   *  of metadata, of which there are so many, name their series. */
   countsOnly(setCount: number): boolean {
     return this.#stream!.isPlain && (this.#streamDecides || setCount === 0);
   }
@@ -107,7 +107,7 @@ export class RowFold {
     const { block, times } = part;
     if (this.#block !== block) {
       this.#block = block;
-      this.#stream!.begin(block);
+      this.#stream!.begin(block, part.mask);
       this.#sets.use(block.sets);
     }
     if (bucket !== bucketOpen) {
@@ -261,9 +261,9 @@ function bytesMasked(
   return bytes;
 }
 
-/** What is known of the metadata sets of the block's chunk or batch: the series that they stand for, and
- *  how often each occurs in a run. Entries count only in the round they were written in, because
- *  clearing them for each stream of a batch would cost more than the fold. */
+/** What is known of the metadata sets of the block's chunk or batch: the series that they stand
+ *  for, and how often each occurs in a run. Entries count only in the round they were written in,
+ *  because clearing them for each stream of a batch would cost more than the fold. */
 class SetTable {
   /** Rows and their weights, by set; sets that occur are listed in `counted`. */
   rows = new Float64Array(0);

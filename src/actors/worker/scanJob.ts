@@ -183,7 +183,7 @@ function takeRows(
   const words = wordsOf(block.timestamps);
   const { lines, lineEnds, metaIds, sets } = block;
   const backward = run.job.direction === "backward";
-  stream.begin(block);
+  stream.begin(block, mask);
   for (let index = 0; index < rowCount; index++) {
     const at = backward ? rowCount - 1 - index : index;
     if (mask[at] === 0) continue;

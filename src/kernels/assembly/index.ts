@@ -17,6 +17,7 @@ export {
   pushTotals,
 } from "./push";
 export { levelOfText, lineLevel } from "./level";
+export { jsonFields } from "./jsonFields";
 export { snappyDecode } from "./snappy";
 export { countOnes, removeRows, scanFrameBytes, scanText } from "./scan";
 

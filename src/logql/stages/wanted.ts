@@ -4,6 +4,9 @@ import type { NameTable } from "../nameTable.ts";
 import type { Needed } from "../pipelinePlan.ts";
 import type { Row } from "../row.ts";
 
+/** More names are not looked for one by one. */
+const namesMax = 8;
+
 export class Wanted {
   /** Null if all labels are. */
   readonly #slots: ReadonlyArray<number> | null;
@@ -32,6 +35,19 @@ export class Wanted {
       if (row.canGet(this.#slots[index]!)) count++;
     }
     return count;
+  }
+
+  /** The names to look for in rows of the stream in use, if a search for names alone is enough: not
+   *  if all labels are wanted, or the rest of the line matters, or fields of two names may compete
+   *  for one label. */
+  namesToFind(row: Row): ReadonlyArray<number> | null {
+    if (this.#slots === null || this.readsOn) return null;
+    const found: number[] = [];
+    for (const slot of this.#slots) {
+      if (this.#names.text(slot).endsWith("_extracted")) return null;
+      if (!row.isStreamName(slot)) found.push(slot);
+    }
+    return found.length === 0 || found.length > namesMax ? null : found;
   }
 
   /** Whether a wanted name may begin with these bytes and a `_`. */

@@ -1,5 +1,5 @@
-/** The parser stages, each a small scanner over a line's text that keeps what it found before it failed: json, unpack, logfmt,
- *  pattern, regexp. */
+/** The parser stages, each a small scanner over a line's text that keeps what it found before it
+ *  failed: json, unpack, logfmt, pattern, regexp. */
 import type { JsonParser, LogfmtParser } from "../../logql/ast.ts";
 import { parseJsonPath } from "../../logql/jsonPath.ts";
 import { bytesOf, type Entry, extract, fail, lookUp, textOf } from "./row.ts";
@@ -144,6 +144,7 @@ function readBlock(text: string, start: number): JsonValue {
 }
 
 function unquote(quoted: string): string {
+  if (!/^(?:[^\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*$/.test(quoted)) throw new Malformed();
   try {
     return (JSON.parse(quoted.replace(/[^ -\uffff]/g, escapeControl)) as string).toWellFormed();
   } catch {
@@ -169,7 +170,8 @@ function expect(text: string, start: number, character: string): number {
 
 // ---- logfmt ----
 
-/** `| logfmt`, with or without names. A bad token is skipped to the next blank, or ends a strict parse. */
+/** `| logfmt`, with or without names. A bad token is skipped to the next blank, or ends a strict
+ *  parse. */
 export function parseLogfmt(entry: Entry, stage: LogfmtParser): void {
   const pairs: Array<[string, string]> = [];
   const isBroken = scanLogfmt(textOf(entry.line), stage.strict, pairs);
@@ -231,7 +233,8 @@ function unquoted(quoted: string): string | null {
 
 // ---- pattern and regexp ----
 
-/** `| pattern "<a> <_>"`: literals in turn; where one is missing the capture before it takes the rest. */
+/** `| pattern "<a> <_>"`: literals in turn; where one is missing the capture before it takes the
+ *  rest. */
 export function parsePattern(entry: Entry, pattern: string): void {
   let rest = textOf(entry.line);
   if (rest === "") return;
