@@ -64,7 +64,11 @@ function stringTest(predicate: LabelMatcher, names: NameTable): LabelTest {
   const test = valueTest(predicate);
   const matcher = makeMatcher(predicate.name, predicate.op, predicate.value);
   return {
-    apply: (row) => test(row, slot),
+    apply: predicate.name !== "__error__" ? (row) => test(row, slot) : (row) => {
+      const passes = test(row, slot);
+      if (passes && row.hasError) row.errorWanted = true;
+      return passes;
+    },
     decide: (stream) => {
       const value = stream.get(predicate.name);
       return value === undefined ? null : matcher.matches(value);

@@ -41,6 +41,8 @@ export class Row {
   /** Slots that may hold a label: members[0..memberCount). Some of them were deleted. */
   members = new Uint32Array(16);
   memberCount = 0;
+  /** Whether a filter on __error__ saw the row's error and kept the row: then the query asks for it. */
+  errorWanted = false;
   #isMember = new Uint8Array(16);
   /** By slot: whether the stream has a label of the name, or the stored row metadata, whatever
    *  stages did to them since. */
@@ -104,6 +106,7 @@ export class Row {
     this.#times = times;
     this.#timeIndex = timeIndex;
     this.#scratchUsed = 0;
+    this.errorWanted = false;
     const sameSet = !this.#metadataChanged && meta === this.#meta &&
       metaStart === this.#metaStart && metaEnd === this.#metaEnd;
     if (this.#streamChanged) {
@@ -216,6 +219,7 @@ export class Row {
   /** The first error sticks. */
   setError(error: PipelineError, details: string): void {
     if (this.hasError) return;
+    this.errorWanted = false;
     this.setText(errorSlot, category.parsed, error);
     this.setText(errorDetailsSlot, category.parsed, details);
   }

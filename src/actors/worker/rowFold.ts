@@ -180,7 +180,9 @@ export class RowFold {
         unchecked = 0;
       }
       if (!stream.run(row)) continue;
-      if (pipeline.row.hasError && !this.#job.keepsErrors) throw pipelineFailure(pipeline.row);
+      if (pipeline.row.hasError && !pipeline.row.errorWanted && !this.#job.keepsErrors) {
+        throw pipelineFailure(pipeline.row);
+      }
       this.rowCount++;
       const series = byStream
         ? this.#seriesOfStream()

@@ -9,7 +9,6 @@ import type {
   Grouping,
   LogRange,
   MetricExpr,
-  Predicate,
   RangeAggregation,
   RangeOp,
   VectorAggregation,
@@ -25,7 +24,7 @@ export interface Leaf {
   readonly spec: RangeFunctionSpec;
   readonly range: LogRange;
   readonly grouping: LabelGrouping;
-  /** Whether the query asks for rows with __error__ by name: otherwise the first one ends it. */
+  /** Whether rows are grouped by their errors: otherwise the first one that no filter asked for ends the query. */
   readonly keepsErrors: boolean;
   /** The aggregation that was taken in; null if none was. */
   readonly pushedDown: VectorOp | null;
@@ -90,7 +89,7 @@ function leafOfRange(node: RangeAggregation): Leaf {
     spec: { op, parameter, unwraps: range.unwrap !== null },
     range,
     grouping,
-    keepsErrors: asksForErrors(range, grouping),
+    keepsErrors: asksForErrors(grouping),
     pushedDown: null,
     text: print(node),
   };
@@ -106,20 +105,10 @@ export function leafPipeline({ spec, range, grouping }: Leaf): PipelineDescripti
   return describePipeline(pipeline, needed, unwrap);
 }
 
-/** Whether a label filter or the grouping names an error. */
-function asksForErrors({ pipeline, unwrap }: LogRange, grouping: LabelGrouping): boolean {
-  const filters = [
-    ...pipeline.filter((stage) => stage.kind === "LabelFilter"),
-    ...unwrap?.filters ?? [],
-  ];
-  const names = filters.flatMap(({ predicate }) => namesOf(predicate));
-  if (grouping.mode === "by") names.push(...grouping.labels);
-  return names.some((name) => name === "__error__" || name === "__error_details__");
-}
-
-function namesOf(predicate: Predicate): ReadonlyArray<string> {
-  if (predicate.kind !== "LogicalPredicate") return [predicate.name];
-  return [...namesOf(predicate.left), ...namesOf(predicate.right)];
+/** Whether the grouping names an error. Rows whose error a filter asked for say so themselves. */
+function asksForErrors(grouping: LabelGrouping): boolean {
+  return grouping.mode === "by" &&
+    grouping.labels.some((name) => name === "__error__" || name === "__error_details__");
 }
 
 /** Range functions over whose results the aggregation gives what the function over all rows gives. */
@@ -143,7 +132,7 @@ function pushedDown(node: VectorAggregation): Leaf | null {
   return {
     ...leafOfRange(inner),
     grouping,
-    keepsErrors: asksForErrors(inner.range, grouping),
+    keepsErrors: asksForErrors(grouping),
     pushedDown: node.op,
     text: print(node),
   };

@@ -79,6 +79,7 @@ const passing = [
   "interval",
   "templates",
   "rangeAggregations",
+  "metricErrors",
 ];
 
 /** Whether the server is asked: always where TAILRACE_CONFORMANCE chose the files. */

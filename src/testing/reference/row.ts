@@ -30,12 +30,17 @@ export interface Entry {
 /** What stands for the text of `__error_details__`, whose wording is nobody's business. */
 export const anyDetails = "*";
 
+/** Metadata that has the name of a stream label gets a suffix. */
 export function entryOf(row: LogRow): Entry {
+  const metadata = Object.entries(row.metadata).map(([name, value]): [string, string] => [
+    Object.hasOwn(row.labels, name) ? `${name}_extracted` : name,
+    value,
+  ]);
   return {
     row,
     line: row.line,
     stream: new Map(Object.entries(row.labels)),
-    metadata: new Map(Object.entries(row.metadata)),
+    metadata: new Map(metadata),
     parsed: new Map(),
     error: null,
     hasDetails: false,
@@ -68,11 +73,13 @@ export function fail(entry: Entry, error: string): void {
   if (entry.error !== null) return;
   entry.error = error;
   entry.hasDetails = true;
+  entry.isErrorWanted = false;
 }
 
 /** What a parser found: a name that the line's stream or metadata has gets a suffix; a name that was parsed before stays. */
 export function extract(entry: Entry, name: string, value: string): void {
-  const taken = Object.hasOwn(entry.row.labels, name) || Object.hasOwn(entry.row.metadata, name);
+  const { labels, metadata } = entry.row;
+  const taken = Object.hasOwn(labels, name) || Object.hasOwn(metadata, name);
   const key = taken ? `${name}_extracted` : name;
   if (!entry.parsed.has(key)) entry.parsed.set(key, value);
 }
