@@ -18,6 +18,7 @@ export {
 } from "./push";
 export { levelOfText, lineLevel } from "./level";
 export { jsonFields } from "./jsonFields";
+export { logfmtFields } from "./logfmtFields";
 export { snappyDecode } from "./snappy";
 export { countOnes, removeRows, scanFrameBytes, scanText } from "./scan";
 

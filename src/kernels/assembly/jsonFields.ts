@@ -1,42 +1,29 @@
 /** Finds fields of JSON objects in all lines of a block at once: where the values of the names that
- *  a query wants lie. jsonFields.ts outside owns the layout. A row that holds anything unusual is
+ *  a query wants lie. fields.ts outside owns the layout, fields.ts beside this what names are. A row that holds anything unusual is
  *  left open, for the parser that knows all of JSON (src/logql/stages/jsonParser.ts): the kernel
  *  never decides what a malformed line means.
  *  Invariant: a row that is not left open has what the parser would find, up to the last wanted
  *  name. Loads reach up to 16 bytes beyond the block. */
 
-/** JavaScript knows the order of the fields. */
-@unmanaged
-class JsonFrame {
-  block: usize;
-  /** Ends of the rows' lines, counted from `blockStart` bytes before the block. */
-  ends: usize;
-  blockStart: u32;
-  rowCount: u32;
-  /** One byte a row: 1 to look at it. Rows that were decided become 2. */
-  rows: usize;
-  /** One after another: u32 length, then the bytes and padding to a multiple of 16. */
-  names: usize;
-  nameCount: u32;
-  /** Whether a name has a `_`: then keys that are no names may become one of these. */
-  underscored: u32;
-  /** A row after the other, for each name: u32 start and end, counted as `ends` are; 0 and 0 for
-   *  none. */
-  fields: usize;
-}
+import {
+  FieldsFrame,
+  nameOf,
+  NOWHERE,
+  plainStringEnd,
+  putField,
+  QUOTE,
+  stringEnd,
+  UNSURE,
+} from "./fields";
 
-const QUOTE: u8 = 0x22;
-const BACKSLASH: u8 = 0x5c;
 const BRACE_OPEN: u8 = 0x7b;
 const BRACE_CLOSE: u8 = 0x7d;
 const BRACKET_OPEN: u8 = 0x5b;
 const BRACKET_CLOSE: u8 = 0x5d;
-/** A place that no text has. */
-const NOWHERE: usize = 0;
 
 /** Looks at all rows and returns how many it decided. */
 export function jsonFields(pointer: usize): u32 {
-  const frame = changetype<JsonFrame>(pointer);
+  const frame = changetype<FieldsFrame>(pointer);
   const count = frame.rowCount;
   const rowBytes = frame.nameCount << 3;
   let decided: u32 = 0;
@@ -57,7 +44,7 @@ export function jsonFields(pointer: usize): u32 {
 }
 
 /** False leaves the row open. */
-function object(frame: JsonFrame, start: usize, end: usize, fields: usize): bool {
+function object(frame: FieldsFrame, start: usize, end: usize, fields: usize): bool {
   let left = frame.nameCount;
   let at = skipBlanks(start, end);
   if (at >= end || load<u8>(at) != BRACE_OPEN) return false;
@@ -98,12 +85,7 @@ function object(frame: JsonFrame, start: usize, end: usize, fields: usize): bool
       if (first == 0x6e) to = NOWHERE;
     }
     if (name >= 0 && to != NOWHERE) {
-      const field = fields + (<usize> name << 3);
-      if (load<u32>(field + 4) == 0) {
-        store<u32>(field, <u32> (from - frame.block) + frame.blockStart);
-        store<u32>(field + 4, <u32> (to - frame.block) + frame.blockStart);
-        if (--left == 0) return true;
-      }
+      if (putField(frame, fields, name, from, to) && --left == 0) return true;
     }
     at = skipBlanks(at, end);
     if (at >= end) return false;
@@ -115,45 +97,8 @@ function object(frame: JsonFrame, start: usize, end: usize, fields: usize): bool
   return at < end;
 }
 
-const UNSURE: i32 = -2;
-
-/** The number of the wanted name that a key is, -1 if it is none, or UNSURE. */
-function nameOf(frame: JsonFrame, key: usize, keyEnd: usize): i32 {
-  const length = <u32> (keyEnd - key);
-  // The fields of an object with an empty key are named as if they lay around it.
-  if (length == 0) return UNSURE;
-  let name = frame.names;
-  const head = v128.load(key);
-  for (let index: u32 = 0; index < frame.nameCount; index++) {
-    const nameLength = load<u32>(name);
-    const text = name + 16;
-    if (nameLength == length) {
-      const same = i8x16.bitmask(i8x16.eq(head, v128.load(text)));
-      const mask = length >= 16 ? 0xffff : (1 << length) - 1;
-      if (
-        (same & mask) == mask && (length <= 16 || memory.compare(key, text, length) == 0)
-      ) return index;
-    }
-    name = text + ((nameLength + 15) & ~15);
-  }
-  return isOther(frame, key, keyEnd) ? -1 : UNSURE;
-}
-
-/** Whether a key that is no wanted name stays none when it is made a name: letters and digits stay
- *  as they are, blanks at the ends go, all else becomes `_`, and a digit in front gets one. */
-function isOther(frame: JsonFrame, key: usize, keyEnd: usize): bool {
-  for (let at = key; at < keyEnd; at++) {
-    const byte = load<u8>(at);
-    const lower = byte | 0x20;
-    if ((lower >= 0x61 && lower <= 0x7a) || byte == 0x5f) continue;
-    if (byte >= 0x30 && byte <= 0x39 && at > key) continue;
-    if (byte <= 0x20 || byte >= 0x7f || frame.underscored != 0) return false;
-  }
-  return true;
-}
-
 /** Whether a wanted name begins with a key and a `_`: it may be a field of the object there. */
-function mayBegin(frame: JsonFrame, key: usize, keyEnd: usize): bool {
+function mayBegin(frame: FieldsFrame, key: usize, keyEnd: usize): bool {
   if (frame.underscored == 0) return false;
   const length = <u32> (keyEnd - key);
   let name = frame.names;
@@ -176,40 +121,6 @@ function skipBlanks(at: usize, end: usize): usize {
     at++;
   }
   return at;
-}
-
-/** Where the closing quote of a string without escapes is, given its first character. */
-function plainStringEnd(at: usize, end: usize): usize {
-  const quotes = i8x16.splat(QUOTE);
-  const escapes = i8x16.splat(BACKSLASH);
-  for (; at < end; at += 16) {
-    const bytes = v128.load(at);
-    const hits = i8x16.bitmask(v128.or(i8x16.eq(bytes, quotes), i8x16.eq(bytes, escapes)));
-    if (hits != 0) {
-      const place = at + ctz(hits);
-      return place < end && load<u8>(place) == QUOTE ? place : NOWHERE;
-    }
-  }
-  return NOWHERE;
-}
-
-/** Where the closing quote is, escapes or not. */
-function stringEnd(at: usize, end: usize): usize {
-  const quotes = i8x16.splat(QUOTE);
-  const escapes = i8x16.splat(BACKSLASH);
-  while (at < end) {
-    const bytes = v128.load(at);
-    const hits = i8x16.bitmask(v128.or(i8x16.eq(bytes, quotes), i8x16.eq(bytes, escapes)));
-    if (hits == 0) {
-      at += 16;
-      continue;
-    }
-    at += ctz(hits);
-    if (at >= end) return NOWHERE;
-    if (load<u8>(at) == QUOTE) return at;
-    at += 2;
-  }
-  return NOWHERE;
 }
 
 /** Behind the object or array that opens at `at`: brackets and strings count, nothing else. */

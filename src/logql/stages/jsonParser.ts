@@ -2,9 +2,9 @@
  *  joined names; arrays and null are skipped. jsonText.ts reads JSON, fieldName.ts owns names,
  *  jsonExpressions.ts the form with names. Invariant: of a malformed line the labels in front of
  *  the break stay, but none of an object that nothing closes, and __error__ is set. */
-import { findJsonFields, isCurrent } from "../../kernels/jsonFields.ts";
 import type { LineBlock } from "../../streams/lineBlock.ts";
 import { category, type Row } from "../row.ts";
+import { FieldSearch } from "./fieldSearch.ts";
 import { FieldName } from "./fieldName.ts";
 import {
   blockEnd,
@@ -23,9 +23,6 @@ import {
 import type { RowStage } from "./stage.ts";
 import type { Wanted } from "./wanted.ts";
 
-/** Fewer rows are not worth a copy of their block. */
-const kernelRowsMin = 8;
-
 export class JsonParser implements RowStage {
   readonly #wanted: Wanted;
   #row: Row | null = null;
@@ -36,23 +33,15 @@ export class JsonParser implements RowStage {
   #written: number[] = [];
   /** Where the names of the objects around the present field end. */
   readonly #prefixEnds: number[] = [];
-  /** What the kernel found in the block that was begun, in place of `#block`, which it has not
-   *  looked at yet. */
-  #found: ReturnType<typeof findJsonFields> | null = null;
-  #block: LineBlock | null = null;
-  #mask: Uint8Array | null = null;
-  /** Slots of the names that the kernel looks for. */
-  #names: ReadonlyArray<number> | null = null;
+  readonly #search: FieldSearch;
 
   constructor(wanted: Wanted) {
     this.#wanted = wanted;
+    this.#search = new FieldSearch("json", wanted);
   }
 
   begin(block: LineBlock, mask: Uint8Array, row: Row): void {
-    this.#found = null;
-    this.#names = this.#wanted.namesToFind(row);
-    this.#block = this.#names === null ? null : block;
-    this.#mask = mask;
+    this.#search.begin(block, mask, row);
   }
 
   apply(row: Row): boolean {
@@ -61,7 +50,7 @@ export class JsonParser implements RowStage {
       this.#name = new FieldName(row);
     }
     this.#left = this.#wanted.count(row);
-    if (this.#left === 0 || (row.blockRow >= 0 && this.#takeFound(row))) return true;
+    if (this.#left === 0 || this.#search.take(row)) return true;
     const { line, lineStart, lineEnd } = row;
     this.#written.length = 0;
     const at = skipBlanks(line, lineStart, lineEnd);
@@ -72,31 +61,6 @@ export class JsonParser implements RowStage {
       row.setError("JSONParserErr", "the line is no well-formed JSON object");
     }
     return true;
-  }
-
-  /** Takes the row's fields from what the kernel found; false if the line has to be read. */
-  #takeFound(row: Row): boolean {
-    if (this.#block !== null) this.#search(row, this.#block);
-    const found = this.#found;
-    if (found === null || found.rows[row.blockRow] !== 2 || !isCurrent(found)) return false;
-    const names = this.#names!;
-    let at = 2 * names.length * row.blockRow;
-    for (let index = 0; index < names.length; index++, at += 2) {
-      const end = found.places[at + 1]!;
-      const slot = end === 0 ? -1 : row.parsedSlot(names[index]!, this.#wanted.mask);
-      if (slot >= 0) row.set(slot, category.parsed, row.line, found.places[at]!, end);
-    }
-    return true;
-  }
-
-  /** Has the kernel look at the block, if enough rows are to be read. */
-  #search(row: Row, block: LineBlock): void {
-    this.#block = null;
-    let rows = 0;
-    for (const byte of this.#mask!) if (byte !== 0) rows++;
-    if (rows < kernelRowsMin) return;
-    const names = this.#names!.map((slot) => row.names.bytes(slot));
-    this.#found = findJsonFields(block, this.#mask!, names);
   }
 
   /** Walks the object that opens at `start`, nested ones included; returns where it is malformed,

@@ -1,9 +1,11 @@
 /** `| logfmt [--strict] [--keep-empty]`: every pair becomes a label, or with names (`| logfmt
  *  a="key", b`) those alone. logfmtText.ts reads the pairs. Invariant: the first pair of a key counts;
  *  a strict parse keeps the pairs in front of the malformed one, sets __error__ and ends. */
+import type { LineBlock } from "../../streams/lineBlock.ts";
 import type { Extraction } from "../ast.ts";
 import type { NameTable } from "../nameTable.ts";
 import { category, type Row } from "../row.ts";
+import { FieldSearch } from "./fieldSearch.ts";
 import { FieldName } from "./fieldName.ts";
 import { unescape } from "./jsonText.ts";
 import { LogfmtText } from "./logfmtText.ts";
@@ -40,11 +42,18 @@ export class LogfmtParser implements RowStage {
   readonly #wanted: Wanted;
   #row: Row | null = null;
   #name: FieldName | null = null;
+  /** Null where its reading is not the parser's. */
+  readonly #search: FieldSearch | null;
 
   constructor(strict: boolean, keepEmpty: boolean, wanted: Wanted) {
+    this.#search = strict || keepEmpty ? null : new FieldSearch("logfmt", wanted);
     this.#strict = strict;
     this.#keepEmpty = keepEmpty;
     this.#wanted = wanted;
+  }
+
+  begin(block: LineBlock, mask: Uint8Array, row: Row): void {
+    this.#search?.begin(block, mask, row);
   }
 
   apply(row: Row): boolean {
@@ -52,6 +61,7 @@ export class LogfmtParser implements RowStage {
       this.#row = row;
       this.#name = new FieldName(row);
     }
+    if (this.#search?.take(row)) return true;
     const { mask } = this.#wanted;
     const { line } = row;
     let left = this.#wanted.count(row);

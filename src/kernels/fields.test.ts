@@ -1,5 +1,5 @@
-/** The kernel that finds JSON fields, against the parser that reads a line at a time: whatever the
- *  lines, a pipeline gives the same with the kernel and without; and usual lines are decided, so
+/** The kernels that find fields, against the parsers that read a line at a time: whatever the
+ *  lines, a pipeline gives the same with the kernels and without; and usual lines are decided, so
  *  that this says something. */
 import fc from "fast-check";
 import t from "tap";
@@ -7,7 +7,7 @@ import { compilePipeline } from "../logql/pipeline.ts";
 import type { LineBlock } from "../streams/lineBlock.ts";
 import { columnsOf } from "../testing/modelRows.ts";
 import { pipelineOf } from "../testing/pipelines.ts";
-import { findJsonFields } from "./jsonFields.ts";
+import { findFields } from "./fields.ts";
 
 const encoder = new TextEncoder();
 
@@ -53,7 +53,7 @@ function jsonOf(value: unknown, blank: string): string {
   return `{${blank}${fields.join(`,${blank}`)}${blank}}`;
 }
 
-const line = fc.tuple(
+const jsonLine = fc.tuple(
   object,
   fc.constantFrom("", " ", "\t"),
   fc.option(fc.tuple(fc.nat(), fc.constantFrom("", '"', "{", "}", ",", "\\", "x", "]", ' "a":9,'))),
@@ -64,39 +64,74 @@ const line = fc.tuple(
   return text.slice(0, at) + damage[1] + text.slice(at + 1);
 });
 
-t.test("a pipeline gives the same with the kernel and without", (t) => {
-  const needed = fc.subarray(["a", "b", "ab", "a_b", "a_extracted", "abcdefghijklmnopqrs", "app"], {
-    minLength: 1,
+const pieces = [
+  ...'ab ="\\\t',
+  " ",
+  "=",
+  " a=",
+  ' b="',
+  '" ',
+  "\\n",
+  "é",
+  " a_b=1 ",
+  "long value of text",
+];
+const logfmtLine = fc.array(fc.constantFrom(...pieces), { maxLength: 16 })
+  .map((parts) => parts.join(""));
+
+const names = ["a", "b", "ab", "a_b", "a_extracted", "abcdefghijklmnopqrs", "app"];
+
+for (const [stage, line] of [["json", jsonLine], ["logfmt", logfmtLine]] as const) {
+  t.test(`${stage} gives the same with the kernel and without`, (t) => {
+    const needed = fc.subarray(names, { minLength: 1 });
+    const lines = fc.array(line, { minLength: 8, maxLength: 20 });
+    fc.assert(
+      fc.property(lines, needed, fc.boolean(), fc.nat(4), (lines, labels, collides, rowStart) => {
+        const pipeline = compilePipeline(pipelineOf(`| ${stage}`, { labels, line: false }));
+        const stream = pipeline.forStream(collides ? [["a", "stream"], ["app", "x"]] : []);
+        if (stream === "none") throw new Error("no filter");
+        const block = blockOf([...lines.slice(0, rowStart), ...lines], rowStart);
+        const textOf = (name: string) => pipeline.row.text(pipeline.row.names.findText(name));
+        const labelsOfRow = () => ["__error__", ...labels].map(textOf);
+        stream.begin(block, new Uint8Array(lines.length).fill(1));
+        const withKernel = lines.map((_, index) => {
+          stream.run(rowStart + index);
+          return labelsOfRow();
+        });
+        const without = lines.map((line) => {
+          const bytes = encoder.encode(line);
+          stream.runAt(bytes, 0, bytes.length, bytes, 0, 0, block, 0);
+          return labelsOfRow();
+        });
+        t.strictSame(withKernel, without);
+      }),
+      { numRuns: 1500 },
+    );
+    t.end();
   });
-  const lines = fc.array(line, { minLength: 8, maxLength: 20 });
-  fc.assert(
-    fc.property(lines, needed, fc.boolean(), fc.nat(4), (lines, labels, collides, rowStart) => {
-      const pipeline = compilePipeline(pipelineOf("| json", { labels, line: false }));
-      const stream = pipeline.forStream(collides ? [["a", "stream"], ["app", "x"]] : []);
-      if (stream === "none") throw new Error("no filter");
-      const block = blockOf([...lines.slice(0, rowStart), ...lines], rowStart);
-      const labelsOfRow = () =>
-        ["__error__", ...labels].map((name) =>
-          pipeline.row.text(pipeline.row.names.findText(name))
-        );
-      stream.begin(block, new Uint8Array(lines.length).fill(1));
-      const withKernel = lines.map((_, index) => {
-        stream.run(rowStart + index);
-        return labelsOfRow();
-      });
-      const without = lines.map((line) => {
-        const bytes = encoder.encode(line);
-        stream.runAt(bytes, 0, bytes.length, bytes, 0, 0, block, 0);
-        return labelsOfRow();
-      });
-      t.strictSame(withKernel, without);
-    }),
-    { numRuns: 1500 },
+}
+
+t.test("usual lines of logfmt are decided", (t) => {
+  const lines = [
+    'ts=1 level=info msg="a b" url=/x?a=b took=5ms',
+    'level="a\\"b" took=1',
+    'msg="a\\"b" took=1 level=',
+    "took took=2",
+  ];
+  const block = blockOf(lines, 0);
+  const names = ["level", "took"].map((name) => encoder.encode(name));
+  const { rows, places } = findFields("logfmt", block, Uint8Array.of(1, 1, 1, 1), names);
+  t.equal(rows.join(""), "2122");
+  const found = [0, 2, 3].map((row) =>
+    [4 * row, 4 * row + 2].map((at) =>
+      new TextDecoder().decode(block.lines.subarray(places[at]!, places[at + 1]!))
+    )
   );
+  t.strictSame(found, [["info", "5ms"], ["", "1"], ["", "2"]]);
   t.end();
 });
 
-t.test("usual lines are decided, masked rows alone", (t) => {
+t.test("usual lines of JSON are decided, masked rows alone", (t) => {
   const lines = [
     '{"level":"info","status":200,"user":{"id":1,"tags":["a","}"]},"path":"/x?a=\\"b\\"","ok":true}',
     '{ "status" : "500", "level" : null }',
@@ -107,7 +142,7 @@ t.test("usual lines are decided, masked rows alone", (t) => {
   ];
   const block = blockOf(lines, 0);
   const names = ["level", "status"].map((name) => encoder.encode(name));
-  const { rows, places } = findJsonFields(block, Uint8Array.of(1, 1, 1, 1, 1, 0), names);
+  const { rows, places } = findFields("json", block, Uint8Array.of(1, 1, 1, 1, 1, 0), names);
   t.equal(rows.join(""), "222210");
   const found = (row: number) =>
     [0, 1].map((name) => {

@@ -3,9 +3,13 @@
  *  that src/logql/stages/jsonParser.ts would find; other rows are that parser's. */
 import { Kernels } from "./kernels.ts";
 
-interface JsonFieldsExports {
+interface FieldsExports {
   jsonFields(frame: number): number;
+  logfmtFields(frame: number): number;
 }
+
+/** How lines are written: JSON objects, or logfmt read without --strict and --keep-empty. */
+export type FieldFormat = "json" | "logfmt";
 
 /** Lines one behind another: row r's is lines[lineEnds[r - 1]..lineEnds[r]), from 0 for row 0. Rows
  *  outside rowStart..rowEnd are not looked at. */
@@ -23,23 +27,25 @@ export interface FoundFields {
   /** For each row, for each name: where the value starts and ends in the block's lines, without the
    *  quotes of a string; 0 and 0 for none. */
   readonly places: Uint32Array;
+  readonly call: number;
 }
 
 const frameFieldCount = 9;
 /** The kernel loads up to so many bytes beyond the block. */
 const readBeyondBytes = 32;
 
-let instance: Kernels<JsonFieldsExports> | undefined;
+let instance: Kernels<FieldsExports> | undefined;
 let calls = 0;
 
 /** Looks for names in the rows of `block` whose byte in `mask` is not 0. The answer's views are
  *  valid until the next call in this thread: `isCurrent` tells. */
-export function findJsonFields(
+export function findFields(
+  format: FieldFormat,
   block: Lines,
   mask: Uint8Array,
   names: ReadonlyArray<Uint8Array>,
-): FoundFields & { readonly call: number } {
-  const kernels = instance ??= new Kernels<JsonFieldsExports>();
+): FoundFields {
+  const kernels = instance ??= new Kernels<FieldsExports>();
   const { lines, lineEnds, rowStart, rowEnd } = block;
   const start = rowStart === 0 ? 0 : lineEnds[rowStart - 1]!;
   const end = rowEnd === rowStart ? start : lineEnds[rowEnd - 1]!;
@@ -64,7 +70,8 @@ export function findJsonFields(
   kernels.u32(frame, frameFieldCount).set(
     [text, ends, start, rowCount, rows, nameTable, names.length, Number(underscored), places],
   );
-  kernels.exports.jsonFields(frame);
+  if (format === "json") kernels.exports.jsonFields(frame);
+  else kernels.exports.logfmtFields(frame);
   return {
     rows: kernels.bytes(rows, rowCount),
     places: kernels.u32(places, 2 * rowCount * names.length),
@@ -73,7 +80,7 @@ export function findJsonFields(
 }
 
 /** Whether an answer's views still hold what was found. */
-export function isCurrent({ call }: { readonly call: number }): boolean {
+export function isCurrent({ call }: FoundFields): boolean {
   return call === calls;
 }
 
