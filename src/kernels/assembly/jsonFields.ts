@@ -1,7 +1,7 @@
 /** Finds fields of JSON objects in all lines of a block at once: where the values of the names that
- *  a query wants lie. fields.ts outside owns the layout, fields.ts beside this what names are. A row that holds anything unusual is
- *  left open, for the parser that knows all of JSON (src/logql/stages/jsonParser.ts): the kernel
- *  never decides what a malformed line means.
+ *  a query wants lie. fields.ts outside owns the layout, fields.ts beside this what names are. A
+ *  row that holds anything unusual is left open, for the parser that knows all of JSON
+ *  (src/logql/stages/jsonParser.ts): the kernel never decides what a malformed line means.
  *  Invariant: a row that is not left open has what the parser would find, up to the last wanted
  *  name. Loads reach up to 16 bytes beyond the block. */
 

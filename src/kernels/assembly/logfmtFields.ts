@@ -1,7 +1,7 @@
 /** Finds pairs of logfmt in all lines of a block at once, as jsonFields.ts does fields of JSON.
- *  Reads as src/logql/stages/logfmtText.ts without --strict: malformed tokens are passed over, pairs
- *  with empty values do not count. Invariant: a row that is not left open has what the parser would
- *  find, up to the last wanted name. Loads reach up to 16 bytes beyond the block. */
+ *  Reads as src/logql/stages/logfmtText.ts without --strict: malformed tokens are passed over,
+ *  pairs with empty values do not count. Invariant: a row that is not left open has what the parser
+ *  would find, up to the last wanted name. Loads reach up to 16 bytes beyond the block. */
 import {
   FieldsFrame,
   nameOf,
@@ -80,8 +80,8 @@ function pairs(frame: FieldsFrame, start: usize, end: usize, fields: usize): boo
   }
 }
 
-/** The first place from `at` on that has a blank, a quote or an equals sign; `end` if there is none.
- */
+/** The first place from `at` on that has a blank, a quote or an equals sign; `end` if there is
+ *  none. */
 function tokenEnd(at: usize, end: usize): usize {
   const blanks = i8x16.splat(0x20);
   const quotes = i8x16.splat(QUOTE);

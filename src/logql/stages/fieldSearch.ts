@@ -1,6 +1,6 @@
 /** Lets a kernel find a parser's fields for a whole block before its rows come one by one.
- *  kernels/fields.ts owns the search, the parser everything that the kernel leaves open. Invariant: a
- *  row gets the labels that the parser would give it, or none and the answer false. */
+ *  kernels/fields.ts owns the search, the parser everything that the kernel leaves open. Invariant:
+ *  a row gets the labels that the parser would give it, or none and the answer false. */
 import { type FieldFormat, findFields, type FoundFields, isCurrent } from "../../kernels/fields.ts";
 import type { LineBlock } from "../../streams/lineBlock.ts";
 import { category, type Row } from "../row.ts";

@@ -1,6 +1,7 @@
 /** `| logfmt [--strict] [--keep-empty]`: every pair becomes a label, or with names (`| logfmt
- *  a="key", b`) those alone. logfmtText.ts reads the pairs. Invariant: the first pair of a key counts;
- *  a strict parse keeps the pairs in front of the malformed one, sets __error__ and ends. */
+ *  a="key", b`) those alone. logfmtText.ts reads the pairs. Invariant: the first pair of a key
+ *  counts; a strict parse keeps the pairs in front of the malformed one, sets __error__ and ends.
+ */
 import type { LineBlock } from "../../streams/lineBlock.ts";
 import type { Extraction } from "../ast.ts";
 import type { NameTable } from "../nameTable.ts";
