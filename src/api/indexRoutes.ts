@@ -4,7 +4,7 @@ import { Effect } from "effect";
 import { HttpRouter } from "effect/http";
 import { Querier } from "../actors/querier/Querier.ts";
 import type { StreamVolume } from "../actors/querier/runMeasure.ts";
-import type { Settings } from "../platform/config/mod.ts";
+import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import { makeMatcher, type Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
 import { isLabelName } from "../streams/labels.ts";
@@ -12,6 +12,7 @@ import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
 import { stepOf, stepsMax } from "./metricQuery.ts";
 import { BadRequest, parseCount, parseRequired } from "./params.ts";
 import { streamQuery } from "./queryRoutes.ts";
+import { RequestRefused } from "./request.ts";
 import { addReadRoute } from "./readRoute.ts";
 import { groupVolumes, type VolumeGroup, volumeNames, type VolumeQuestion } from "./volume.ts";
 
@@ -113,6 +114,9 @@ interface VolumeCall {
 
 function volumeCall(settings: Settings, call: ApiCall): VolumeCall {
   const { params } = call;
+  if (!limitsFor(settings, call.tenant).volume_enabled) {
+    throw new RequestRefused(404, "volumes are switched off by limits_config.volume_enabled");
+  }
   parseRequired(params, "query");
   const { matchers, range } = streamQuery(settings, call);
   const targets = params.getAll("targetLabels").flatMap((list) => list.split(","))

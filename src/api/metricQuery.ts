@@ -19,7 +19,7 @@ import {
 } from "./encodeSamples.ts";
 import { explainMember, explainMetric, wantsExplain } from "./explain.ts";
 import { BadRequest, parseDuration, parseRange, parseRequired, parseTime } from "./params.ts";
-import { limitedRange, oldestVisible } from "./queryRange.ts";
+import { checkRanges, limitedRange, oldestVisible } from "./queryRange.ts";
 import { queryStats } from "./queryStats.ts";
 
 /** Steps of a range query, as in Loki and Prometheus. */
@@ -55,7 +55,9 @@ export function metricCallOf(
   { tenant, params }: Omit<ApiCall, "path">,
 ): MetricRequest {
   const grid = gridOf(settings, tenant, params);
-  return { tenant, plan: planMetric(expr), grid, oldestNs: oldestVisible(settings, tenant) };
+  const plan = planMetric(expr);
+  checkRanges(settings, tenant, plan.leaves);
+  return { tenant, plan, grid, oldestNs: oldestVisible(settings, tenant) };
 }
 
 /** The answer of a range query: the JSON members `"resultType":…,"result":…`, and the JSON of its statistics. Throws BadRequest if
@@ -82,9 +84,11 @@ export const instantQuery = (settings: Settings, querier: Querier["Service"]): H
         );
       }
       const time = parseTime(params, "time") ?? systemNowNs();
+      const plan = planMetric(parsed.success);
+      checkRanges(settings, tenant, plan.leaves);
       return {
         tenant,
-        plan: planMetric(parsed.success),
+        plan,
         grid: instantGrid(time),
         oldestNs: oldestVisible(settings, tenant),
       };

@@ -1,4 +1,5 @@
 /** The tenant's limits on how much time a query may cover. params.ts reads the range. */
+import { formatDuration } from "../logql/units.ts";
 import { systemNowNs } from "../platform/clock.ts";
 import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import type { TimeRange } from "../streams/record.ts";
@@ -19,6 +20,26 @@ export function limitedRange(settings: Settings, tenant: string, range: TimeRang
   const oldest = oldestVisible(settings, tenant);
   if (oldest === null || range.start >= oldest) return range;
   return { start: oldest, end: range.end < oldest ? oldest : range.end };
+}
+
+/** Refuses a metric query whose range aggregations look back further than max_query_range. Throws BadRequest. */
+export function checkRanges(
+  settings: Settings,
+  tenant: string,
+  leaves: ReadonlyArray<{ readonly range: { readonly rangeNs: bigint } }>,
+): void {
+  const { max_query_range: rangeMs } = limitsFor(settings, tenant);
+  if (rangeMs === 0) return;
+  const most = BigInt(rangeMs) * 1_000_000n;
+  for (const { range: { rangeNs } } of leaves) {
+    if (rangeNs <= most) continue;
+    throw new BadRequest(
+      `[interval] value exceeds limit: [${formatDuration(rangeNs)}] > [${
+        formatDuration(most)
+      }]; write a shorter ` +
+        "range, or raise limits_config.max_query_range",
+    );
+  }
 }
 
 /** The time that a tenant's queries do not see beyond; null without such a limit. */

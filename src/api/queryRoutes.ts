@@ -27,9 +27,6 @@ import { limitedRange } from "./queryRange.ts";
 import { addReadRoute } from "./readRoute.ts";
 import { selectSpaced } from "./spacedLines.ts";
 
-/** Selectors of one series request. */
-const selectorsMax = 64;
-
 /** Lines that a query gets when it does not say how many it wants. */
 const limitDefault = 100;
 
@@ -108,9 +105,11 @@ const series = (settings: Settings, querier: Querier["Service"]): Handler => (ca
   Effect.gen(function* () {
     const { selectors, range } = yield* attempt(() => {
       const texts = [...call.params.getAll("match[]"), ...call.params.getAll("match")];
+      const { max_streams_matchers_per_query: selectorsMax } = limitsFor(settings, call.tenant);
       if (texts.length > selectorsMax) {
         throw new BadRequest(
-          `${texts.length} selectors in match[], the limit is ${selectorsMax}: ask in several requests`,
+          `max streams matchers per query exceeded, matchers-count > limit (${texts.length} > ${selectorsMax}): ask in ` +
+            "several requests, or raise limits_config.max_streams_matchers_per_query",
         );
       }
       return {

@@ -4,7 +4,7 @@ import { Effect } from "effect";
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
 import type { Settings } from "../platform/config/mod.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
-import { readParams, tenantOf } from "./request.ts";
+import { readParams, readTenantOf } from "./request.ts";
 import { respondFailure, respondJson } from "./respond.ts";
 
 /** A handler that answers with whatever response it likes. */
@@ -41,7 +41,7 @@ const handle = (settings: Settings, handler: ResponseHandler) =>
     const request = yield* HttpServerRequest.HttpServerRequest;
     const path = yield* HttpRouter.params;
     const params = yield* readParams(settings);
-    const tenant = yield* attempt(() => tenantOf(settings, request.headers));
+    const tenant = yield* attempt(() => readTenantOf(settings, request.headers));
     return yield* handler({ tenant, params, headers: request.headers, path });
   }).pipe(
     Effect.catch((error): Effect.Effect<HttpServerResponse.HttpServerResponse> =>

@@ -15,6 +15,30 @@ export class RequestRefused extends Error {
   }
 }
 
+/** What a read is for: a tenant, or with querier.multi_tenant_queries_enabled several, sorted, with `|` between. */
+export function readTenantOf(
+  settings: Settings,
+  headers: Readonly<Record<string, string | undefined>>,
+  socketParams?: URLSearchParams,
+): string {
+  const id = headers["x-scope-orgid"] ?? socketParams?.get("tenant") ?? "";
+  const isSeveral = settings.auth_enabled && id.includes("|");
+  if (!isSeveral || !settings.querier.multi_tenant_queries_enabled) {
+    return tenantOf(settings, headers, socketParams);
+  }
+  const tenants = id.split("|").map((one) => tenantOf(settings, { "x-scope-orgid": one }));
+  if (tenants.length > tenantsMax) {
+    throw new RequestRefused(
+      400,
+      `${tenants.length} tenants in X-Scope-OrgID, the limit is ${tenantsMax}`,
+    );
+  }
+  return [...new Set(tenants)].sort().join("|");
+}
+
+/** Tenants of one read. */
+const tenantsMax = 100;
+
 /** The tenant that a request is for. Without auth_enabled all are one. A browser cannot set headers on a WebSocket: there the
  *  parameter `tenant` of `socketParams` counts where the header is missing. */
 export function tenantOf(

@@ -15,7 +15,7 @@ import { encodeStreams } from "./encodeRows.ts";
 import { encodeRange, metricCallOf, metricExprOf } from "./metricQuery.ts";
 import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
-import { tenantOf } from "./request.ts";
+import { readTenantOf } from "./request.ts";
 import { failureStatus, respondFailure } from "./respond.ts";
 
 /** Rows of one frame: a browser parses a frame at a time. */
@@ -44,7 +44,7 @@ export const streamRoute = (settings: Settings) =>
       const frames = new FrameWriter(connection);
       yield* attempt(() => {
         const params = urlParams(request.url);
-        return { tenant: tenantOf(settings, headers, params), params, headers };
+        return { tenant: readTenantOf(settings, headers, params), params, headers };
       }).pipe(
         Effect.flatMap((call) => {
           const watched = active.watch(querier, call.params.get("query") ?? "");

@@ -25,7 +25,7 @@ export interface StreamRejection {
 }
 
 /** First present one names the service, in Loki's order. */
-const serviceLabels = [
+export const serviceLabels = [
   "service",
   "app",
   "application",

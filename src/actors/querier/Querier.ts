@@ -2,18 +2,17 @@
  *  the index, and has worker threads read both. Also labels and series, which need no scan. Owns
  *  concurrency and time limits of queries. Invariant: every acknowledged row is in an answer exactly
  *  once, whatever is flushed meanwhile. */
-import { Context, Effect, Layer, Metric, Schedule, Schema, Semaphore } from "effect";
+import { Context, Effect, Layer, Metric, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
 import { compilePipeline } from "../../logql/pipeline.ts";
 import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
-import { Index, type IndexError } from "../../storage/Index.ts";
+import { Index } from "../../storage/Index.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import { Ingester } from "../ingester/Ingester.ts";
-import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
-import type { HeadSnapshot } from "../protocol/head.ts";
+import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import { Scanners } from "../Scanners.ts";
 import type { ResultRow } from "./merge.ts";
@@ -25,9 +24,15 @@ import {
   type MetricRequest,
 } from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
+import { QueryFailed } from "./queryFailed.ts";
 import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
 import { runScan } from "./runScan.ts";
+import { makeStreamFinder, type StreamRequest } from "./streamFinder.ts";
 import { countUnits, type UnitCounts } from "./unitCounts.ts";
+import { missingMatchers } from "./requiredMatchers.ts";
+
+export { QueryFailed } from "./queryFailed.ts";
+export type { StreamRequest } from "./streamFinder.ts";
 
 export interface LogRequest {
   readonly tenant: string;
@@ -50,28 +55,6 @@ export interface LogAnswer {
   /** Where a tail continues: the first log offset of each partition that the answer does not cover.
    */
   readonly logTo: ReadonlyMap<number, number>;
-}
-
-/** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Refused: the
- *  data shows the query to be wrong. Busy: too many queries wait. Unavailable: a partition is
- *  recovering; try again. Failed: storage said no. Cancelled: someone ended the query. */
-export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
-  reason: Schema.Literals([
-    "Timeout",
-    "TooLarge",
-    "Refused",
-    "Busy",
-    "Unavailable",
-    "Failed",
-    "Cancelled",
-  ]),
-  message: Schema.String,
-}) {}
-
-export interface StreamRequest {
-  readonly tenant: string;
-  readonly matchers: ReadonlyArray<Matcher>;
-  readonly range: TimeRange;
 }
 
 export class Querier extends Context.Service<Querier, {
@@ -113,27 +96,12 @@ export class Querier extends Context.Service<Querier, {
         const turns = Semaphore.makeUnsafe(settings.querier.max_concurrent);
         const waiting = new Map<string, number>();
 
-        const snapshot = (request: StreamRequest) =>
-          ingester.describe(request).pipe(
-            // A partition that is restarting is back in a moment.
-            Effect.retry({ times: 5, schedule: retrySchedule }),
-            Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
-          );
-
-        /** Everything that may hold rows of the request, each row once. */
-        const plannedUnits = Effect.fnUntraced(function* (
-          { tenant, matchers, range }: StreamRequest,
-          direction: Direction,
-        ) {
-          const heads = yield* snapshot({ tenant, matchers, range });
-          const chunks = yield* index.findChunks({
-            tenant,
-            matchers,
-            range,
-            coveredTo: coveredTo(heads),
-          }).pipe(Effect.mapError(indexFailure));
-          return { units: planUnits(chunks, heads, direction), heads };
-        });
+        const checkMatchers = ({ tenant, matchers }: StreamRequest) => {
+          const message = missingMatchers(limitsFor(settings, tenant), matchers);
+          if (message === null) return Effect.void;
+          return Effect.fail(new QueryFailed({ reason: "Refused", message }));
+        };
+        const finder = makeStreamFinder({ settings, index, ingester });
 
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
@@ -141,7 +109,8 @@ export class Querier extends Context.Service<Querier, {
           onProgress?: (progress: ScanProgress) => void,
         ) {
           const startMs = performance.now();
-          const { units: found, heads } = yield* plannedUnits(request, request.direction);
+          yield* checkMatchers(request);
+          const { units: found, heads } = yield* finder.units(request, request.direction);
           const units = unitsWanted(found, request);
           const plannedMs = performance.now();
           const { rows, stats } = yield* Effect.tryPromise({
@@ -228,7 +197,10 @@ export class Querier extends Context.Service<Querier, {
                     bytesScannedMax: limits.max_query_bytes_read,
                   },
                   unitsOf: (wanted) =>
-                    Effect.map(plannedUnits(wanted, "forward"), ({ units }) => units),
+                    checkMatchers(wanted).pipe(
+                      Effect.andThen(finder.units(wanted, "forward")),
+                      Effect.map(({ units }) => units),
+                    ),
                   failure: scanFailure,
                 },
                 request,
@@ -246,7 +218,7 @@ export class Querier extends Context.Service<Querier, {
           inTurn(
             request.tenant,
             Effect.fnUntraced(function* () {
-              const { units } = yield* plannedUnits(request, "forward");
+              const { units } = yield* finder.units(request, "forward");
               return yield* Effect.tryPromise({
                 try: (signal) => runMeasure(scanners, units, request, signal),
                 catch: scanFailure,
@@ -255,49 +227,15 @@ export class Querier extends Context.Service<Querier, {
           )
         );
 
-        const storedChunks = (tenant: string) =>
-          index.stats({ tenant, matchers: [], range: allTime, coveredTo: new Map() }).pipe(
-            Effect.map(({ chunks }) => chunks),
-            Effect.mapError(indexFailure),
-          );
-
-        const series = Effect.fn("Querier.series")(function* (request: StreamRequest) {
-          const heads = yield* snapshot(request);
-          const found = new Set(
-            yield* index.findStreams({ ...request, coveredTo: coveredTo(heads) }).pipe(
-              Effect.mapError(indexFailure),
-            ),
-          );
-          for (const head of heads) for (const stream of head.streams) found.add(stream.labels);
-          return [...found].sort().map(parseLabels);
-        });
-
-        const labelNames = Effect.fn("Querier.labelNames")(function* (request: StreamRequest) {
-          const heads = yield* snapshot(request);
-          const stored = yield* index.labelNames({ ...request, coveredTo: coveredTo(heads) }).pipe(
-            Effect.mapError(indexFailure),
-          );
-          const names = new Set(stored);
-          for (const labels of headLabels(heads)) for (const [name] of labels) names.add(name);
-          return [...names].sort();
-        });
-
-        const labelValues = Effect.fn("Querier.labelValues")(function* (
-          request: StreamRequest & { readonly name: string },
-        ) {
-          const heads = yield* snapshot(request);
-          const stored = yield* index.labelValues(
-            { ...request, coveredTo: coveredTo(heads) },
-            request.name,
-          ).pipe(
-            Effect.mapError(indexFailure),
-          );
-          const values = new Set(stored);
-          for (const labels of headLabels(heads)) {
-            for (const [name, value] of labels) if (name === request.name) values.add(value);
-          }
-          return [...values].sort();
-        });
+        const storedChunks = finder.storedChunks;
+        const series = Effect.fn("Querier.series")((request: StreamRequest) =>
+          Effect.map(finder.streams(request), (found) => found.map(parseLabels))
+        );
+        const labelNames = Effect.fn("Querier.labelNames")(finder.labelNames);
+        const labelValues = Effect.fn("Querier.labelValues")(
+          (request: StreamRequest & { readonly name: string }) =>
+            finder.labelValues(request, request.name),
+        );
 
         return Querier.of({
           selectLogs,
@@ -330,19 +268,6 @@ function unitsWanted(
   });
 }
 
-const allTime: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n - 1n };
-
-/** A partition that restarts is back within moments, or not at all. */
-const retrySchedule = Schedule.spaced(200);
-
-function* headLabels(heads: ReadonlyArray<HeadSnapshot>): Iterable<Labels> {
-  for (const head of heads) for (const stream of head.streams) yield parseLabels(stream.labels);
-}
-
-function coveredTo(heads: ReadonlyArray<HeadSnapshot>): ReadonlyMap<number, number> {
-  return new Map(heads.map((head) => [head.partition, head.logFrom]));
-}
-
 function timedOut(timeoutMs: number): QueryFailed {
   return new QueryFailed({
     reason: "Timeout",
@@ -350,10 +275,6 @@ function timedOut(timeoutMs: number): QueryFailed {
       `request timed out, decrease the duration of the request or add more label matchers (prefer exact match over ` +
       `regex match) to reduce the amount of data processed; query_timeout is ${timeoutMs / 1000} s`,
   });
-}
-
-function indexFailure(error: IndexError): QueryFailed {
-  return new QueryFailed({ reason: "Failed", message: `the index failed: ${error.message}` });
 }
 
 function scanFailure(error: unknown): QueryFailed {

@@ -2,7 +2,7 @@
  *  Owns their meaning and defaults; whoever enforces one words its error. Where a default differs from Loki's the
  *  comment says why: limits protect one tenant from another, and a new installation has one tenant. */
 import { Schema, Struct } from "effect";
-import { ByteSize, DurationMs, PositiveNumber, Toggle, wholeNumber } from "./units.ts";
+import { ByteSize, DurationMs, PositiveNumber, Text, Toggle, wholeNumber } from "./units.ts";
 import { setting } from "./setting.ts";
 
 /** Limits with every key present. Durations are milliseconds, sizes bytes; 0 lifts a limit where the text says so. */
@@ -90,6 +90,28 @@ export const Limits = Schema.Struct({
     100_000,
     "Series that one range aggregation of a metric query may have",
   ),
+  max_query_range: setting(
+    DurationMs,
+    "0s",
+    "Longest range of a range aggregation, as in rate({...}[1h]); 0 for no limit",
+  ),
+  max_chunks_per_query: setting(wholeNumber(1), 2_000_000, "Stored chunks that a query may read"),
+  max_streams_matchers_per_query: setting(
+    wholeNumber(1),
+    1000,
+    "Selectors of one request for series",
+  ),
+  required_labels: setting(
+    Text,
+    "",
+    "Labels that the selector of each query must name, with commas between",
+  ),
+  minimum_labels_number: setting(
+    wholeNumber(0),
+    0,
+    "Labels that the selector of each query must name at least",
+  ),
+  volume_enabled: setting(Toggle, true, "Answer index/volume and index/volume_range"),
   max_query_samples: setting(
     wholeNumber(1),
     20_000_000,
@@ -109,7 +131,8 @@ export type Limits = typeof Limits.Type;
 /** What `overrides` holds for a tenant: any of the limits. */
 export const LimitsOverride = Limits.mapFields(Struct.map(Schema.optionalKey));
 
-/** The limits of `tenant`: those of limits_config with the tenant's overrides on top. */
+/** The limits of `tenant`: those of limits_config with the tenant's overrides on top. Of several tenants with `|` between, as of
+ *  a query over all of them, the strictest of each. */
 export function limitsFor(
   settings: {
     readonly limits_config: Limits;
@@ -117,6 +140,23 @@ export function limitsFor(
   },
   tenant: string,
 ): Limits {
+  if (tenant.includes("|")) {
+    return tenant.split("|").map((one) => limitsFor(settings, one)).reduce(strictest);
+  }
   const override = Object.hasOwn(settings.overrides, tenant) ? settings.overrides[tenant] : null;
   return override ? { ...settings.limits_config, ...override } : settings.limits_config;
+}
+
+function strictest(a: Limits, b: Limits): Limits {
+  const entries = Object.entries(a).map(([key, left]) => {
+    const right = b[key as keyof Limits];
+    if (typeof left === "number" && typeof right === "number") {
+      if (key === "minimum_labels_number") return [key, Math.max(left, right)];
+      // 0 lifts a limit.
+      return [key, left === 0 || right === 0 ? left + right : Math.min(left, right)];
+    }
+    if (typeof left === "boolean") return [key, left && right];
+    return [key, [...new Set([left, right])].filter((part) => part !== "").join(",")];
+  });
+  return Object.fromEntries(entries) as Limits;
 }

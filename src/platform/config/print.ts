@@ -3,6 +3,7 @@
 import { Schema } from "effect";
 import { stringify } from "yaml";
 import { catalogue } from "./catalogue.ts";
+import { Limits } from "./limits.ts";
 import type { LoadedSettings } from "./load.ts";
 import { Settings } from "./settings.ts";
 
@@ -38,6 +39,13 @@ export function printSettings(
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** The limits of one tenant as YAML. */
+export function printLimits(limits: Limits): string {
+  const written = Schema.encodeSync(Limits)(limits);
+  const lines = Object.entries(written).map(([key, value]) => `${key}: ${scalarText(value)}\n`);
+  return lines.join("");
 }
 
 function comment(origin: string | undefined): string {

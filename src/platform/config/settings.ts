@@ -119,6 +119,12 @@ export const Settings = Schema.Struct({
       "64MB",
       "Bytes of lines that one query may return",
     ),
+    multi_tenant_queries_enabled: setting(
+      Toggle,
+      false,
+      "Let queries name several tenants, as in X-Scope-OrgID: a|b; what they may read is for whoever sets the header to decide",
+    ),
+    patterns_enabled: setting(Toggle, true, "Answer /loki/api/v1/patterns"),
     tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
   }),
   ui: Schema.Struct({
