@@ -58,6 +58,16 @@ export async function requestText(path: string, signal: AbortSignal): Promise<st
   return await (await send(path, {}, signal, {})).text();
 }
 
+/** Deletes what a path names. Throws ApiError. */
+export async function remove(path: string): Promise<void> {
+  const { tenant } = address.peek();
+  const headers = tenant === "" ? {} : { "X-Scope-OrgID": tenant };
+  const response = await fetch(serverUrl(path), { method: "DELETE", headers });
+  if (!response.ok) {
+    throw new ApiError(response.status, errorMessage(response.status, await response.text()));
+  }
+}
+
 const addressCharactersMax = 4000;
 const messageCharactersMax = 4000;
 

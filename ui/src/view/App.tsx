@@ -9,12 +9,29 @@ import { Histogram } from "./Histogram.tsx";
 import { LabelSidebar } from "./LabelSidebar.tsx";
 import { LogList } from "./LogList.tsx";
 import { QueryBar } from "./QueryBar.tsx";
-import { MetricsView } from "./MetricsView.tsx";
+import { later } from "./later.tsx";
 import { StatusStrip } from "./StatusStrip.tsx";
 import { TopBar } from "./TopBar.tsx";
 
+/** Places that few visits need: their code comes when they are opened. */
+const KubernetesView = later(() => import("./KubernetesView.tsx").then((m) => m.KubernetesView));
+const OperationsView = later(() => import("./OperationsView.tsx").then((m) => m.OperationsView));
+const PatternsView = later(() => import("./PatternsView.tsx").then((m) => m.PatternsView));
+const MetricsView = later(() => import("./MetricsView.tsx").then((m) => m.MetricsView));
+
 export function App() {
   const entry = opened.value;
+  const { page } = address.value;
+  if (page !== "explore") {
+    return (
+      <div class="page">
+        <TopBar />
+        {page === "kubernetes" ? <KubernetesView /> : <OperationsView />}
+        <HelpDialog />
+        <div class={`note ${note.value === "" ? "" : "visible"}`} role="status">{note.value}</div>
+      </div>
+    );
+  }
   return (
     <div class={`page ${sidebarOpen.value ? "with-sidebar" : ""} ${entry ? "with-drawer" : ""}`}>
       <TopBar />
@@ -33,13 +50,14 @@ export function App() {
 
 function Results() {
   version.value;
-  const { query, live, histogram } = address.value;
+  const { query, live, histogram, tab } = address.value;
   if (query.trim() === "") return <StartScreen />;
   if (shown.value === undefined) {
     return failure.value === undefined ? <Skeleton /> : <FailedFirst />;
   }
   if (series.value !== undefined) return <MetricsView computed={series.value} />;
   if (groups.value.size === 0 && !live && !loading.value) return <EmptyAnswer />;
+  if (tab === "patterns" && !live) return <PatternsView />;
   return (
     <>
       {histogram && !live && <Histogram />}

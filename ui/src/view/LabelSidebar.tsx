@@ -11,6 +11,7 @@ import {
 } from "../model/selector.ts";
 import { draft, submit } from "../state/explore.ts";
 import { loadValues, names, refresh, toggleFold, values } from "../state/labels.ts";
+import { FieldsPanel } from "./FieldsPanel.tsx";
 import { Icon } from "./icons.tsx";
 
 /** Values drawn per label; the search narrows more than these down. */
@@ -23,7 +24,7 @@ export function LabelSidebar() {
   const found = names.value;
   const wanted = search.value.trim().toLowerCase();
   return (
-    <nav class="sidebar" aria-label="Labels">
+    <nav class="sidebar" aria-label="Labels and fields">
       <input
         class="search"
         type="search"
@@ -58,6 +59,7 @@ export function LabelSidebar() {
           />
         ))}
       </ul>
+      <FieldsPanel />
     </nav>
   );
 }

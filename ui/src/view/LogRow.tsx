@@ -109,7 +109,10 @@ function cells(entry: Entry, level: Level, { look, count }: Props) {
         ? <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
         : columns.map((name) => {
           const value = plainText(fieldOf(entry, name) ?? "", columnCharactersMax);
-          return <span key={name} class="column" role="gridcell" title={value}>{value}</span>;
+          const hue = sourceColumns.has(name) ? `source-column hue-${hueOf(value)}` : "";
+          return (
+            <span key={name} class={`column ${hue}`} role="gridcell" title={value}>{value}</span>
+          );
         })}
       {count > 1 && (
         <span class="count-chip" title={`${count} such lines follow each other`}>×{count}</span>
@@ -120,6 +123,8 @@ function cells(entry: Entry, level: Level, { look, count }: Props) {
 }
 
 const columnCharactersMax = 200;
+/** Columns that say where a line comes from: each value in its own colour, so that several can be followed side by side. */
+const sourceColumns = new Set(["pod", "container", "host", "instance", "app", "service_name"]);
 const prettyCharactersMax = 20_000;
 
 function LineText({ line, look }: { line: string; look: Look }) {

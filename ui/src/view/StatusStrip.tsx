@@ -1,6 +1,6 @@
 // One line that always says what is on screen: how many lines, of what range, at what cost; in live mode, the flow.
 import { formatDay, formatTimeOfDay, nowNanoseconds } from "../model/nanoseconds.ts";
-import { address } from "../state/address.ts";
+import { address, choices, go } from "../state/address.ts";
 import {
   failure,
   fastLinesPerSecond,
@@ -38,7 +38,30 @@ export function StatusStrip() {
       {session === undefined ? <RunStatus /> : <LiveStatus session={session} />}
       {warnings.value.map((warning) => <span key={warning} class="warning">{warning}</span>)}
       <div class="grow" />
-      {series.value === undefined && shown.value !== undefined && <ListOptions />}
+      {series.value === undefined && shown.value !== undefined && (
+        <>
+          {session === undefined && <Tabs />}
+          <ListOptions />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Tabs() {
+  const { tab } = address.value;
+  return (
+    <div class="segments small" role="group" aria-label="What is shown">
+      {choices.tab.map((name) => (
+        <button
+          key={name}
+          type="button"
+          aria-pressed={tab === name}
+          onClick={() => go({ tab: name }, "push")}
+        >
+          {name === "lines" ? "Lines" : "Patterns"}
+        </button>
+      ))}
     </div>
   );
 }

@@ -1,0 +1,209 @@
+// Namespaces, workloads, pods and containers as the labels of streams tell them, with how much each logs and how many
+// errors: a click leads to the lines, the errors or the live tail, and several pods can be followed side by side.
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { printSelector } from "../model/selector.ts";
+import { address, go } from "../state/address.ts";
+import { ask, asked, type Node } from "../state/kubernetes.ts";
+import { AskedState } from "./AskedState.tsx";
+import { formatCount } from "./figures.ts";
+import { Icon } from "./icons.tsx";
+import { hueOf } from "./LogRow.tsx";
+
+const errorFilter = ' | detected_level=~"error|critical|fatal"';
+
+export function KubernetesView() {
+  const { range, tenant } = address.value;
+  const open = useSignal<ReadonlySet<string>>(new Set());
+  const chosen = useSignal<ReadonlySet<string>>(new Set());
+  const search = useSignal("");
+  useEffect(ask, [range, tenant]);
+  const roots = asked.answer.value;
+  return (
+    <main class="place" aria-label="Kubernetes" aria-busy={asked.loading.value}>
+      <div class="place-head">
+        <h1>Kubernetes</h1>
+        <input
+          class="find"
+          type="search"
+          aria-label="Find a namespace, workload or pod"
+          placeholder="Find a pod"
+          value={search.value}
+          onInput={(event) => search.value = event.currentTarget.value}
+        />
+        <div class="grow" />
+        {chosen.value.size > 0 && <SideBySide chosen={chosen} />}
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            asked.forget();
+            ask();
+          }}
+        >
+          <Icon name="refresh" /> Refresh
+        </button>
+      </div>
+      <AskedState asked={asked} retry={ask} />
+      {roots?.length === 0 && (
+        <p class="empty">
+          No stream of this range has a label `namespace`. The collector sets it, and `pod` and
+          `container`, from Kubernetes.
+        </p>
+      )}
+      {roots !== undefined && roots.length > 0 && (
+        <div class="tree-frame" tabIndex={0} role="region" aria-label="Workloads">
+          <table class="tree">
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                <th scope="col">Lines</th>
+                <th scope="col">Errors</th>
+                <th scope="col">Show</th>
+              </tr>
+            </thead>
+            <tbody>
+              {roots.map((node) => (
+                <Branch
+                  key={node.key}
+                  node={node}
+                  depth={0}
+                  open={open}
+                  chosen={chosen}
+                  search={search.value.trim().toLowerCase()}
+                />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </main>
+  );
+}
+
+interface BranchProps {
+  readonly node: Node;
+  readonly depth: number;
+  readonly open: Signal<ReadonlySet<string>>;
+  readonly chosen: Signal<ReadonlySet<string>>;
+  readonly search: string;
+}
+
+function Branch({ node, depth, open, chosen, search }: BranchProps) {
+  if (search !== "" && !holds(node, search)) return null;
+  const isOpen = open.value.has(node.key) || search !== "";
+  const isLeaf = node.children.length === 0;
+  return (
+    <>
+      <tr class={`tree-${node.kind}`}>
+        <th scope="row" style={{ paddingLeft: `${8 + depth * 20}px` }}>
+          <span class="row">
+            {node.kind === "pod" && (
+              <input
+                type="checkbox"
+                aria-label={`Choose ${node.name}`}
+                checked={chosen.value.has(node.name)}
+                onChange={() => chosen.value = toggled(chosen.value, node.name)}
+              />
+            )}
+            {isLeaf ? <span class="leaf">{node.name}</span> : (
+              <button
+                type="button"
+                class="fold"
+                aria-expanded={isOpen}
+                onClick={() => open.value = toggled(open.value, node.key)}
+              >
+                <Icon name={isOpen ? "down" : "right"} />
+                <span
+                  class={node.kind === "pod" ? `pod-name hue-${hueOf(node.name)}` : "label-name"}
+                >
+                  {node.name}
+                </span>
+                <span class="hint">{node.kind}</span>
+              </button>
+            )}
+          </span>
+        </th>
+        <td class="number">{formatCount(node.lines)}</td>
+        <td class={`number ${node.errors > 0 ? "has-errors" : ""}`}>{formatCount(node.errors)}</td>
+        <td>
+          <Show node={node} />
+        </td>
+      </tr>
+      {isOpen && node.children.map((child) => (
+        <Branch
+          key={child.key}
+          node={child}
+          depth={depth + 1}
+          open={open}
+          chosen={chosen}
+          search={search}
+        />
+      ))}
+    </>
+  );
+}
+
+function Show({ node }: { node: Node }) {
+  const selector = printSelector(node.matchers);
+  const show = (query: string, live: boolean) =>
+    go({ page: "explore", tab: "lines", query, live, entry: "" }, "push");
+  return (
+    <span class="row">
+      <button
+        type="button"
+        class="button small"
+        aria-label={`Lines of ${node.name}`}
+        onClick={() => show(selector, false)}
+      >
+        Lines
+      </button>
+      <button
+        type="button"
+        class="button small"
+        aria-label={`Errors of ${node.name}`}
+        onClick={() => show(`${selector}${errorFilter}`, false)}
+      >
+        Errors
+      </button>
+      <button
+        type="button"
+        class="button small"
+        aria-label={`Live tail of ${node.name}`}
+        onClick={() => show(selector, true)}
+      >
+        Live
+      </button>
+    </span>
+  );
+}
+
+function SideBySide({ chosen }: { chosen: Signal<ReadonlySet<string>> }) {
+  const pods = [...chosen.value].sort();
+  const value = pods.map((pod) => pod.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("|");
+  const query = `{pod=~${JSON.stringify(value)}}`;
+  return (
+    <>
+      <button
+        type="button"
+        class="button primary"
+        onClick={() =>
+          go({ page: "explore", query, live: true, columns: ["pod"], entry: "" }, "push")}
+      >
+        Follow {pods.length} {pods.length === 1 ? "pod" : "pods"}
+      </button>
+      <button type="button" class="button" onClick={() => chosen.value = new Set()}>Clear</button>
+    </>
+  );
+}
+
+function holds(node: Node, search: string): boolean {
+  return node.name.toLowerCase().includes(search) ||
+    node.children.some((child) => holds(child, search));
+}
+
+function toggled(set: ReadonlySet<string>, item: string): ReadonlySet<string> {
+  const next = new Set(set);
+  if (!next.delete(item)) next.add(item);
+  return next;
+}
