@@ -23,6 +23,8 @@ export interface CheckerOptions {
 /** Newest lines of a writer that a reader asks for. */
 const linesPerQuestion = 3000;
 const requestMs = 15_000;
+/** Questions at the end that may fail one after the other, half a second apart. */
+const attemptsMax = 60;
 
 export class AcknowledgedLines {
   readonly #options: CheckerOptions;
@@ -66,14 +68,9 @@ export class AcknowledgedLines {
     for (const writer of this.#writers) {
       for (let from = 0; from < writer.sent; from += linesPerQuestion) {
         const to = Math.min(from + linesPerQuestion, writer.sent);
-        for (;;) {
-          const found = await this.#ask(url, writer, from, to).catch(() => undefined);
-          if (found === undefined) await sleep(200);
-          else {
-            problems.push(...this.#problemsOf(writer, from, to, to, found));
-            break;
-          }
-        }
+        const found = await this.#askUntilAnswered(url, writer, from, to);
+        if (typeof found === "string") return [...problems, found];
+        problems.push(...this.#problemsOf(writer, from, to, to, found));
       }
     }
     return problems;
@@ -122,6 +119,20 @@ export class AcknowledgedLines {
       this.answers++;
       this.violations.push(...this.#problemsOf(writer, from, acknowledged, writer.sent, found));
     }
+  }
+
+  /** As #ask; the last error if there is no answer after many attempts. */
+  async #askUntilAnswered(url: string, writer: Writer, from: number, to: number) {
+    let failure = "";
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      try {
+        return await this.#ask(url, writer, from, to);
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error);
+        await sleep(500);
+      }
+    }
+    return `${url} answers nothing any more: ${failure}`;
   }
 
   /** The lines with numbers in [from, to). */
@@ -185,7 +196,8 @@ export class AcknowledgedLines {
 }
 
 function lineOf({ name }: Writer, number: number): string {
-  return `${name} line ${number} ${"x".repeat(number % 50)}`;
+  // Long enough that segments are cut all the time.
+  return `${name} line ${number} ${"x".repeat((number * 37) % 2000)}`;
 }
 
 async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result> {
