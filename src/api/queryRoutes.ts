@@ -9,6 +9,7 @@ import { systemNowNs } from "../platform/clock.ts";
 import type { Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
 import { encodeStreams } from "./encodeRows.ts";
+import { parseCursor, selectPage } from "./cursor.ts";
 import { explainLog, explainMember, wantsExplain } from "./explain.ts";
 import { logQueryOf } from "./logQuery.ts";
 import {
@@ -59,9 +60,16 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
     if (metric !== undefined) return yield* metricRange(settings, querier, metric, call);
     const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
     const intervalNs = yield* attempt(() => parseInterval(call.params));
-    const answer = intervalNs === 0n
-      ? yield* querier.selectLogs(request)
-      : yield* selectSpaced(querier, request, intervalNs);
+    const place = yield* attempt(() => parseCursor(call.params, request.direction));
+    if (place !== undefined && intervalNs !== 0n) {
+      return yield* Effect.fail(new BadRequest("interval and cursor do not go together"));
+    }
+    const { answer, cursor } = place !== undefined ? yield* selectPage(querier, request, place) : {
+      answer: intervalNs === 0n
+        ? yield* querier.selectLogs(request)
+        : yield* selectSpaced(querier, request, intervalNs),
+      cursor: null,
+    };
     const asked = wantsExplain(call.params, call.headers);
     const explain = yield* explainMember(
       querier,
@@ -69,7 +77,7 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
       asked,
       (chunks) => explainLog(request, answer, chunks),
     );
-    return yield* attempt(() => streamsEnvelope(answer, categorize, explain));
+    return yield* attempt(() => streamsEnvelope(answer, categorize, cursor, explain));
   });
 
 /** A log query as the parameters of query_range ask for it. Throws BadRequest. */
@@ -149,11 +157,17 @@ function dataEnvelope(data: ReadonlyArray<string>): string {
   return JSON.stringify(data.length === 0 ? { status: "success" } : { status: "success", data });
 }
 
-function streamsEnvelope(answer: LogAnswer, categorize: boolean, explain: string): string {
+function streamsEnvelope(
+  answer: LogAnswer,
+  categorize: boolean,
+  cursor: string | null,
+  explain: string,
+): string {
+  const next = cursor === null ? "" : `"cursor":"${cursor}",`;
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
   const streams = encodeStreams(answer.rows, categorize);
   const stats = JSON.stringify(statsOf(answer));
-  return `{"status":"success","data":{"resultType":"streams",${flags}"result":${streams},"stats":${stats}}${explain}}`;
+  return `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":${streams},"stats":${stats}}${explain}}`;
 }
 
 /** Loki's statistics of a log query. */
