@@ -61,6 +61,8 @@ export class LabelFormat implements RowStage {
 /** A missing source leaves the destination as it is. */
 function rename(row: Row, from: number, to: number): void {
   if (from === to || !row.has(from)) return;
+  // Metadata or a parsed label of the name would hide a stream label that takes it.
+  if (row.has(to)) row.delete(to);
   row.set(to, row.categories[from]!, row.sources[from]!, row.starts[from]!, row.ends[from]!);
   row.delete(from);
 }

@@ -130,7 +130,7 @@ export function isSameValue(actual: string | null, expected: string | null): boo
     return actual === formatValue(Number(expected.replace("Inf", "Infinity")));
   }
   const wanted = Number(expected.slice(1));
-  return Math.abs(Number(actual) - wanted) <= Math.abs(wanted) * 1e-9;
+  return Math.abs(Number(actual) - wanted) <= Math.max(Math.abs(wanted) * 1e-9, 1e-12);
 }
 
 /** A number as Prometheus writes it: no exponent, as few digits as name it. */

@@ -372,9 +372,9 @@ function rangeAggregation(random: Random): string {
     "bytes(b)",
     "status",
   ]);
-  const filter = random.oneIn(8) && !log.includes("__error__")
-    ? ""
-    : `${random.oneIn(4) ? ` | ${predicate(random, 0)}` : ""} | __error__=""`;
+  const before = random.oneIn(6) ? ` | ${predicate(random, 0)}` : "";
+  const after = random.oneIn(10) ? ` | ${predicate(random, 0)}` : "";
+  const filter = random.oneIn(8) ? before : `${before} | __error__=""${after}`;
   const parameter = op === "quantile_over_time"
     ? `${random.pick(["0", "0.5", "0.9", "1", "2", "-1"])}, `
     : "";
@@ -388,5 +388,5 @@ function rangeAggregation(random: Random): string {
 /** Most queries say what to do with errors; the others fail if there are any. */
 function metricPipeline(random: Random): string {
   const stages = pipeline(random);
-  return random.oneIn(8) && !stages.includes("__error__") ? stages : `${stages} | __error__=""`;
+  return random.oneIn(8) ? stages : `${stages} | __error__=""`;
 }

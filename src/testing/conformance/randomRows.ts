@@ -37,6 +37,7 @@ function randomLabels(random: Random): Record<string, string> {
 function randomMetadata(random: Random): Record<string, string> {
   return {
     trace: random.pick(["t1", "t2"]),
+    ...(random.oneIn(6) ? { env: "meta" } : {}),
     ...(random.oneIn(3) ? { b: random.pick(["5", "7", "5s", "2KB"]) } : {}),
   };
 }

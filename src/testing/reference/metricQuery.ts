@@ -157,7 +157,7 @@ function binary(expr: Ast.BinaryExpr, left: Value, right: Value): Value {
   if (typeof left !== "number" && typeof right !== "number") {
     return byLabels(combine(expr, left, right));
   }
-  const samples = vectorOf(typeof left === "number" ? right : left);
+  const samples = byLabels(vectorOf(typeof left === "number" ? right : left));
   return samples.flatMap(({ labels, value }) => {
     const result = typeof left === "number"
       ? compute(expr.op, left, value)

@@ -42,7 +42,7 @@ export function evaluateRange(
   const isSummed = sum !== null && isAdditive(expr);
   const grouping = expr.grouping ?? (isSummed ? sum.grouping : null);
   const pipeline = isSummed || expr.op === "absent_over_time"
-    ? neededStages(range, grouping)
+    ? neededStages(expr, grouping)
     : range.pipeline;
   const series = new Map<string, { labels: LabelMap; values: number[] }>();
   for (const row of windowOf(rows, range, timeNs)) {
@@ -51,12 +51,7 @@ export function evaluateRange(
     if (entry === null || value === null) continue;
     if (entry.error !== null && !(grouping?.labels.includes("__error__") ?? false)) {
       const text = labelText(foldedLabels(entry));
-      // Labels that streams have need no parser, so it may be skipped.
-      const isGiven = (name: string) =>
-        Object.hasOwn(row.labels, name) || Object.hasOwn(row.metadata, name);
-      if (grouping?.mode === "by" && !usesLabels(range) && grouping.labels.every(isGiven)) {
-        throw new Ambiguous();
-      }
+      if (mayBeSkipped(row, expr, grouping, isSummed)) throw new Ambiguous();
       if (!entry.isErrorWanted) {
         throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${text}'`);
       }
@@ -93,10 +88,39 @@ function isAdditive({ op }: RangeAggregation): boolean {
 }
 
 /** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
-function neededStages(range: LogRange, grouping: Grouping | null): ReadonlyArray<Stage> {
+function neededStages(
+  { op, range }: RangeAggregation,
+  grouping: Grouping | null,
+): ReadonlyArray<Stage> {
   const isAsked = grouping?.mode === "without" || (grouping?.labels.length ?? 0) > 0;
-  if (isAsked || usesLabels(range)) return range.pipeline;
-  return range.pipeline.filter(({ kind }) => !parserKinds.includes(kind));
+  if (isAsked || usesLabels(range) || range.pipeline.some(comparesLabels)) return range.pipeline;
+  const others = range.pipeline.filter(({ kind }) => !parserKinds.includes(kind));
+  // unpack gives a new line too.
+  return others.filter(({ kind }, index) =>
+    kind !== "UnpackParser" || op.startsWith("bytes") ||
+    others.slice(index).some(({ kind }) => kind === "LineFilter")
+  );
+}
+
+/** Whether it is a matter of taste that a parser ran for this row: no label of its own is asked for, as far as the answer goes.
+ *  Labels that streams have need no parser, and what drop and keep compare only decides over labels that go in any case. */
+function mayBeSkipped(
+  row: LogRow,
+  { op, range }: RangeAggregation,
+  grouping: Grouping | null,
+  isSummed: boolean,
+): boolean {
+  if (usesLabels(range)) return false;
+  if (grouping === null) return isSummed || op === "absent_over_time";
+  return grouping.mode === "by" &&
+    grouping.labels.every((name) =>
+      Object.hasOwn(row.labels, name) || Object.hasOwn(row.metadata, name)
+    );
+}
+
+function comparesLabels(stage: Stage): boolean {
+  return (stage.kind === "DropLabels" || stage.kind === "KeepLabels") &&
+    stage.labels.some(({ kind }) => kind === "LabelMatcher");
 }
 
 /** Whether a stage of the pipeline reads labels: drop and keep only take some away. */
@@ -106,7 +130,7 @@ function usesLabels({ unwrap, pipeline }: LogRange): boolean {
 }
 
 const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];
-const blindKinds = ["LineFilter", "Decolorize", "DropLabels", "KeepLabels"];
+const blindKinds = ["UnpackParser", "LineFilter", "Decolorize", "DropLabels", "KeepLabels"];
 
 /** A line's number; null if it has none, which is no error. */
 function sampleOf(entry: Entry, expr: RangeAggregation): number | null {
