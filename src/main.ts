@@ -5,7 +5,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import * as NodeServices from "@effect/platform-node/NodeServices";
 import { Cause, Console, Effect, Exit, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
-import { collect } from "./cli/collect.ts";
+import { collect, withTwoDashes } from "./cli/collect.ts";
 import { completionsOf } from "./cli/completions.ts";
 import { cluster } from "./cli/cluster.ts";
 import { decode } from "./cli/decode.ts";
@@ -62,7 +62,8 @@ const program = Effect.gen(function* () {
       Effect.mapError((problem) => new SettingsInvalid({ problems: [problem] })),
     )
     : undefined;
-  yield* Command.runWith(tailrace, { version })(settingFlags?.rest ?? commandLine).pipe(
+  const given = commandName === "collect" ? withTwoDashes(commandLine) : commandLine;
+  yield* Command.runWith(tailrace, { version })(settingFlags?.rest ?? given).pipe(
     Effect.provideService(
       ProcessSettings,
       { load: loadSettings({ argv: commandLine, env: environment }) },

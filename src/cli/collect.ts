@@ -2,8 +2,16 @@
  *  configuration is found, checked and printed; src/collector does the work. */
 import { Console, Effect, Option, Schema } from "effect";
 import { Command, Flag } from "effect/cli";
-import { type CollectorConfig, ConfigInvalid, parseConfig, printConfig } from "../collector/mod.ts";
-import { environment } from "../platform/terminal.ts";
+import {
+  type CollectorConfig,
+  ConfigInvalid,
+  dryRunInput,
+  EntryPrinter,
+  parseConfig,
+  printConfig,
+} from "../collector/mod.ts";
+import { readInput, standardInput } from "../platform/inputs.ts";
+import { environment, writeOutput } from "../platform/terminal.ts";
 import { ByteSize } from "../platform/config/units.ts";
 import { readTextFile } from "../platform/files.ts";
 import { failed, misused } from "./failure.ts";
@@ -56,11 +64,21 @@ export const collect = Command.make(
       Flag.withDescription("Print every mistake of the configuration; the exit code is 2 if any"),
       Flag.withDefault(false),
     ),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Print what would be sent, from the files' start; changes nothing"),
+      Flag.withDefault(false),
+    ),
+    stdin: Flag.Boolean("stdin").pipe(
+      Flag.withDescription("With --dry-run: read standard input, for the first job's pipeline"),
+      Flag.withDefault(false),
+    ),
     ...runFlags,
   },
   Effect.fnUntraced(function* (options) {
     const config = yield* loadConfig(options);
     if (options.check) return yield* Console.log(`${options.file} is valid`);
+    if (options.dryRun) return yield* dryRun(config, options.stdin);
+    if (options.stdin) return yield* misused("--stdin needs --dry-run; to send, use tailrace push");
     yield* run(config, options);
   }),
 ).pipe(
@@ -71,6 +89,31 @@ export const collect = Command.make(
       "and send the lines to a server.",
   ),
 );
+
+/** The command line with Promtail's flags as they are written for it: one dash will do. */
+export function withTwoDashes(argv: ReadonlyArray<string>): ReadonlyArray<string> {
+  return argv.map((argument) =>
+    /^-[a-z]+(?:[.-][a-z]+)*(?:=|$)/.test(argument) && argument.length > 2
+      ? `-${argument}`
+      : argument
+  );
+}
+
+/** Prints instead of sending, until the input ends or the process is told to stop. */
+const dryRun = Effect.fnUntraced(function* (config: CollectorConfig, readsInput: boolean) {
+  if (readsInput) {
+    const input = readInput(standardInput, () => {});
+    return yield* Effect.tryPromise({
+      try: () => dryRunInput(config, input, writeOutput),
+      catch: (error) => failed((error as Error).message),
+    });
+  }
+  const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
+  const printer = new EntryPrinter(writeOutput);
+  yield* collect({ config, dataDirectory: "", bufferBytesMax: 0, dryRun: printer }).pipe(
+    Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
+  );
+});
 
 /** Collects until the process is told to stop. */
 const run = Effect.fnUntraced(function* (

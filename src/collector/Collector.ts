@@ -10,8 +10,10 @@ import { fileWriteLogLayer } from "../storage/embedded/FileWriteLog.ts";
 import { CollectorMetrics } from "./collectorMetrics.ts";
 import type { CollectorConfig } from "./config/collectorConfig.ts";
 import { Delivery } from "./delivery/Delivery.ts";
+import { dryDeliveryLayer } from "./delivery/dryDelivery.ts";
 import { PushClient } from "./delivery/PushClient.ts";
 import { staticGroups } from "./discovery/staticTargets.ts";
+import type { EntryPrinter } from "./dryRun.ts";
 import { Lines } from "./Lines.ts";
 import { pages } from "./pages.ts";
 import { FileTail } from "./tailing/FileTail.ts";
@@ -21,6 +23,8 @@ export interface CollectorOptions {
   /** Holds positions and the disk buffer. */
   readonly dataDirectory: string;
   readonly bufferBytesMax: number;
+  /** Prints entries instead of sending them: reads from the start, keeps no positions, has no pages. */
+  readonly dryRun?: EntryPrinter;
 }
 
 const megabyte = 1024 * 1024;
@@ -34,9 +38,22 @@ export const collect = (options: CollectorOptions) =>
     Effect.provide(loggingLayer(options.config.server)),
   );
 
-function collectorLayer({ config, dataDirectory, bufferBytesMax }: CollectorOptions) {
+function collectorLayer(options: CollectorOptions) {
+  const { config, dryRun } = options;
   const metrics = new CollectorMetrics();
-  const delivery = Layer.unwrap(Effect.gen(function* () {
+  const isDry = dryRun !== undefined;
+  return Layer.mergeAll(staticLayer, isDry ? Layer.empty : pagesLayer(config)).pipe(
+    Layer.provideMerge(FileTail.layer(config)),
+    Layer.provideMerge(Lines.layer(config, metrics, dryRun?.admit)),
+    Layer.provide(isDry ? dryDeliveryLayer(dryRun) : deliveryLayer(options, metrics)),
+  );
+}
+
+function deliveryLayer(
+  { config, dataDirectory, bufferBytesMax }: CollectorOptions,
+  metrics: CollectorMetrics,
+) {
+  return Layer.unwrap(Effect.gen(function* () {
     const clients = yield* Effect.acquireRelease(
       Effect.try({
         try: () => config.clients.map((client) => new PushClient(client, metrics)),
@@ -53,11 +70,6 @@ function collectorLayer({ config, dataDirectory, bufferBytesMax }: CollectorOpti
       logBytesMax: bufferBytesMax,
     })),
     Layer.provide(DataDirectory.layer(dataDirectory)),
-  );
-  return Layer.mergeAll(staticLayer, pagesLayer(config)).pipe(
-    Layer.provideMerge(FileTail.layer(config)),
-    Layer.provideMerge(Lines.layer(config, metrics)),
-    Layer.provide(delivery),
   );
 }
 

@@ -6,7 +6,7 @@ import { CollectorMetrics } from "./collectorMetrics.ts";
 import type { CollectorConfig } from "./config/collectorConfig.ts";
 import type { ScrapeConfig } from "./config/scrapeConfig.ts";
 import { Delivery } from "./delivery/Delivery.ts";
-import { Intake } from "./Intake.ts";
+import { Intake, type IntakeOptions } from "./Intake.ts";
 import type { Position } from "./positions/position.ts";
 import { type RelabeledTarget, targetRelabeler } from "./relabel/targetLabels.ts";
 import { compileStages } from "./stages/compile.ts";
@@ -34,16 +34,18 @@ export class Lines extends Context.Service<Lines, {
   readonly metrics: CollectorMetrics;
   readonly jobs: ReadonlyArray<Job>;
 }>()("tailrace/collector/Lines") {
-  /** Fails with PipelineInvalid only if the configuration was not checked. */
+  /** Fails with PipelineInvalid only if the configuration was not checked. `admit` sees what comes out of
+   *  pipelines, see Intake. */
   static readonly layer = (
     config: CollectorConfig,
     metrics: CollectorMetrics,
+    admit?: IntakeOptions["admit"],
   ): Layer.Layer<Lines, never, Delivery> =>
     Layer.effect(
       Lines,
       Effect.gen(function* () {
         const delivery = yield* Delivery;
-        const intake = intakeOf(config, delivery);
+        const intake = intakeOf(config, delivery, admit);
         const jobs = config.scrape_configs.map((job) => jobOf(job, intake, metrics));
         yield* Effect.addFinalizer(() => Effect.sync(() => intake.seal()));
         const tick = Effect.sync(() => {
@@ -66,7 +68,11 @@ export class Lines extends Context.Service<Lines, {
 }
 
 /** Batches are as large and as old as the most demanding client wants them. */
-function intakeOf({ clients }: CollectorConfig, delivery: Delivery["Service"]): Intake {
+function intakeOf(
+  { clients }: CollectorConfig,
+  delivery: Delivery["Service"],
+  admit: IntakeOptions["admit"],
+): Intake {
   const externals = new Map(clients.map(({ external_labels }) => {
     const labels = LabelSet.of(external_labels);
     return [labels.text, labels];
@@ -77,6 +83,7 @@ function intakeOf({ clients }: CollectorConfig, delivery: Delivery["Service"]): 
     batchWaitMs: Math.min(...clients.map(({ batchwait }) => batchwait)),
     nowMs: systemNowMs,
     onSealed: delivery.submit,
+    ...(admit === undefined ? {} : { admit }),
   });
 }
 

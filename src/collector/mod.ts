@@ -2,4 +2,4 @@
 export { type CollectorConfig } from "./config/collectorConfig.ts";
 export { ConfigInvalid, parseConfig } from "./config/load.ts";
 export { printConfig } from "./config/printConfig.ts";
-export { type RelabeledTarget, targetRelabeler } from "./relabel/targetLabels.ts";
+export { dryRunInput, EntryPrinter } from "./dryRun.ts";
