@@ -2,15 +2,21 @@
  *  start is started here, takes a push, is restarted as Kubernetes does it, and still has the line. */
 import t from "tap";
 import {
+  clusterSize,
+  configMap,
   type Container,
   ContainerProcess,
   type Manifest,
+  natsUsers,
   type PodSpec,
+  portsFor,
   renderManifests,
   workloads,
 } from "../../src/testing/manifests.ts";
+import { PushClient } from "../../src/testing/pushClient.ts";
+import { QueryClient } from "../../src/testing/queryClient.ts";
 
-const variants = ["overlays/single"];
+const variants = [".", "overlays/single"];
 
 for (const variant of variants) {
   const manifests = renderManifests(variant);
@@ -18,6 +24,8 @@ for (const variant of variants) {
   t.test(`${variant}: every container has limits, probes and a strict security context`, (t) => {
     t.ok(workloads(manifests).length > 0);
     for (const { kind, metadata, spec } of workloads(manifests)) {
+      // The one that makes passwords runs once, with a token.
+      if (kind === "Job") continue;
       const pod = spec!.template!.spec;
       t.equal(pod.automountServiceAccountToken, false, `${kind} ${metadata.name}: no token`);
       t.match(pod.securityContext, {
@@ -49,7 +57,7 @@ t.test("overlays/single: what it starts keeps what was pushed over a restart", a
   const manifests = renderManifests("overlays/single");
   const pod = workloads(manifests)[0]?.spec?.template?.spec as PodSpec;
   const container = pod.containers[0] as Container;
-  const process = await ContainerProcess.of(manifests, pod);
+  const process = await ContainerProcess.of(manifests, pod, { podName: "tailrace-0" });
   t.teardown(() => process.remove());
   const base = `http://127.0.0.1:${process.port}/loki/api/v1`;
   const line = "the line of a pod";
@@ -79,6 +87,87 @@ t.test("overlays/single: what it starts keeps what was pushed over a restart", a
   process.start();
   await process.until(container.readinessProbe);
   t.same(await find(), [[time, line]], "also after the restart");
+});
+
+t.test("k8s: NATS' users may do what the roles need, and nothing else", (t) => {
+  const manifests = renderManifests(".");
+  const users = configMap(manifests, "nats")["users.conf"];
+  t.equal(users, natsUsers(clusterSize(manifests)), "run node test/kubernetes/writeUsers.ts");
+  t.end();
+});
+
+t.test("k8s: three NATS servers and the roles, as the manifests start them", async (t) => {
+  const manifests = renderManifests(".");
+  const podOf = (name: string) =>
+    workloads(manifests).find(({ metadata }) => metadata.name === name)!.spec!.template!.spec;
+  const nats = podOf("nats");
+  const ports = await Promise.all([0, 1, 2].map(() => portsFor(nats.containers[0]!)));
+  const addresses = new Map(
+    ports.flatMap((own, index) =>
+      nats.containers[0]!.ports!.map(({ name, containerPort }) =>
+        [`nats-${index}.nats:${containerPort}`, `127.0.0.1:${own.get(name)}`] as const
+      )
+    ),
+  );
+  const users = ["distributor", "ingester", "querier", "route", "admin"];
+  const secrets = new Map(users.map((user) => [`nats-credentials/${user}`, `secretOf${user}`]));
+  const start = async (
+    pod: PodSpec,
+    podName: string,
+    own?: ReadonlyMap<string, number>,
+  ): Promise<ContainerProcess> => {
+    const process = await ContainerProcess.of(
+      manifests,
+      pod,
+      { podName, secrets, addresses },
+      own,
+    );
+    t.teardown(() => process.remove());
+    process.start();
+    return process;
+  };
+  const ready = async (pod: PodSpec, process: ContainerProcess) => {
+    const [container] = pod.containers as [Container];
+    for (const probe of [container.startupProbe, container.readinessProbe]) {
+      await process.until(probe);
+    }
+    await process.until(container.livenessProbe);
+  };
+  const servers = await Promise.all(ports.map((own, index) => start(nats, `nats-${index}`, own)));
+  const started = await Promise.all(["distributor", "ingester", "querier"].map(async (role) => {
+    const process = await start(podOf(role), `${role}-0`);
+    await ready(podOf(role), process);
+    return process;
+  })) as [ContainerProcess, ContainerProcess, ContainerProcess];
+  for (const server of servers) await ready(nats, server);
+  const [distributor, ingester, querier] = started;
+  const push = new PushClient(`http://127.0.0.1:${distributor.port}`);
+  const query = new QueryClient(`http://127.0.0.1:${querier.port}`);
+  t.teardown(() => [push, query].forEach((client) => client.close()));
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const range = { query: '{app=~".+"}', start: now, end: now + 1_000_000_000n };
+  const pushed = Array.from({ length: 40 }, (_, index) => ({
+    labels: `{app="app${index}"}`,
+    entries: [{ timestamp: now + BigInt(index), line: `line ${index}` }],
+  }));
+  await push.push(pushed);
+  t.equal((await query.all(range)).length, 40, "what was pushed is found");
+  t.equal(await ingester.stop(), 0, "an ingester that is stopped flushes and ends well");
+  ingester.start();
+  await push.push(pushed.map((stream) => ({
+    ...stream,
+    entries: stream.entries.map((entry) => ({ ...entry, line: `second ${entry.line}` })),
+  })));
+  await ready(podOf("ingester"), ingester);
+  t.equal((await query.all(range)).length, 80, "nothing is lost or found twice over its restart");
+  // Who comes before the ingesters have made the streams tries to, is refused, and waits.
+  const violations = servers.flatMap(({ output }) =>
+    output.split("\n").filter((line) =>
+      /violation/i.test(line) && !/\$JS\.API\.STREAM\.CREATE\./.test(line)
+    )
+  );
+  t.same(violations, [], "no role asks NATS for what it may not");
+  for (const process of [distributor, ingester, querier]) t.equal(await process.stop(), 0);
 });
 
 /** What a container must have and has not. */
