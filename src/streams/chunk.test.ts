@@ -11,6 +11,8 @@ import {
 import { randomFrom } from "../testing/random.ts";
 import { type Batch, buildBatch } from "./batch.ts";
 import { type Chunk, openChunk } from "./chunk.ts";
+import { chunkHeadBytes } from "./chunkFormat.ts";
+import { linesOffset } from "./chunkLayout.ts";
 import { buildChunks, type ChunkOptions, type ChunkSource } from "./chunkWriter.ts";
 import type { BlockFilter, LineBlock } from "./lineBlock.ts";
 
@@ -207,6 +209,35 @@ t.test("select stops when told, and decompresses only what is looked at", async 
   });
   t.strictSame(visited, [90, 80, 70]);
 });
+
+t.test("a chunk opens without its lines, for all that needs none", async (t) => {
+  fc.assert(
+    fc.property(groupsArbitrary, optionsArbitrary, (groups, options) => {
+      for (const { bytes } of buildChunks(sourcesOf(groups), options)) {
+        const columnBytes = linesOffset(bytes.slice(0, chunkHeadBytes), bytes.length);
+        const whole = openChunk(bytes);
+        const columns = openChunk(bytes.slice(0, columnBytes), bytes.length);
+        t.ok(columnBytes <= bytes.length);
+        whole.blocks.forEach((_, index) => {
+          const [given, wanted] = [columns.block(index, always)!, whole.block(index, always)!];
+          assertSame(given.timestamps, wanted.timestamps);
+          assertSame(given.lineEnds, wanted.lineEnds);
+          assertSame(given.metaIds, wanted.metaIds);
+          assertSame(given.sets.meta, wanted.sets.meta);
+          if (wanted.lines.length > 0) t.throws(() => given.lines, { name: "FormatError" });
+        });
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+function assertSame(
+  a: { readonly length: number; readonly [index: number]: number | bigint },
+  b: { readonly length: number; readonly [index: number]: number | bigint },
+): void {
+  if (Array.from(a).join() !== Array.from(b).join()) throw new Error("columns differ");
+}
 
 t.test("buildChunks of no rows, and of rows without lines", async (t) => {
   t.strictSame(buildChunks([]), []);

@@ -52,10 +52,10 @@ export interface BlockSummary {
   readonly storedBytes: number;
 }
 
-/** Opens a chunk, which must fill `bytes` exactly, and checks header and directories. Throws
- *  FormatError. Keeps `bytes`. */
-export function openChunk(bytes: Uint8Array): Chunk {
-  return new Chunk(bytes, readChunkLayout(bytes));
+/** Opens a chunk of `totalBytes` and checks header and directories. `bytes` are all of them, or those in
+ *  front of `linesOffset`, if no line will be asked for. Throws FormatError. Keeps `bytes`. */
+export function openChunk(bytes: Uint8Array, totalBytes = bytes.length): Chunk {
+  return new Chunk(bytes, readChunkLayout(bytes, totalBytes));
 }
 
 export class Chunk {
@@ -180,6 +180,9 @@ class ChunkColumns {
 
   lines(entry: BlockEntry): Uint8Array {
     const start = this.#layout.sections.lines.offset + entry.linesStart;
+    if (start + entry.storedBytes > this.#bytes.length) {
+      throw new FormatError("chunk", start, "lines are asked for, which were not given");
+    }
     const stored = this.#bytes.subarray(start, start + entry.storedBytes);
     if (crc32c(stored) !== entry.linesCrc) {
       throw new FormatError(

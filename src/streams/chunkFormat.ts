@@ -21,6 +21,9 @@ export const sectionEntryBytes = 16;
 export const blockEntryBytes = 48;
 export const sectionRequired = 1;
 
+/** What to read of a chunk's start to learn where its sections lie. */
+export const chunkHeadBytes = 4096;
+
 /** Section kinds of version 1. A chunk without metadata has none of metaIds, setLengths, sets. */
 export const sectionKinds = {
   blocks: 1,

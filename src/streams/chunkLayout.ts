@@ -59,10 +59,19 @@ export interface ChunkLayout {
   readonly blocks: ReadonlyArray<BlockEntry>;
 }
 
-/** Throws FormatError. */
-export function readChunkLayout(bytes: Uint8Array): ChunkLayout {
+/** Where the lines of a chunk begin, behind all other sections, from its first bytes (chunkHeadBytes of them, or
+ *  all); the chunk's length if they are not behind all others. Throws FormatError. */
+export function linesOffset(head: Uint8Array, totalBytes: number): number {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  checkHeader(head, view, totalBytes);
+  const { lines } = readSections(head, view, view.getUint32(16, true) > 0, totalBytes);
+  return lines.offset + lines.length === totalBytes ? lines.offset : totalBytes;
+}
+
+/** Of a chunk's bytes, or of those in front of its lines. Throws FormatError. */
+export function readChunkLayout(bytes: Uint8Array, totalBytes = bytes.length): ChunkLayout {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  checkHeader(bytes, view);
+  checkHeader(bytes, view, totalBytes);
   const header = {
     rowCount: view.getUint32(8, true),
     setCount: view.getUint32(16, true),
@@ -76,7 +85,7 @@ export function readChunkLayout(bytes: Uint8Array): ChunkLayout {
     fail(16, `${header.setCount} sets for ${header.rowCount} rows`);
   }
   if (header.setBytes > rawBytesLimit) fail(20, `${header.setBytes} bytes of metadata`);
-  const sections = readSections(bytes, view, header.setCount > 0);
+  const sections = readSections(bytes, view, header.setCount > 0, totalBytes);
   const blocks = readBlocks(bytes, view, sections);
   const last = blocks.at(-1)!;
   const tiled: ReadonlyArray<readonly [string, number, number]> = [
@@ -102,7 +111,7 @@ function fail(byteOffset: number, problem: string): never {
   throw new FormatError("chunk", byteOffset, problem);
 }
 
-function checkHeader(bytes: Uint8Array, view: DataView): void {
+function checkHeader(bytes: Uint8Array, view: DataView, givenBytes: number): void {
   if (bytes.length < chunkHeaderBytes) {
     fail(bytes.length, `${bytes.length} bytes are too few for the header of ${chunkHeaderBytes}`);
   }
@@ -110,8 +119,8 @@ function checkHeader(bytes: Uint8Array, view: DataView): void {
   if (view.getUint32(60, true) !== crc32c(bytes.subarray(0, 60))) fail(60, "header checksum");
   if (bytes[4] !== chunkVersion) fail(4, `version ${bytes[4]} is not known, only ${chunkVersion}`);
   const totalBytes = view.getUint32(52, true);
-  if (totalBytes !== bytes.length) {
-    fail(52, `${totalBytes} bytes long, but ${bytes.length} are given`);
+  if (totalBytes !== givenBytes) {
+    fail(52, `${totalBytes} bytes long, but ${givenBytes} are given`);
   }
 }
 
@@ -119,6 +128,7 @@ function readSections(
   bytes: Uint8Array,
   view: DataView,
   withMetadata: boolean,
+  totalBytes: number,
 ): ChunkLayout["sections"] {
   const directoryEnd = chunkHeaderBytes + bytes[5]! * sectionEntryBytes;
   if (directoryEnd > bytes.length) fail(5, `no room for ${bytes[5]} sections`);
@@ -140,8 +150,8 @@ function readSections(
       fail(at, `section kind ${kind} is not known to this version`);
     }
   }
-  if (end !== bytes.length) {
-    fail(chunkHeaderBytes, `sections end at ${end} of ${bytes.length} bytes`);
+  if (end !== totalBytes) {
+    fail(chunkHeaderBytes, `sections end at ${end} of ${totalBytes} bytes`);
   }
   const sections: Partial<Record<SectionName, SectionEntry>> = {};
   for (const [name, kind] of Object.entries(sectionKinds) as Array<[SectionName, number]>) {
@@ -166,6 +176,9 @@ function readBlocks(
 ): BlockEntry[] {
   const { offset, length, crc } = sections.blocks;
   const blockCount = view.getUint32(12, true);
+  if (offset + length > bytes.length) {
+    fail(offset, `a block directory of ${length} bytes, but ${bytes.length} bytes are given`);
+  }
   if (length !== blockCount * blockEntryBytes || blockCount === 0) {
     fail(12, `${blockCount} blocks in a directory of ${length} bytes`);
   }

@@ -14,6 +14,7 @@ import { type Batch, batchMessage, buildBatch } from "../../streams/batch.ts";
 import { buildChunks, chunkOptionsDefault } from "../../streams/chunkWriter.ts";
 import { formatLabels } from "../../streams/labels.ts";
 import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
+import { randomFrom } from "../../testing/random.ts";
 import type { AggregateJob, AggregateSource, AggregateUnit } from "../protocol/aggregate.ts";
 import { aggregate } from "./aggregateJob.ts";
 
@@ -352,5 +353,59 @@ t.test("a row with an error ends the query with the error's name, outside of win
     name: "PipelineFailed",
     message: /'SampleExtractionErr' for series: '\{/,
   });
+  t.end();
+});
+
+t.test("rows that are only counted are counted without reading their lines", (t) => {
+  const random = randomFrom(1);
+  const rows = Array.from({ length: 3000 }, (_, at): ModelRow => ({
+    timestamp: BigInt(at),
+    line: [...new TextEncoder().encode(random.hex(64))],
+    metadata: [["k", at % 3 === 0 ? "v" : "w"]],
+  }));
+  const grid = { startNs: 999n, stepNs: 1000n, count: 3 };
+  const cut = { rawBytesMax: 1_000_000, blockBytes: 10_000, together: true };
+  const [job] = [...jobsOf([[{ rows, flushed: true }]], cut)];
+  const { units, batches } = job!;
+  let bytesRead = 0;
+  const reader = {
+    ...job!.reader,
+    getRange: (key: string, from: number, length: number) => {
+      bytesRead += length;
+      return job!.reader.getRange(key, from, length);
+    },
+  };
+  for (
+    const [query, wanted] of [
+      ['sum by (k) (count_over_time({app="a"}[1000ns]))', [334, 333, 333, 666, 667, 667]],
+      ['sum by (pod) (bytes_over_time({app="a"}[1000ns]))', [64_000, 64_000, 64_000]],
+    ] as const
+  ) {
+    const leaf = leafOf({ ...questions[0]!, query });
+    const windows = { grid, rangeNs: leaf.range.rangeNs, offsetNs: 0n };
+    const limits = { seriesMax: 10, samplesMax: 100 };
+    bytesRead = 0;
+    const result = aggregate(
+      {
+        pipeline: leafPipeline(leaf),
+        spec: leaf.spec,
+        windows,
+        range: rowRange(windows),
+        grouping: leaf.grouping,
+        keepsErrors: false,
+        limits,
+        units,
+        batches: batches.map(batchMessage),
+      },
+      reader,
+      { cancelled: () => false, transfer: [], sharedBytes: 0 },
+    );
+    const totals = [...result.states[0]!].map((total, cell) =>
+      [result.series[cell]!, total] as const
+    );
+    t.same(totals.sort((a, b) => a[0] - b[0]).map(([, total]) => total), wanted, query);
+    t.ok(bytesRead < 20_000, `${bytesRead} bytes of a chunk of some 100,000`);
+    t.equal(result.stats.bytesScanned, 0);
+  }
   t.end();
 });

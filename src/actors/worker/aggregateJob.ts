@@ -9,6 +9,8 @@ import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
 import { type Chunk, type DecodableBlock, openChunk } from "../../streams/chunk.ts";
+import { chunkHeadBytes } from "../../streams/chunkFormat.ts";
+import { linesOffset } from "../../streams/chunkLayout.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import { batchBlock } from "../../streams/lineBlock.ts";
 import type { TimeRange } from "../../streams/record.ts";
@@ -43,6 +45,7 @@ export function aggregate(
     checkpoint,
     fold: new RowFold(job, pipeline, buckets, checkpoint),
     range: job.range,
+    readsLines: job.pipeline.filters.length > 0,
     batches: job.batches.map(batchFromMessage),
     stats: {
       bytesScanned: 0,
@@ -71,6 +74,8 @@ interface AggregateRun {
   /** Throws when nobody waits for the result any more. */
   readonly checkpoint: () => void;
   readonly range: TimeRange;
+  /** Whether filters look at lines. */
+  readonly readsLines: boolean;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: { -readonly [Key in keyof AggregateStats]: AggregateStats[Key] };
 }
@@ -82,7 +87,12 @@ function aggregateUnit(run: AggregateRun, { labels, rank, sources }: AggregateUn
   run.fold.begin(stream, streamLabels, rank);
   const only = sources[0]!;
   if (sources.length === 1 && "chunk" in only) {
-    aggregateChunk(run, stream, readChunk(run, only.chunk));
+    const readsLines = !stream.isPlain || run.readsLines;
+    aggregateChunk(
+      run,
+      stream,
+      readsLines ? readChunk(run, only.chunk) : readColumns(run, only.chunk),
+    );
     return;
   }
   const runs = sources.map((source) =>
@@ -189,6 +199,17 @@ function readChunk({ reader, stats }: AggregateRun, { key, offset, length }: Chu
   stats.bytesRead += length;
   stats.chunksRead++;
   return openChunk(reader.getRange(key, offset, length));
+}
+
+/** A chunk without its lines, which are most of its bytes. */
+function readColumns(run: AggregateRun, place: ChunkPlace): Chunk {
+  const { reader, stats } = run;
+  const { key, offset, length } = place;
+  if (length <= 4 * chunkHeadBytes) return readChunk(run, place);
+  const columnBytes = linesOffset(reader.getRange(key, offset, chunkHeadBytes), length);
+  stats.bytesRead += chunkHeadBytes + columnBytes;
+  stats.chunksRead++;
+  return openChunk(reader.getRange(key, offset, columnBytes), length);
 }
 
 /** The mask of the rows that pass the stream's filters; null if none does. */
