@@ -10,9 +10,9 @@ export interface Section {
 }
 
 export interface Case {
-  readonly kind: "logs" | "instant" | "range" | "labels" | "values" | "series";
+  readonly kind: "logs" | "instant" | "range" | "labels" | "values" | "series" | "get";
   readonly options: Readonly<Record<string, string>>;
-  /** For `values` the label's name comes first. */
+  /** For `values` the label's name comes first; for `get` it is the path, then parameters with "; " between. */
   readonly query: string;
   /** Lines of the expectation, without indentation. */
   readonly expected: ReadonlyArray<string>;
@@ -72,7 +72,7 @@ function joinContinued(text: string): Array<[string, number]> {
   return lines;
 }
 
-const kinds = ["logs", "instant", "range", "labels", "values", "series"] as const;
+const kinds = ["logs", "instant", "range", "labels", "values", "series", "get"] as const;
 
 function readQuery(line: string, place: string): Omit<Case, "expected" | "place"> {
   const kind = kinds.find((known) => line === known || line.startsWith(`${known} `));

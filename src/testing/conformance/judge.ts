@@ -18,6 +18,7 @@ export type Answer =
   | { readonly kind: "scalar"; readonly value: string }
   | { readonly kind: "names"; readonly names: ReadonlyArray<string> }
   | { readonly kind: "labelSets"; readonly sets: ReadonlyArray<LabelMap> }
+  | { readonly kind: "json"; readonly body: unknown }
   | { readonly kind: "error"; readonly status: number; readonly message: string };
 
 /** What differs, or null. */
@@ -52,6 +53,10 @@ export function judge(test: Case, rows: ReadonlyArray<LogRow>, answer: Answer): 
         [...answer.names],
         expected[0] === "(none)" ? [] : expected.flatMap((line) => line.split(/\s+/)),
       );
+    case "json": {
+      const wanted = JSON.parse(expected.join("\n")) as unknown;
+      return contains(answer.body, wanted) ? null : { actual: answer.body, expected: wanted };
+    }
     case "labelSets": {
       const wanted = expected[0] === "(none)"
         ? []
@@ -59,6 +64,19 @@ export function judge(test: Case, rows: ReadonlyArray<LogRow>, answer: Answer): 
       return differ(answer.sets.map(labelText).sort(), wanted.map(labelText).sort());
     }
   }
+}
+
+/** Whether an answer has everything that is expected: objects may have more keys, lists not more elements. */
+function contains(actual: unknown, expected: unknown): boolean {
+  if (Array.isArray(expected)) {
+    return Array.isArray(actual) && actual.length === expected.length &&
+      expected.every((element, index) => contains(actual[index], element));
+  }
+  if (expected === null || typeof expected !== "object") return actual === expected;
+  return actual !== null && typeof actual === "object" &&
+    Object.entries(expected).every(([key, value]) =>
+      contains((actual as Record<string, unknown>)[key], value)
+    );
 }
 
 /** Compares a server's answer with the reference's. */

@@ -31,6 +31,7 @@ export async function answerByServer(client: PushClient, test: Case): Promise<An
     : { "x-loki-response-encoding-flags": "categorize-labels" };
   const reply = await client.request("GET", `${path}?${new URLSearchParams(parameters)}`, headers);
   if (reply.status !== 200) return { kind: "error", status: reply.status, message: reply.body };
+  if (test.kind === "get") return { kind: "json", body: JSON.parse(reply.body) as unknown };
   return readAnswer(JSON.parse(reply.body) as Body, test, parameters);
 }
 
@@ -91,6 +92,15 @@ function requestOf({ kind, options, query }: Case): {
       return {
         path: `/loki/api/v1/label/${name}/values`,
         parameters: { start, end: end(defaults.end), query: rest.join(" ") },
+      };
+    }
+    case "get": {
+      const [path, rest] = query.split(/ (.*)/s);
+      const given = (rest ?? "").split("; ").filter((pair) => pair !== "")
+        .map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]);
+      return {
+        path: path!,
+        parameters: { start, end: end(defaults.end), ...Object.fromEntries(given) },
       };
     }
     case "series":
