@@ -38,10 +38,10 @@ export function readDuration(bytes: Uint8Array, start: number, end: number): num
   failed = false;
   const quick = quickDecimal(bytes, start, end);
   const size = quick === quick ? unitAt(bytes, quickEnd, end) : 0;
-  // Neither dividing nor multiplying may round: a longer fraction must be cut to whole nanoseconds.
-  const scaled = size / powersOfTen[quickScale]!;
-  if (size > 0 && Number.isInteger(scaled) && quickDigits * scaled <= Number.MAX_SAFE_INTEGER) {
-    return quickDigits * scaled;
+  // One number and one unit: exact if the digits, as a whole number, count whole nanoseconds.
+  const step = size / powersOfTen[quickDecimals]!;
+  if (size > 0 && Number.isInteger(step) && quickDigits * step <= Number.MAX_SAFE_INTEGER) {
+    return quickDigits * step;
   }
   const text = textOf(bytes, start, end);
   const sign = text[0] === "-" ? -1 : 1;
@@ -70,10 +70,11 @@ function textOf(bytes: Uint8Array, start: number, end: number): string {
  *  behind the point. */
 let quickEnd = 0;
 let quickDigits = 0;
-let quickScale = 0;
+let quickDecimals = 0;
 
 /** An unsigned decimal of at most 15 digits, whose double is exact or rounded once; NaN for
- *  anything else. */
+ *  anything else. Leaves in quickEnd where it ends, in quickDigits the number without its point and
+ *  in quickDecimals how many digits stand behind that. */
 function quickDecimal(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
   let digits = 0;
@@ -88,10 +89,10 @@ function quickDecimal(bytes: Uint8Array, start: number, end: number): number {
     else break;
   }
   quickEnd = at;
-  quickDigits = value;
-  quickScale = point < 0 ? 0 : at - point - 1;
   if (digits === 0 || digits > 15) return NaN;
-  return point < 0 ? value : value / powersOfTen[quickScale]!;
+  quickDigits = value;
+  quickDecimals = point < 0 ? 0 : at - point - 1;
+  return value / powersOfTen[quickDecimals]!;
 }
 
 const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
