@@ -164,6 +164,11 @@ export class Tailer {
         this.#schedule.plan(file, nowMs, 0);
         return false;
       }
+      // A limit stage of its job wants no lines before then.
+      if (file.stream.pipeline.pausedUntilMs > nowMs) {
+        this.#schedule.plan(file, nowMs, 0);
+        return false;
+      }
       const outcome = file.read(this.#buffer, this.#options.sink);
       if (outcome === "more") {
         file.activeMs = nowMs;
