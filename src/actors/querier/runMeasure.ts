@@ -1,10 +1,11 @@
 /** Counts lines and bytes of streams by bucket of time: from the index where a chunk lies alone in one
- *  bucket, from worker threads where rows must be told apart. Invariant: the counts are those of the
+ *  bucket, here where that is a few unflushed rows, from worker threads where rows must be told apart. Invariant: the counts are those of the
  *  lines that a log query would return, each line once. */
 import { WindowBuckets, type WindowSpec } from "../../logql/metrics/buckets.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type { PlannedSource, PlannedUnit } from "../policy/scanPlan.ts";
+import type { HeadSlice } from "../protocol/head.ts";
 import type { AggregateSource } from "../protocol/aggregate.ts";
 import type { MeasureJob, MeasureResult } from "../protocol/measure.ts";
 import type { Scanners } from "../Scanners.ts";
@@ -13,6 +14,9 @@ import type { Scanners } from "../Scanners.ts";
 const jobBytesMax = 8 * 1024 * 1024;
 /** Units of one job: many small ones are bounded by their number. */
 const jobUnitsMax = 1000;
+
+/** Unflushed rows of a stream that are looked at here: sending a job costs more. */
+const rowsHereMax = 64;
 
 /** What one stream has. Streams without a line in the range are left out. */
 export interface StreamVolume {
@@ -51,13 +55,15 @@ export async function runMeasure(
   const volumes = new Volumes();
   const rest: PlannedUnit[] = [];
   for (const unit of units) {
-    const chunk = unit.sources.length === 1 ? unit.sources[0]!.chunk : undefined;
-    const isInside = chunk !== undefined && chunk.minTime >= range.start &&
-      chunk.maxTime < range.end;
-    const bucket = isInside ? buckets.bucketOfSpan(chunk.minTime, chunk.maxTime) : -1;
+    const { labels, sources, minTime, maxTime } = unit;
     volumes.addSources(unit);
-    if (isInside && bucket >= 0) {
-      volumes.add(unit.labels, bucket, chunk.rowCount, chunk.rawBytes);
+    const isInside = sources.length === 1 && minTime >= range.start && maxTime < range.end;
+    const bucket = isInside ? buckets.bucketOfSpan(minTime, maxTime) : -1;
+    const { chunk, slice } = sources[0]!;
+    if (bucket < 0) rest.push(unit);
+    else if (chunk !== undefined) volumes.add(labels, bucket, chunk.rowCount, chunk.rawBytes);
+    else if (hasNoRepeats(slice)) {
+      volumes.add(labels, bucket, slice.rowEnd - slice.rowStart, slice.lineBytes);
     } else rest.push(unit);
   }
   const stop = new AbortController();
@@ -78,6 +84,15 @@ export async function runMeasure(
     throw error;
   }
   return volumes.result();
+}
+
+/** Whether a few unflushed rows have a time each, so that none repeats another. */
+function hasNoRepeats({ batch: { timestamps }, rowStart, rowEnd }: HeadSlice): boolean {
+  if (rowEnd - rowStart > rowsHereMax) return false;
+  for (let row = rowStart + 1; row < rowEnd; row++) {
+    if (timestamps[row]! <= timestamps[row - 1]!) return false;
+  }
+  return true;
 }
 
 function* jobsOf(units: ReadonlyArray<PlannedUnit>): Generator<ReadonlyArray<PlannedUnit>> {
