@@ -1,6 +1,7 @@
 /** Counts lines and bytes of streams by bucket of time: from the index where a chunk lies alone in one
- *  bucket, here where that is a few unflushed rows, from worker threads where rows must be told apart. Invariant: the counts are those of the
- *  lines that a log query would return, each line once. */
+ *  bucket, here where that is a few unflushed rows, and in worker threads where rows must be told
+ *  apart. Invariant: the counts are those of the lines that a log query would return, each line once.
+ */
 import { WindowBuckets, type WindowSpec } from "../../logql/metrics/buckets.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { TimeRange } from "../../streams/record.ts";
