@@ -40,7 +40,11 @@ for (const runtime of runtimes) {
       );
       t.match(
         await run(runtime, ["serve", "--target=ingester"]),
-        { code: 2, stderr: /target: "ingester" is not one of all/ },
+        { code: 2, stderr: /target: "ingester" needs storage.engine nats/ },
+      );
+      t.match(
+        await run(runtime, ["serve", "--target=gateway"]),
+        { code: 2, stderr: /target: "gateway" is not one of all/ },
       );
     });
 

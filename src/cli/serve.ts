@@ -2,6 +2,7 @@
  *  server.ts is the server. */
 import { Effect } from "effect";
 import { Command } from "effect/cli";
+import { SettingsInvalid } from "../platform/config/mod.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
 
@@ -13,10 +14,11 @@ export const serve = Command.make(
     const { settings, warnings } = yield* load;
     for (const warning of warnings) yield* Effect.logWarning(warning);
     if (settings.storage.engine === "embedded" && settings.target !== "all") {
-      return yield* failed(
-        `target is "${settings.target}", but storage.engine is "embedded", which one process has for itself: set storage.engine ` +
-          "to nats, or target to all",
-      );
+      return yield* new SettingsInvalid({
+        problems: [
+          `target: "${settings.target}" needs storage.engine nats: with "embedded" one process has the data for itself`,
+        ],
+      });
     }
     // Loaded here and not above: the client commands start faster without the server's modules.
     const server = yield* Effect.promise(() => import("../server.ts"));
