@@ -6,6 +6,7 @@ import { Distributor } from "./actors/distributor/Distributor.ts";
 import { Handover } from "./actors/distributor/Handover.ts";
 import { Ingester } from "./actors/ingester/Ingester.ts";
 import { PartitionOwners } from "./actors/ingester/PartitionOwners.ts";
+import { sweepLayer } from "./actors/ingester/sweepStorage.ts";
 import { Querier } from "./actors/querier/Querier.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { shareScans } from "./actors/querier/scanBus.ts";
@@ -89,7 +90,10 @@ export function clusterLayer(settings: Settings) {
 
 function ownersLayer(settings: Settings) {
   return Layer.unwrap(Effect.gen(function* () {
-    return PartitionOwners.layer(settings, yield* microService("tailrace-ingester"));
+    const service = yield* microService("tailrace-ingester");
+    return sweepLayer(settings).pipe(
+      Layer.provideMerge(PartitionOwners.layer(settings, service)),
+    );
   }));
 }
 
