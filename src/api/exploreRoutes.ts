@@ -4,7 +4,7 @@ import type { Settings } from "../platform/config/mod.ts";
 import { detectRoutes } from "./detectRoutes.ts";
 import { formatRoute } from "./formatRoute.ts";
 import { indexRoutes } from "./indexRoutes.ts";
-import { legacyRoute } from "./legacyRoute.ts";
+import { legacyRoutes } from "./legacyRoutes.ts";
 import { limitsRoutes } from "./limitsRoutes.ts";
 import { patternsRoute } from "./patternsRoute.ts";
 
@@ -14,6 +14,6 @@ export const exploreRoutes = (settings: Settings) =>
     detectRoutes(settings),
     formatRoute(settings),
     limitsRoutes(settings),
-    legacyRoute(settings),
+    legacyRoutes(settings),
     patternsRoute(settings),
   );

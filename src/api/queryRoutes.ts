@@ -41,14 +41,10 @@ export const queryRoutes = (settings: Settings) =>
       handler(active.watch(querier, call.params.get("query") ?? ""))(call);
     yield* add("/loki/api/v1/query_range", watched((querier) => queryRange(settings, querier)));
     yield* add("/loki/api/v1/query", watched((querier) => instantQuery(settings, querier)));
-    for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label", "/api/prom/label"] as const) {
+    for (const path of ["/loki/api/v1/labels", "/loki/api/v1/label"] as const) {
       yield* add(path, labelNames(settings, querier));
     }
-    for (
-      const path of ["/loki/api/v1/label/:name/values", "/api/prom/label/:name/values"] as const
-    ) {
-      yield* add(path, labelValues(settings, querier));
-    }
+    yield* add("/loki/api/v1/label/:name/values", labelValues(settings, querier));
     for (const path of ["/loki/api/v1/series", "/api/prom/series"] as const) {
       yield* add(path, series(settings, querier));
     }

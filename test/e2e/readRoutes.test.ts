@@ -10,6 +10,7 @@ onServer({ "limits_config.max_query_range": "1h", "limits_config.max_query_lengt
   "format_query lays out what can be read": formatQuery,
   "limits of the tenant": limits,
   "the first version's query": legacyQuery,
+  "the first version's labels": legacyLabels,
   "methods and content": methods,
   "a range aggregation that looks back too far": maxQueryRange,
 });
@@ -72,6 +73,21 @@ async function legacyQuery(...[t, { push, query, app, now }]: Arguments): Promis
       entries: [{ ts: `${start}Z`, line: "one" }, { ts: `${start}.0015Z`, line: "two" }],
     }],
   });
+}
+
+async function legacyLabels(...[t, { push, query, app, now }]: Arguments): Promise<void> {
+  await push.push([{ labels: `{app="${app}"}`, entries: [{ timestamp: now, line: "x" }] }]);
+  const parameters = {
+    query: `{app="${app}"}`,
+    start: String(now),
+    end: String(now + second),
+  };
+  const names = await query.get("/api/prom/label", parameters);
+  t.same(JSON.parse(names.body), { values: ["app", "service_name"] });
+  const values = await query.get("/api/prom/label/app/values", parameters);
+  t.same(JSON.parse(values.body), { values: [app] });
+  const series = await query.get("/api/prom/series", { ...parameters, match: parameters.query });
+  t.same(JSON.parse(series.body).data, [{ app, service_name: app }]);
 }
 
 async function methods(...[t, { push, query }]: Arguments): Promise<void> {

@@ -1,5 +1,6 @@
-/** `/api/prom/query`, the read route of Loki's first versions: log queries only, labels as text, times as
- *  RFC 3339. Its other old spellings are served where their present ones are. */
+/** The read routes of Loki's first versions whose answers differ from the present ones: `/api/prom/query` (log
+ *  queries only, labels as text, times as RFC 3339) and `/api/prom/label`. Other old spellings are served
+ *  where their present ones are. */
 import { Effect } from "effect";
 import { HttpRouter } from "effect/http";
 import { Querier } from "../actors/querier/Querier.ts";
@@ -7,7 +8,7 @@ import type { Settings } from "../platform/config/mod.ts";
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
 import { attempt } from "./apiCall.ts";
 import { encodeStreams } from "./encodeRows.ts";
-import { logCallOf } from "./queryRoutes.ts";
+import { logCallOf, streamQuery } from "./queryRoutes.ts";
 import { addReadRoute } from "./readRoute.ts";
 
 interface EncodedStream {
@@ -15,7 +16,7 @@ interface EncodedStream {
   readonly values: ReadonlyArray<readonly [timestamp: string, line: string]>;
 }
 
-export const legacyRoute = (settings: Settings) =>
+export const legacyRoutes = (settings: Settings) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
     const querier = yield* Querier;
     yield* addReadRoute(router, settings, "/api/prom/query", (call) =>
@@ -27,6 +28,27 @@ export const legacyRoute = (settings: Settings) =>
           return JSON.stringify({ streams: streams.map(legacyStream) });
         });
       }));
+    const label = "/api/prom/label";
+    yield* addReadRoute(
+      router,
+      settings,
+      label,
+      (call) =>
+        attempt(() => streamQuery(settings, call)).pipe(
+          Effect.flatMap((query) => querier.labelNames({ tenant: call.tenant, ...query })),
+          Effect.map((values) => JSON.stringify({ values })),
+        ),
+    );
+    yield* addReadRoute(
+      router,
+      settings,
+      `${label}/:name/values`,
+      (call) =>
+        attempt(() => ({ ...streamQuery(settings, call), name: call.path["name"] ?? "" })).pipe(
+          Effect.flatMap((query) => querier.labelValues({ tenant: call.tenant, ...query })),
+          Effect.map((values) => JSON.stringify({ values })),
+        ),
+    );
   }));
 
 function legacyStream({ stream, values }: EncodedStream) {
