@@ -3,6 +3,7 @@
 import { hostName } from "../../platform/system.ts";
 import type { Job } from "../Lines.ts";
 import { type FileGroup } from "../tailing/FileTargets.ts";
+import { compressedDelayMs } from "../tailing/CompressedFiles.ts";
 import { Glob } from "../tailing/glob.ts";
 
 /** The groups of files of a job's static targets. */
@@ -28,6 +29,7 @@ export function fileGroup(
   if (host !== undefined && host !== "" && host !== hostName()) return undefined;
   const path = internal.get("__path__");
   if (path === undefined || path === "") return undefined;
+  const { enabled, format, initial_delay } = job.config.decompression;
   const exclude = internal.get("__path_exclude__");
   return {
     job: job.name,
@@ -36,5 +38,7 @@ export function fileGroup(
     exclude: exclude === undefined || exclude === "" ? undefined : new Glob(exclude),
     pipeline: job.pipeline,
     labels,
+    compression: enabled && (format === "gz" || format === "z") ? format : undefined,
+    compressedDelayMs: Math.max(compressedDelayMs, initial_delay),
   };
 }

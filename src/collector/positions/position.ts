@@ -10,6 +10,8 @@ export const FilePosition = Schema.Struct({
   /** The scrape config that reads it: two of them may read one file, each at its pace. */
   job: Schema.String,
   path: Schema.String,
+  /** The path that it was written under, whatever rotation has called it since. */
+  log: Schema.String,
   device: Schema.Number,
   inode: Schema.Number,
   /** The hash of the first `headBytes` bytes (tailing/fingerprint.ts). */
@@ -21,6 +23,8 @@ export const FilePosition = Schema.Struct({
    *  has other bytes there is not the one that was read. -1 if it is not known. */
   checkOffset: Schema.Number,
   checkHash: Schema.Number,
+  /** When lines were last found in it, ms since 1970. */
+  readMs: Schema.Number,
   /** When it was read to its end and will not grow any more, ms since 1970. */
   finishedMs: Schema.optional(Schema.Number),
 });

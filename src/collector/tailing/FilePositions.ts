@@ -13,7 +13,14 @@ export class FilePositions {
   readonly #byInode = new Map<number, Set<FilePosition>>();
   readonly #byDirectory = new Map<string, Set<FilePosition>>();
 
-  constructor(positions: Iterable<FilePosition> = []) {
+  /** Is told of a position that changes although nobody reads its file. */
+  readonly #onFinished: (position: FilePosition) => void;
+
+  constructor(
+    positions: Iterable<FilePosition> = [],
+    onFinished: (position: FilePosition) => void = () => {},
+  ) {
+    this.#onFinished = onFinished;
     for (const position of positions) this.put(position);
   }
 
@@ -35,6 +42,19 @@ export class FilePositions {
     this.#byId.delete(id);
     remove(this.#byInode, position.inode, position);
     remove(this.#byDirectory, parentPath(position.path), position);
+  }
+
+  /** Nothing more will be read of that file. */
+  finish(position: FilePosition, nowMs: number): void {
+    const finished = { ...position, finishedMs: nowMs };
+    this.put(finished);
+    this.#onFinished(finished);
+  }
+
+  /** The position of that id, if its file has not been read to its end; none or one. */
+  unfinished(id: string): ReadonlyArray<FilePosition> {
+    const position = this.#byId.get(id);
+    return position === undefined || position.finishedMs !== undefined ? [] : [position];
   }
 
   /** Positions that the file at `path` may have: those of its inode first, then of its name, then of names

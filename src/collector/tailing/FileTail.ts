@@ -9,6 +9,7 @@ import type { CollectorConfig } from "../config/collectorConfig.ts";
 import { Lines } from "../Lines.ts";
 import { isFilePosition } from "../positions/position.ts";
 import { type PositionsUnreadable, readPromtailPositions } from "../positions/positionsFile.ts";
+import { CompressedFiles } from "./CompressedFiles.ts";
 import { FilePositions } from "./FilePositions.ts";
 import { FileTargets } from "./FileTargets.ts";
 import { lineLimits } from "./lineLimits.ts";
@@ -20,6 +21,8 @@ const filesMax = 100_000;
 const scanPauseMs = 1_000;
 /** Between two passes over files that are due. */
 const passPauseMs = 25;
+/** Compressed files are in no hurry. */
+const compressedPauseMs = 250;
 
 export class FileTail extends Context.Service<FileTail, {
   readonly targets: FileTargets;
@@ -34,25 +37,42 @@ export class FileTail extends Context.Service<FileTail, {
         const lines = yield* Lines;
         const migrated = yield* migratedOffsets(config, lines);
         const run = yield* Effect.context<never>();
-        const positions = new FilePositions([...lines.positions.values()].filter(isFilePosition));
-        const tailer = new Tailer({
+        const positions = new FilePositions(
+          [...lines.positions.values()].filter(isFilePosition),
+          (position) => lines.intake.moved({ id: position.id, positionBefore: () => position }),
+        );
+        const warn = (message: string) => void Effect.runForkWith(run)(Effect.logWarning(message));
+        const shared = {
           sink: lines.intake,
           limits: lineLimits(config.limits_config),
+          positions,
+          nowMs: systemNowMs,
+          warn,
+        };
+        const tailer = new Tailer({
+          ...shared,
           pollMs: config.global.file_watch_config.min_poll_frequency,
           openFilesMax,
           filesMax,
-          positions,
-          nowMs: systemNowMs,
-          warn: (message) => void Effect.runForkWith(run)(Effect.logWarning(message)),
         });
-        const targets = new FileTargets({ tailer, positions, migrated });
+        const isReading = tailer.isReading.bind(tailer);
+        const compressed = new CompressedFiles({ ...shared, isReading });
+        const targets: FileTargets = new FileTargets({
+          tailer,
+          compressed,
+          positions,
+          migrated,
+          nowMs: systemNowMs,
+          watches: true,
+        });
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {
             targets.close();
             tailer.close();
           })
         );
-        yield* Effect.forkScoped(passes(tailer, lines.room));
+        yield* Effect.forkScoped(passes(tailer, lines.room, passPauseMs));
+        yield* Effect.forkScoped(passes(compressed, lines.room, compressedPauseMs));
         yield* Effect.forkScoped(scans(targets, config.target_config.sync_period));
         return FileTail.of({ targets, tailer });
       }),
@@ -60,9 +80,9 @@ export class FileTail extends Context.Service<FileTail, {
 }
 
 /** Reads what is due, for ever. Interrupting waits for the file that is being read. */
-const passes = (tailer: Tailer, room: () => Promise<void>) =>
-  Effect.promise((signal) => tailer.pass(room, signal)).pipe(
-    Effect.delay(passPauseMs),
+const passes = (files: Tailer | CompressedFiles, room: () => Promise<void>, pauseMs: number) =>
+  Effect.promise((signal) => files.pass(room, signal)).pipe(
+    Effect.delay(pauseMs),
     Effect.forever,
   );
 

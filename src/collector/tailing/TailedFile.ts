@@ -29,6 +29,8 @@ export class TailedFile implements Origin {
   readonly stream: Stream;
   /** Where it was last seen. */
   path: string;
+  /** The path that it was written under. */
+  readonly log: string;
   readonly device: number;
   readonly inode: number;
   readonly counts: ReadCounts = { lines: 0, bytes: 0, longLines: 0 };
@@ -60,6 +62,7 @@ export class TailedFile implements Origin {
     this.job = position.job;
     this.stream = options.stream;
     this.path = position.path;
+    this.log = position.log;
     this.device = position.device;
     this.inode = position.inode;
     this.activeMs = options.nowMs;
@@ -75,6 +78,11 @@ export class TailedFile implements Origin {
     return this.#consumed;
   }
 
+  /** Whether any content of it is known yet. */
+  get hasHead(): boolean {
+    return this.#headBytes > 0;
+  }
+
   get isOpen(): boolean {
     return this.#log !== undefined;
   }
@@ -84,6 +92,7 @@ export class TailedFile implements Origin {
       id: this.id,
       job: this.job,
       path: this.path,
+      log: this.log,
       device: this.device,
       inode: this.inode,
       headBytes: this.#headBytes,
@@ -91,6 +100,7 @@ export class TailedFile implements Origin {
       offset: Math.min(heldFrom ?? this.#consumed, this.#consumed),
       checkOffset: this.#next,
       checkHash: this.#checkHash,
+      readMs: this.activeMs,
       ...(this.finishedMs === undefined ? {} : { finishedMs: this.finishedMs }),
     };
   }

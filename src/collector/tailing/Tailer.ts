@@ -38,6 +38,8 @@ export interface TailerOptions {
 export interface FileTarget {
   readonly job: string;
   readonly path: string;
+  /** What it was called before it was rotated; `path` if it was not. */
+  readonly log?: string;
   readonly stream: Stream;
   /** Where Promtail had read up to. */
   readonly migratedOffset?: number | undefined;
@@ -59,6 +61,8 @@ export class Tailer {
   readonly #byInode = new Map<string, TailedFile>();
   readonly #byDirectory = new Map<string, Set<TailedFile>>();
   readonly #pathCheckedMs = new WeakMap<TailedFile, number>();
+  /** Files whose path is to be checked at their next look. */
+  readonly #woken = new WeakSet<TailedFile>();
   #openCount = 0;
   #openFilesMax: number;
   #idCount = 0;
@@ -81,24 +85,48 @@ export class Tailer {
 
   /** Makes a path known. Cheap if it is known already. */
   offer(target: FileTarget): void {
-    const key = pathKey(target.job, target.path);
-    if (this.#byPath.has(key)) return;
+    if (!this.has(target.job, target.path)) this.#offer(target, false);
+  }
+
+  /** Reads a file that was rotated away before it was known, to its end. False if it has to be offered again. */
+  offerRotated(target: FileTarget): boolean {
+    return this.#offer(target, true);
+  }
+
+  #offer(target: FileTarget, isRotated: boolean): boolean {
     const status = logFileStatus(target.path);
-    if (status?.isFile !== true) return;
+    if (status?.isFile !== true) return true;
     const known = this.#byInode.get(inodeKey(target.job, status));
-    if (known !== undefined) return this.#reattach(known, target.path);
-    if (this.#files.size >= this.#options.filesMax) return this.#sayFull();
+    if (known !== undefined) {
+      if (!isRotated) this.#reattach(known, target.path);
+      return true;
+    }
+    if (this.#files.size >= this.#options.filesMax) {
+      this.#sayFull();
+      return false;
+    }
     const log = this.#openLog(target.path);
-    if (log === undefined) return;
-    const position = this.#identify(log, status, target);
-    if (position === undefined) return log.close();
-    this.#add(new TailedFile({ position, stream: target.stream, nowMs: this.#now(), log }));
+    if (log === undefined) return false;
+    const position = this.#identify(log, status, target, isRotated);
+    if (position === "later" || position === "read") {
+      log.close();
+      return position === "read";
+    }
+    const file = new TailedFile({ position, stream: target.stream, nowMs: this.#now(), log });
+    this.#add(file);
+    if (isRotated) this.#detach(file);
+    return true;
   }
 
   /** The path is no target any more: its file is read to the end and given up. */
   withdraw(job: string, path: string): void {
     const file = this.#byPath.get(pathKey(job, path));
     if (file !== undefined) this.#detach(file);
+  }
+
+  /** The id of the file that the path leads to, if it is read. */
+  idAt(job: string, path: string): string | undefined {
+    return this.#byPath.get(pathKey(job, path))?.id;
   }
 
   /** Whether the path has a file that is read. */
@@ -114,11 +142,20 @@ export class Tailer {
     return true;
   }
 
+  /** Whether a file beside `path`, whose content rotation may have given to it, is being read and is as `holds`
+   *  wants it. */
+  isReading(job: string, path: string, holds: (position: FilePosition) => boolean): boolean {
+    return [...this.#byDirectory.get(parentPath(path)) ?? []].some((file) =>
+      file.job === job && isRotatedName(baseName(file.path), baseName(path)) &&
+      holds(file.positionBefore(undefined))
+    );
+  }
+
   /** Looks at the file of that name at the next pass. */
   wake(path: string): void {
     for (const file of this.#byDirectory.get(parentPath(path)) ?? []) {
       if (file.path !== path) continue;
-      this.#pathCheckedMs.delete(file);
+      this.#woken.add(file);
       this.#schedule.wake(file);
     }
   }
@@ -157,7 +194,7 @@ export class Tailer {
     try {
       const access = this.#access(file);
       if (access === "gone") {
-        this.#lost(file);
+        this.#replaced(file);
         return false;
       }
       if (access === "later") {
@@ -195,7 +232,8 @@ export class Tailer {
       if (quietMs >= detachedQuietMs || file.links === 0) this.#finish(file);
       return;
     }
-    if (nowMs - (this.#pathCheckedMs.get(file) ?? 0) < pathCheckMs) return;
+    const checkedMs = this.#pathCheckedMs.get(file) ?? file.activeMs;
+    if (nowMs - checkedMs < pathCheckMs && !this.#woken.delete(file)) return;
     this.#pathCheckedMs.set(file, nowMs);
     const status = logFileStatus(file.path);
     if (status?.inode === file.inode && status.device === file.device) return;
@@ -204,30 +242,34 @@ export class Tailer {
     if (status !== undefined) this.offer({ job, path, stream });
   }
 
-  /** Where a file that was not known begins. Undefined if it is not to be read now. */
+  /** Where a file that was not known begins; or that it has been read, or is to be offered again. */
   #identify(
     log: OpenLogFile,
     status: LogFileStatus,
     target: FileTarget,
-  ): FilePosition | undefined {
+    isRotated: boolean,
+  ): FilePosition | "later" | "read" {
     const { job, path } = target;
     const { positions } = this.#options;
     const place = { job, path, device: status.device, inode: status.inode };
     for (const position of positions.candidates(job, path, status.inode)) {
       if (!holds(log, status.bytes, position)) continue;
+      if (isRotated && position.offset === status.bytes) return "read";
       positions.take(position.id);
       const { finishedMs: _, ...unfinished } = position;
       return { ...unfinished, ...place };
     }
-    if (this.#isCopyOfOpen(log, status, target)) return undefined;
+    if (this.#isCopyOfOpen(log, status, target)) return "later";
     const offset = target.migratedOffset ?? 0;
     return {
       ...place,
+      log: target.log ?? path,
       id: `${status.inode}-${this.#now().toString(36)}-${this.#idCount++}`,
       ...(offset > 0 && offset <= status.bytes ? headOf(log, offset) : headOf(log, 0)),
       offset: offset <= status.bytes ? offset : 0,
       checkOffset: offset <= status.bytes ? offset : 0,
       checkHash: -1,
+      readMs: this.#now(),
     };
   }
 
@@ -237,7 +279,9 @@ export class Tailer {
     return this.#besides(job, path).some((file) => {
       const position = file.positionBefore(undefined);
       const { headBytes, headHash } = position;
-      if (headBytes === 0 || status.bytes === 0) return false;
+      if (status.bytes === 0) return false;
+      // What has not been read yet is read first, or found to be gone.
+      if (headBytes === 0) return (logFileStatus(file.path)?.bytes ?? 0) > 0;
       // A copy that has only begun has fewer bytes than the head.
       if (status.bytes < headBytes) return isPrefix(log, status.bytes, file.path);
       return headOf(log, headBytes).headHash === headHash;
@@ -251,15 +295,17 @@ export class Tailer {
     );
   }
 
-  /** The content before the place read up to is gone. */
+  /** The content before the place read up to is gone, or, for a file that was closed to save descriptors, the file
+   *  is not at its path any more. What is left of it is looked for now, and, since it may be compressed, at each
+   *  look for files. */
   #replaced(file: TailedFile): void {
     const { job, path, stream } = file;
     const wasAttached = file.detachedMs === undefined;
     const position = file.positionBefore(undefined);
     this.#remove(file);
-    const copy = findCopy(position);
-    if (copy !== undefined) this.#readRest(position, copy, stream);
-    else this.#setFinished(file, position);
+    stream.pipeline.flushOrigin(file);
+    this.#options.positions.put(position);
+    this.adopt(position, stream);
     if (wasAttached) this.offer({ job, path, stream });
   }
 
@@ -278,32 +324,12 @@ export class Tailer {
     this.#detach(rest);
   }
 
-  /** A file that was closed to save descriptors and is not at its path any more. */
-  #lost(file: TailedFile): void {
-    const { job, path, stream } = file;
-    const position = file.positionBefore(undefined);
-    const wasAttached = file.detachedMs === undefined;
-    this.#remove(file);
-    const found = findByInode(position) ?? findCopy(position);
-    if (found !== undefined) this.#readRest(position, found, stream);
-    else this.#setFinished(file, position);
-    if (wasAttached) this.offer({ job, path, stream });
-  }
-
   #finish(file: TailedFile): void {
     file.finish(this.#buffer, this.#options.sink, this.#now());
     file.stream.pipeline.flushOrigin(file);
     const position = file.positionBefore(undefined);
     this.#remove(file);
     this.#options.positions.put(position);
-  }
-
-  /** Ends a file of which nothing is left to read. */
-  #setFinished(file: TailedFile, position: FilePosition): void {
-    file.finishedMs = this.#now();
-    file.stream.pipeline.flushOrigin(file);
-    this.#options.positions.put({ ...position, finishedMs: file.finishedMs });
-    this.#options.sink.moved(file);
   }
 
   #add(file: TailedFile): void {
@@ -368,7 +394,7 @@ export class Tailer {
       throw error;
     }
     this.#openCount++;
-    this.#limitOpen();
+    this.#limitOpen(file);
     return "open";
   }
 
@@ -396,9 +422,10 @@ export class Tailer {
   }
 
   /** Closes files beyond the limit, those that have been idle longest first; files without a path cannot be opened again. */
-  #limitOpen(): void {
+  #limitOpen(kept?: TailedFile): void {
     if (this.#openCount <= this.#openFilesMax) return;
-    const idle = [...this.#files].filter((file) => file.isOpen && file.detachedMs === undefined)
+    const idle = [...this.#files]
+      .filter((file) => file.isOpen && file.detachedMs === undefined && file !== kept)
       .sort((a, b) => a.activeMs - b.activeMs)
       // A tenth more than needed, so that not every opening sorts again.
       .slice(0, this.#openCount - Math.floor(this.#openFilesMax * 0.9));
@@ -440,14 +467,19 @@ function deleteIf<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): voi
   if (map.get(key) === value) map.delete(key);
 }
 
-/** Whether the open file's `bytes` bytes are the first of the file at `path`. */
+/** Whether the open file's `bytes` bytes are the first of the file at `path`. True also if that is gone: what became
+ *  of it is found out before the copy is judged. */
 function isPrefix(log: OpenLogFile, bytes: number, path: string): boolean {
-  const other = new OpenLogFile(path);
+  const head = headOf(log, bytes);
   try {
-    const head = headOf(log, bytes);
-    const same = headOf(other, bytes);
-    return head.headBytes === same.headBytes && head.headHash === same.headHash;
-  } finally {
-    other.close();
+    const other = new OpenLogFile(path);
+    try {
+      const same = headOf(other, bytes);
+      return head.headBytes === same.headBytes && head.headHash === same.headHash;
+    } finally {
+      other.close();
+    }
+  } catch {
+    return true;
   }
 }

@@ -2,6 +2,7 @@
  *  rest of a file went that was rotated away. Owns the rules; it only looks, Tailer.ts acts. A file is the
  *  one that was read if its first bytes and the bytes before the place read up to are the same; inode and
  *  name only say where to look first. */
+import type { CompressionFormat } from "../../platform/decompressedFile.ts";
 import { baseName, parentPath } from "../../platform/files.ts";
 import {
   directoryEntries,
@@ -37,15 +38,20 @@ export function headOf(log: OpenLogFile, bytesMax = headBytesMax): {
   return { headBytes, headHash: hashBytes(scratch, 0, headBytes) };
 }
 
+/** The first part of the names that a rotation may give to `original`. */
+export function rotatedStem(original: string): string {
+  const dot = original.lastIndexOf(".");
+  return dot <= 0 ? original : original.slice(0, dot);
+}
+
 /** Whether a rotation may have given the content of `original` to `candidate`, judged by their names: app.log
  *  becomes app.log.1, app.log-20260101.gz, app-2026-01-01.log. */
 export function isRotatedName(original: string, candidate: string): boolean {
   if (original === candidate) return false;
   if (candidate.startsWith(original)) return true;
-  const dot = original.lastIndexOf(".");
-  if (dot <= 0) return false;
-  const stem = original.slice(0, dot);
-  const extension = original.slice(dot);
+  const stem = rotatedStem(original);
+  if (stem === original) return false;
+  const extension = original.slice(stem.length);
   return candidate.startsWith(stem) && candidate.replace(/\.(gz|z)$/, "").endsWith(extension);
 }
 
@@ -56,7 +62,7 @@ export interface FoundFile {
 
 /** The file with the position's inode in its directory, if that holds what was read. */
 export function findByInode(position: FilePosition): FoundFile | undefined {
-  return siblings(position.path).find(({ path, status }) =>
+  return siblings(position.path, () => true).find(({ path, status }) =>
     status.inode === position.inode && pathHolds(path, status, position)
   );
 }
@@ -64,23 +70,65 @@ export function findByInode(position: FilePosition): FoundFile | undefined {
 /** A file beside the position's that holds the same content: what copytruncate left, or a file that was moved
  *  over from another disk. The one with the most of it. */
 export function findCopy(position: FilePosition): FoundFile | undefined {
-  return siblings(position.path)
+  return siblings(position.path, isRotatedName)
     .filter(({ path, status }) =>
-      isRotatedName(baseName(position.path), baseName(path)) && !isCompressed(path) &&
-      pathHolds(path, status, position)
+      compressionOf(path) === undefined && pathHolds(path, status, position)
     )
     .sort((a, b) => b.status.bytes - a.status.bytes)[0];
 }
 
+/** Names in directories, sorted, for the time of one look. */
+export type DirectoryListings = Map<string, ReadonlyArray<string>>;
+
+/** Files beside `path` that by their names a rotation made of it, and that have been written to since a time. */
+export function rotatedSince(
+  path: string,
+  sinceMs: number,
+  listings: DirectoryListings,
+): ReadonlyArray<FoundFile> {
+  const directory = parentPath(path);
+  const name = baseName(path);
+  let names = listings.get(directory);
+  if (names === undefined) {
+    names = directoryEntries(directory).filter((entry) => !entry.isDirectory)
+      .map((entry) => entry.name).sort();
+    listings.set(directory, names);
+  }
+  const stem = rotatedStem(name);
+  const found: FoundFile[] = [];
+  for (let index = firstAtLeast(names, stem); names[index]?.startsWith(stem); index++) {
+    if (!isRotatedName(name, names[index]!)) continue;
+    const sibling = joinLogPath(directory, names[index]!);
+    const status = logFileStatus(sibling);
+    if (status?.isFile === true && status.modifiedMs >= sinceMs) {
+      found.push({ path: sibling, status });
+    }
+  }
+  return found;
+}
+
+function firstAtLeast(names: ReadonlyArray<string>, wanted: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (names[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Compressed files beside the position's that by their names can hold its content. */
 export function compressedCandidates(position: FilePosition): ReadonlyArray<FoundFile> {
-  return siblings(position.path).filter(({ path }) =>
-    isCompressed(path) && isRotatedName(baseName(position.path), baseName(path))
+  return siblings(position.path, isRotatedName).filter(({ path }) =>
+    compressionOf(path) !== undefined
   );
 }
 
-export function isCompressed(path: string): boolean {
-  return /\.(gz|z)$/.test(path);
+/** How a file is compressed, by its name. */
+export function compressionOf(path: string): CompressionFormat | undefined {
+  if (path.endsWith(".gz")) return "gz";
+  return path.endsWith(".z") ? "z" : undefined;
 }
 
 function pathHolds(path: string, status: LogFileStatus, position: FilePosition): boolean {
@@ -97,10 +145,15 @@ function pathHolds(path: string, status: LogFileStatus, position: FilePosition):
   }
 }
 
-function siblings(path: string): ReadonlyArray<FoundFile> {
+/** Files in the directory of `path` whose names are related to its name as wanted. */
+function siblings(
+  path: string,
+  isRelated: (original: string, candidate: string) => boolean,
+): ReadonlyArray<FoundFile> {
   const directory = parentPath(path);
+  const name = baseName(path);
   return directoryEntries(directory).flatMap((entry) => {
-    if (entry.isDirectory) return [];
+    if (entry.isDirectory || !isRelated(name, entry.name)) return [];
     const sibling = joinLogPath(directory, entry.name);
     const status = logFileStatus(sibling);
     return status?.isFile === true ? [{ path: sibling, status }] : [];
