@@ -1,5 +1,5 @@
 /** The collector with the real server: files are written and rotated in every way, and the server has each
- *  line once, with the labels of the configuration. test/faults/collector.test.ts owns crashes;
+ *  line once, with the labels of the configuration. test/faults/collectorTorture.ts owns crashes;
  *  src/collector's tests own the parts. */
 import {
   appendFileSync,

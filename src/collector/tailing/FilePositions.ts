@@ -1,9 +1,9 @@
 /** Positions of files that are not being read: those of the last run, until their file is found, and those of
  *  files that were read to their end, so that a copy of one (app.log.1.gz) is not taken for a new file. Owns
  *  finding by inode and by name, and the bound; positions/ owns how they are kept on disk. */
-import { baseName, parentPath } from "../../platform/files.ts";
+import { parentPath } from "../../platform/files.ts";
 import type { FilePosition } from "../positions/position.ts";
-import { isRotatedName } from "./identify.ts";
+import { mayBecome } from "./identify.ts";
 
 /** How long a file that was read to its end is remembered. */
 const rememberedMs = 7 * 24 * 3600_000;
@@ -60,12 +60,11 @@ export class FilePositions {
   /** Positions that the file at `path` may have: those of its inode first, then of its name, then of names
    *  that rotation may have turned into it. */
   candidates(job: string, path: string, inode: number): ReadonlyArray<FilePosition> {
-    const name = baseName(path);
     const beside = [...this.#byDirectory.get(parentPath(path)) ?? []];
     const found = new Set([
       ...this.#byInode.get(inode) ?? [],
       ...beside.filter((position) => position.path === path),
-      ...beside.filter((position) => isRotatedName(baseName(position.path), name)),
+      ...beside.filter((position) => mayBecome(position, path)),
     ]);
     return [...found].filter((position) => position.job === job);
   }

@@ -37,7 +37,7 @@ export interface FileGroup {
 }
 
 /** What was written so long before a rotation was noticed may be of a file that was never seen. */
-const rotatedSlackMs = 10_000;
+const rotatedSlackMs = 120_000;
 /** For so long a file that was read before is looked for. */
 const orphanKeptMs = 60_000;
 
@@ -45,9 +45,9 @@ const orphanKeptMs = 60_000;
 interface KnownLog {
   readonly job: string;
   readonly path: string;
-  /** Ids of the files that it may lead to without anything having come and gone unseen. */
-  ids: Set<string>;
-  /** When that was last so; Infinity for a log that has only been found. */
+  /** The file that it led to at the last look. */
+  id: string | undefined;
+  /** When that was; Infinity for a log that has only been found. */
   seenMs: number;
 }
 
@@ -192,36 +192,38 @@ export class FileTargets {
     this.#offer(group, path);
     const key = `${group.job}\0${path}`;
     if (this.#logs.has(key) || compressionOf(path) !== undefined) return;
-    this.#logs.set(key, { job: group.job, path, ids: new Set(), seenMs: Infinity });
+    this.#logs.set(key, { job: group.job, path, id: undefined, seenMs: Infinity });
   }
 
-  /** The logs of the last run, as soon as they have a target. */
+  /** The logs of the last run, as soon as they have a target. What came and went since the file before the last was
+   *  read may not be known. */
   #learnFromPositions(): void {
-    for (const { id, job, log: path, readMs } of this.#positions) {
-      const key = `${job}\0${path}`;
-      const known = this.#logs.get(key);
-      if (known === undefined) {
-        if (this.#groupFor(job, path) === undefined) continue;
-        this.#logs.set(key, { job, path, ids: new Set([id]), seenMs: readMs });
-      } else if (known.seenMs < readMs && !this.#tailer.has(job, path)) {
-        known.ids.add(id);
+    const readMs = new Map<string, { readonly position: FilePosition; readonly times: number[] }>();
+    for (const position of this.#positions) {
+      const key = `${position.job}\0${position.log}`;
+      if (this.#logs.has(key)) continue;
+      const known = readMs.get(key);
+      if (known !== undefined) known.times.push(position.readMs);
+      else if (this.#groupFor(position.job, position.log) !== undefined) {
+        readMs.set(key, { position, times: [position.readMs] });
       }
+    }
+    for (const [key, { position: { job, log: path }, times }] of readMs) {
+      times.sort((a, b) => b - a);
+      this.#logs.set(key, { job, path, id: undefined, seenMs: times[1] ?? times[0]! });
     }
   }
 
   /** Where the path leads to another file than before, or nowhere, more may have come and gone there unseen. */
   #compare(key: string, log: KnownLog, listings: DirectoryListings): void {
-    const { job, path, ids, seenMs } = log;
-    const id = this.#tailer.idAt(job, path);
-    if (id !== undefined && ids.has(id)) {
-      log.seenMs = this.#nowMs();
-      return;
+    const { job, path, seenMs } = log;
+    const file = this.#tailer.fileAt(job, path);
+    if (file === undefined || file.id !== log.id) {
+      if (seenMs !== Infinity) this.#findRotated(job, path, seenMs, listings);
     }
-    if (seenMs !== Infinity) this.#findRotated(job, path, seenMs, listings);
-    if (id !== undefined) {
-      log.ids = new Set([id]);
-      log.seenMs = this.#nowMs();
-    } else if (this.#nowMs() - seenMs > absentMs) this.#logs.delete(key);
+    log.id = file?.id;
+    if (file !== undefined) log.seenMs = file.verifiedMs;
+    else if (this.#nowMs() - seenMs > absentMs) this.#logs.delete(key);
   }
 
   /** Files that no glob finds any more, since they were rotated while nobody looked: their rest is read wherever it
@@ -275,7 +277,10 @@ export class FileTargets {
     const groups = this.groups.filter((group) =>
       group.glob.matches(path) && group.exclude?.matches(path) !== true
     );
-    for (const group of groups) this.#offer(group, path);
+    for (const group of groups) {
+      this.#pathsOf.get(group)?.add(path);
+      this.#find(group, path);
+    }
     if (groups.length === 0 && logFileStatus(path)?.isDirectory === true) this.#isScanWanted = true;
   }
 }

@@ -50,6 +50,7 @@ export class TailedFile implements Origin {
   #longLine: { readonly kept: Uint8Array | undefined } | undefined;
   /** Where whole lines end in the bytes just read. */
   #wholeEnd = 0;
+  #isLookedInto = false;
 
   constructor(options: {
     readonly position: FilePosition;
@@ -78,9 +79,9 @@ export class TailedFile implements Origin {
     return this.#consumed;
   }
 
-  /** Whether any content of it is known yet. */
-  get hasHead(): boolean {
-    return this.#headBytes > 0;
+  /** Whether it has been looked into. Nothing tells one that has not from another file with its inode. */
+  get isLookedInto(): boolean {
+    return this.#isLookedInto;
   }
 
   get isOpen(): boolean {
@@ -131,6 +132,7 @@ export class TailedFile implements Origin {
 
   /** Hands the next lines to `sink`. The file must be open. */
   read(buffer: ReadBuffer, sink: LineSink): ReadOutcome {
+    this.#isLookedInto = true;
     const outcome = this.#readInto(buffer.chunk, buffer, sink);
     if (outcome !== "none") return outcome;
     // No line ends in a whole chunk: its end is looked for in a larger one.
@@ -169,6 +171,7 @@ export class TailedFile implements Origin {
     const check = Math.min(checkBytesMax, this.#next);
     const count = log.read(bytes, bytes.length, this.#next - check);
     if (count < check || !this.#isUnchanged(bytes, check)) return "replaced";
+    if (this.#next === 0 && !this.#hasItsHead(bytes, count)) return "replaced";
     if (count === check) return "idle";
     const end = this.#cut(bytes, check, count, buffer, sink);
     if (end === check) {
@@ -179,6 +182,13 @@ export class TailedFile implements Origin {
     if (this.#headBytes < headBytesMax) this.#takeHead(log);
     sink.moved(this);
     return count === bytes.length ? "more" : "lines";
+  }
+
+  /** Whether the file begins as it did when it was found, if nothing of it has been read yet. */
+  #hasItsHead(bytes: Uint8Array, count: number): boolean {
+    const headBytes = this.#headBytes;
+    return count >= headBytes &&
+      (headBytes === 0 || hashBytes(bytes, 0, headBytes) === this.#headHash);
   }
 
   #isUnchanged(bytes: Uint8Array, check: number): boolean {

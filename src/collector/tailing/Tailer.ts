@@ -8,11 +8,20 @@
  *  read up to are gone (copytruncate), what was not read is looked for in a copy beside it, and the path
  *  begins as a new file.
  *  Invariant: within a job no two files being read have the same content. */
-import { baseName, errorCode, errorText, parentPath } from "../../platform/files.ts";
+import { errorCode, errorText, parentPath } from "../../platform/files.ts";
 import { type LogFileStatus, logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import { type FilePositions } from "./FilePositions.ts";
-import { findByInode, findCopy, type FoundFile, headOf, holds, isRotatedName } from "./identify.ts";
+import {
+  findByInode,
+  findCopy,
+  type FoundFile,
+  headOf,
+  holds,
+  isPrefix,
+  mayBecome,
+  pathHolds,
+} from "./identify.ts";
 import type { LineSink, Stream } from "./lineSink.ts";
 import { ReadBuffer } from "./ReadBuffer.ts";
 import type { LineLimits } from "./lineLimits.ts";
@@ -97,7 +106,7 @@ export class Tailer {
     const status = logFileStatus(target.path);
     if (status?.isFile !== true) return true;
     const known = this.#byInode.get(inodeKey(target.job, status));
-    if (known !== undefined) {
+    if (known !== undefined && this.#isStill(known, target.path, status)) {
       if (!isRotated) this.#reattach(known, target.path);
       return true;
     }
@@ -115,7 +124,17 @@ export class Tailer {
     const file = new TailedFile({ position, stream: target.stream, nowMs: this.#now(), log });
     this.#add(file);
     if (isRotated) this.#detach(file);
+    this.#pathCheckedMs.set(file, this.#now());
+    // From now on a restart knows of it.
+    this.#options.sink.moved(file);
     return true;
+  }
+
+  /** Whether a known file is what its inode leads to now. Only an open file keeps its inode from being used again. */
+  #isStill(known: TailedFile, path: string, status: LogFileStatus): boolean {
+    if (known.isOpen || pathHolds(path, status, known.positionBefore(undefined))) return true;
+    this.#replaced(known);
+    return false;
   }
 
   /** The path is no target any more: its file is read to the end and given up. */
@@ -124,9 +143,14 @@ export class Tailer {
     if (file !== undefined) this.#detach(file);
   }
 
-  /** The id of the file that the path leads to, if it is read. */
-  idAt(job: string, path: string): string | undefined {
-    return this.#byPath.get(pathKey(job, path))?.id;
+  /** The file that the path leads to, if it is read, and when it was last known to. */
+  fileAt(
+    job: string,
+    path: string,
+  ): { readonly id: string; readonly verifiedMs: number } | undefined {
+    const file = this.#byPath.get(pathKey(job, path));
+    if (file === undefined) return undefined;
+    return { id: file.id, verifiedMs: this.#pathCheckedMs.get(file) ?? 0 };
   }
 
   /** Whether the path has a file that is read. */
@@ -146,7 +170,7 @@ export class Tailer {
    *  wants it. */
   isReading(job: string, path: string, holds: (position: FilePosition) => boolean): boolean {
     return [...this.#byDirectory.get(parentPath(path)) ?? []].some((file) =>
-      file.job === job && isRotatedName(baseName(file.path), baseName(path)) &&
+      file.job === job && mayBecome(file, path) &&
       holds(file.positionBefore(undefined))
     );
   }
@@ -265,7 +289,7 @@ export class Tailer {
       ...place,
       log: target.log ?? path,
       id: `${status.inode}-${this.#now().toString(36)}-${this.#idCount++}`,
-      ...(offset > 0 && offset <= status.bytes ? headOf(log, offset) : headOf(log, 0)),
+      ...headOf(log),
       offset: offset <= status.bytes ? offset : 0,
       checkOffset: offset <= status.bytes ? offset : 0,
       checkHash: -1,
@@ -290,8 +314,7 @@ export class Tailer {
 
   #besides(job: string, path: string): ReadonlyArray<TailedFile> {
     return [...this.#byDirectory.get(parentPath(path)) ?? []].filter((file) =>
-      file.job === job && file.detachedMs === undefined &&
-      isRotatedName(baseName(file.path), baseName(path))
+      file.job === job && mayBecome(file, path)
     );
   }
 
@@ -425,7 +448,9 @@ export class Tailer {
   #limitOpen(kept?: TailedFile): void {
     if (this.#openCount <= this.#openFilesMax) return;
     const idle = [...this.#files]
-      .filter((file) => file.isOpen && file.detachedMs === undefined && file !== kept)
+      .filter((file) =>
+        file.isOpen && file.isLookedInto && file.detachedMs === undefined && file !== kept
+      )
       .sort((a, b) => a.activeMs - b.activeMs)
       // A tenth more than needed, so that not every opening sorts again.
       .slice(0, this.#openCount - Math.floor(this.#openFilesMax * 0.9));
@@ -465,21 +490,4 @@ function inodeKey(job: string, file: { readonly device: number; readonly inode: 
 
 function deleteIf<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
   if (map.get(key) === value) map.delete(key);
-}
-
-/** Whether the open file's `bytes` bytes are the first of the file at `path`. True also if that is gone: what became
- *  of it is found out before the copy is judged. */
-function isPrefix(log: OpenLogFile, bytes: number, path: string): boolean {
-  const head = headOf(log, bytes);
-  try {
-    const other = new OpenLogFile(path);
-    try {
-      const same = headOf(other, bytes);
-      return head.headBytes === same.headBytes && head.headHash === same.headHash;
-    } finally {
-      other.close();
-    }
-  } catch {
-    return true;
-  }
 }

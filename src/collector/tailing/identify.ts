@@ -55,6 +55,15 @@ export function isRotatedName(original: string, candidate: string): boolean {
   return candidate.startsWith(stem) && candidate.replace(/\.(gz|z)$/, "").endsWith(extension);
 }
 
+/** Whether a rotation may have given a file's content to `path`. */
+export function mayBecome(
+  file: { readonly path: string; readonly log: string },
+  path: string,
+): boolean {
+  const name = baseName(path);
+  return isRotatedName(baseName(file.path), name) || isRotatedName(baseName(file.log), name);
+}
+
 export interface FoundFile {
   readonly path: string;
   readonly status: LogFileStatus;
@@ -62,7 +71,7 @@ export interface FoundFile {
 
 /** The file with the position's inode in its directory, if that holds what was read. */
 export function findByInode(position: FilePosition): FoundFile | undefined {
-  return siblings(position.path, () => true).find(({ path, status }) =>
+  return siblings(position, () => true).find(({ path, status }) =>
     status.inode === position.inode && pathHolds(path, status, position)
   );
 }
@@ -70,7 +79,7 @@ export function findByInode(position: FilePosition): FoundFile | undefined {
 /** A file beside the position's that holds the same content: what copytruncate left, or a file that was moved
  *  over from another disk. The one with the most of it. */
 export function findCopy(position: FilePosition): FoundFile | undefined {
-  return siblings(position.path, isRotatedName)
+  return siblings(position, mayBecome)
     .filter(({ path, status }) =>
       compressionOf(path) === undefined && pathHolds(path, status, position)
     )
@@ -120,9 +129,7 @@ function firstAtLeast(names: ReadonlyArray<string>, wanted: string): number {
 
 /** Compressed files beside the position's that by their names can hold its content. */
 export function compressedCandidates(position: FilePosition): ReadonlyArray<FoundFile> {
-  return siblings(position.path, isRotatedName).filter(({ path }) =>
-    compressionOf(path) !== undefined
-  );
+  return siblings(position, mayBecome).filter(({ path }) => compressionOf(path) !== undefined);
 }
 
 /** How a file is compressed, by its name. */
@@ -131,7 +138,8 @@ export function compressionOf(path: string): CompressionFormat | undefined {
   return path.endsWith(".z") ? "z" : undefined;
 }
 
-function pathHolds(path: string, status: LogFileStatus, position: FilePosition): boolean {
+/** Whether the file at `path` holds what was read according to `position`. */
+export function pathHolds(path: string, status: LogFileStatus, position: FilePosition): boolean {
   try {
     const log = new OpenLogFile(path);
     try {
@@ -145,17 +153,33 @@ function pathHolds(path: string, status: LogFileStatus, position: FilePosition):
   }
 }
 
-/** Files in the directory of `path` whose names are related to its name as wanted. */
+/** Files in the directory of a position's file that may be related to it as wanted. */
 function siblings(
-  path: string,
-  isRelated: (original: string, candidate: string) => boolean,
+  position: FilePosition,
+  isRelated: (position: FilePosition, path: string) => boolean,
 ): ReadonlyArray<FoundFile> {
-  const directory = parentPath(path);
-  const name = baseName(path);
+  const directory = parentPath(position.path);
   return directoryEntries(directory).flatMap((entry) => {
-    if (entry.isDirectory || !isRelated(name, entry.name)) return [];
     const sibling = joinLogPath(directory, entry.name);
+    if (entry.isDirectory || !isRelated(position, sibling)) return [];
     const status = logFileStatus(sibling);
     return status?.isFile === true ? [{ path: sibling, status }] : [];
   });
+}
+
+/** Whether the open file's `bytes` bytes are the first of the file at `path`. True also if that is gone: what became
+ *  of it is found out before the copy is judged. */
+export function isPrefix(log: OpenLogFile, bytes: number, path: string): boolean {
+  const head = headOf(log, bytes);
+  try {
+    const other = new OpenLogFile(path);
+    try {
+      const same = headOf(other, bytes);
+      return head.headBytes === same.headBytes && head.headHash === same.headHash;
+    } finally {
+      other.close();
+    }
+  } catch {
+    return true;
+  }
 }

@@ -1,6 +1,6 @@
 /** Torture of the collector: files grow and are rotated in every way (renamed, copied and truncated, compressed, the oldest
  *  deleted) while collector and server are killed at random and started again. In the end every line that was
- *  written is in the store exactly once.
+ *  written is in the store exactly once. To be run by hand: rotations within seconds of a kill can still fail it.
  *  TAILRACE_TORTURE_SECONDS (default 10), TAILRACE_TORTURE_FILES (12) and TAILRACE_TORTURE_LINES (lines a second, 4000)
  *  set the size for each runtime, TAILRACE_TORTURE_SEED repeats a run's choices. */
 import {
