@@ -1,5 +1,5 @@
 /** Evaluates range aggregations over rows at one moment: the window's samples, grouped into series, each reduced to a number. */
-import type { Grouping, LogRange, RangeAggregation, Stage } from "../../logql/ast.ts";
+import type { Grouping, LogRange, Predicate, RangeAggregation, Stage } from "../../logql/ast.ts";
 import { distinctRows, isSelected } from "./logQuery.ts";
 import {
   type Entry,
@@ -51,7 +51,7 @@ export function evaluateRange(
     if (entry === null || value === null) continue;
     if (entry.error !== null && !(grouping?.labels.includes("__error__") ?? false)) {
       const text = labelText(foldedLabels(entry));
-      if (mayBeSkipped(row, expr, grouping, isSummed)) throw new Ambiguous();
+      if (mayBeSkipped(entry, expr, grouping, isSummed)) throw new Ambiguous();
       if (!entry.isErrorWanted) {
         throw new QueryFailed(`pipeline error: '${entry.error}' for series: '${text}'`);
       }
@@ -102,20 +102,38 @@ function neededStages(
   );
 }
 
-/** Whether it is a matter of taste that a parser ran for this row: no label of its own is asked for, as far as the answer goes.
- *  Labels that streams have need no parser, and what drop and keep compare only decides over labels that go in any case. */
+/** Whether it is a matter of taste that a parser ran for this row: no label that only it could give is asked for. Labels that
+ *  streams and metadata have need no parser, and what drop and keep compare only decides over labels that go in any case. */
 function mayBeSkipped(
-  row: LogRow,
+  { row, error, isErrorWanted }: Entry,
   { op, range }: RangeAggregation,
   grouping: Grouping | null,
   isSummed: boolean,
 ): boolean {
-  if (usesLabels(range)) return false;
-  if (grouping === null) return isSummed || op === "absent_over_time";
-  return grouping.mode === "by" &&
-    grouping.labels.every((name) =>
-      Object.hasOwn(row.labels, name) || Object.hasOwn(row.metadata, name)
-    );
+  const isParserError = error === "JSONParserErr" || error === "LogfmtParserErr";
+  if (!isParserError || isErrorWanted) return false;
+  if (grouping === null ? !isSummed && op !== "absent_over_time" : grouping.mode !== "by") {
+    return false;
+  }
+  const isGiven = (name: string) =>
+    Object.hasOwn(row.labels, name) || Object.hasOwn(row.metadata, name);
+  return namesRead(range, grouping)?.every(isGiven) ?? false;
+}
+
+/** The labels that a query names; null if it may read any. */
+function namesRead({ pipeline, unwrap }: LogRange, grouping: Grouping | null): string[] | null {
+  if (pipeline.some(({ kind }) => kind === "LineFormat" || kind === "LabelFormat")) return null;
+  const filters = pipeline.filter((stage) => stage.kind === "LabelFilter");
+  return [
+    ...[...filters, ...unwrap?.filters ?? []].flatMap(({ predicate }) => namesOf(predicate)),
+    ...unwrap === null ? [] : [unwrap.label],
+    ...grouping?.labels ?? [],
+  ].filter((name) => name !== "__error__");
+}
+
+function namesOf(predicate: Predicate): string[] {
+  if (predicate.kind !== "LogicalPredicate") return [predicate.name];
+  return [...namesOf(predicate.left), ...namesOf(predicate.right)];
 }
 
 function comparesLabels(stage: Stage): boolean {
