@@ -63,28 +63,3 @@ export function templatesOf(tree: unknown): string[] {
   }
   return Object.values(node).flatMap(templatesOf);
 }
-
-/** Files whose every case the server passes. Others are compared with the reference alone until it does. */
-const passing = [
-  "selectors",
-  "lineFilters",
-  "labelNames",
-  "equalTimestamps",
-  "json",
-  "logfmt",
-  "labelFilters",
-  "vectors",
-  "patternRegexpUnpack",
-  "dropKeepFormat",
-  "encodings",
-  "interval",
-  "templates",
-  "rangeAggregations",
-  "metricErrors",
-  "endpoints",
-];
-
-/** Whether the server is asked: always where TAILRACE_CONFORMANCE chose the files. */
-export function executed(name: string): boolean {
-  return (process.env["TAILRACE_CONFORMANCE"] ?? "") !== "" || passing.includes(name);
-}
