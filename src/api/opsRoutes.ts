@@ -1,11 +1,11 @@
 /** Routes for operators and probes: ready, metrics, build information, flush, effective
  *  configuration, the actors' state. */
 import { Effect, Metric } from "effect";
-import { HttpRouter, HttpServerResponse } from "effect/http";
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { PrometheusMetrics } from "effect/observability";
 import { Ingester } from "../actors/ingester/Ingester.ts";
 import { ActorSystem, metricsText } from "../actors/runtime/mod.ts";
-import { printSettings, type Settings } from "../platform/config/mod.ts";
+import { defaultSettings, printSettings, type Settings } from "../platform/config/mod.ts";
 import {
   flushFailures,
   queryBytesScanned,
@@ -68,7 +68,7 @@ export const opsRoutes = (settings: Settings) =>
     yield* router.add("GET", "/flush", flush);
     yield* router.add("POST", "/flush", flush);
     yield* router.add("GET", "/loki/api/v1/status/buildinfo", respondJson(buildInfo));
-    yield* router.add("GET", "/config", configOf(settings));
+    yield* router.add("GET", "/config", configRoute(settings));
     yield* router.add("GET", "/services", HttpServerResponse.text(services));
   }));
 
@@ -105,8 +105,16 @@ const services = ["distributor", "ingester", "querier", "tailer"].map((role) =>
 )
   .join("");
 
-function configOf(settings: Settings): HttpServerResponse.HttpServerResponse {
-  return HttpServerResponse.text(printSettings({ settings, origins: new Map() }), {
-    contentType: "text/plain; charset=utf-8",
+/** The effective settings; with mode=defaults those of a new installation, with mode=diff what differs from them. */
+const configRoute = (settings: Settings) =>
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
+    const mode = new URL(url, "http://localhost").searchParams.get("mode");
+    const shown = mode === "defaults" ? defaultSettings : settings;
+    const options = mode === "diff" ? { differingFrom: defaultSettings } : {};
+    return HttpServerResponse.text(
+      printSettings({ settings: shown, origins: new Map() }, options),
+      {
+        contentType: "text/plain; charset=utf-8",
+      },
+    );
   });
-}

@@ -7,17 +7,25 @@ import { Limits } from "./limits.ts";
 import type { LoadedSettings } from "./load.ts";
 import { Settings } from "./settings.ts";
 
-/** YAML with a comment after each value that is not the default, saying where it comes from; with `describe`
- *  also a comment above each key, saying what it is for, and after it the default. */
+export interface PrintOptions {
+  /** A comment above each key that says what it is for. */
+  readonly describe?: boolean;
+  /** Only what differs from these settings. */
+  readonly differingFrom?: Settings;
+}
+
+/** YAML with a comment after each value that is not the default, saying where it comes from. */
 export function printSettings(
   loaded: Pick<LoadedSettings, "settings" | "origins">,
-  options: { readonly describe: boolean } = { describe: false },
+  options: PrintOptions = {},
 ): string {
   const written = Schema.encodeSync(Settings)(loaded.settings);
+  const other = options.differingFrom && Schema.encodeSync(Settings)(options.differingFrom);
   const lines: Array<string> = [];
   let above: ReadonlyArray<string> = [];
   for (const entry of catalogue) {
     const keys = entry.path.split(".");
+    if (other !== undefined && valueAt(written, keys) === valueAt(other, keys)) continue;
     const sections = keys.slice(0, -1);
     sections.forEach((section, depth) => {
       if (section !== above[depth]) lines.push(`${"  ".repeat(depth)}${section}:`);
