@@ -47,10 +47,10 @@ async function limits(...[t, { query }]: Arguments): Promise<void> {
     version: String,
   });
   const changed = await query.get("/config", { mode: "diff" });
-  t.match(changed.body, /^limits_config:\n  max_query_length: 30d\n  max_query_range: 1h$/m);
+  t.match(changed.body, /^limits_config:\n {2}max_query_length: 30d\n {2}max_query_range: 1h$/m);
   t.notMatch(changed.body, /max_line_size/, "only what differs");
   const defaults = await query.get("/config", { mode: "defaults" });
-  t.match(defaults.body, /^  max_query_range: 0s$/m);
+  t.match(defaults.body, /^ {2}max_query_range: 0s$/m);
   const yaml = await query.get("/config/tenant/v1/limits");
   t.equal(yaml.status, 200);
   t.match(yaml.body, /^max_query_length: 30d$/m);
