@@ -17,10 +17,14 @@ export function parseJsonPath(text: string): ReadonlyArray<JsonPathStep> | strin
     else steps.push(match[3]!.replace(/\\(.)/gs, "$1"));
     position += match[0].length;
   }
+  if (steps.length > stepsMax) return `it has ${steps.length} steps and the limit is ${stepsMax}`;
   return steps.length === 0
     ? "the expression is empty: write a path such as request.method"
     : steps;
 }
+
+/** Each step reads what is left of the line once more. */
+const stepsMax = 100;
 
 const name = "([A-Za-z_][A-Za-z0-9_]*)";
 const bracket = '\\[(?:(\\d{1,9})|"((?:[^"\\\\]|\\\\.)*)")\\]';

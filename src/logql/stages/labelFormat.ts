@@ -1,6 +1,6 @@
-/** `| label_format a=b, c="{{.d}}"`: renames labels, and sets them to what templates say. Invariant:
- *  templates see the labels as they were before the stage; assignments happen in their order. A
- *  label keeps its category when it is renamed; one that is set is a parsed one. */
+/** `| label_format a=b, c="{{.d}}"`: renames labels, and sets them to what templates say.
+ *  Invariant: templates see the labels as they were before the stage; assignments happen in their
+ *  order. A label keeps its category when it is renamed; one that is set is a parsed one. */
 import type { LabelAssignment } from "../ast.ts";
 import type { NameTable } from "../nameTable.ts";
 import { category, type Row } from "../row.ts";
@@ -14,14 +14,22 @@ interface CompiledAssignment {
   readonly source: number | Template;
 }
 
-/** Throws TemplateSyntaxError. */
+/** `checkpoint` is called for each template of a row: they may take their time. Throws
+ *  TemplateSyntaxError. */
 export class LabelFormat implements RowStage {
   readonly #assignments: ReadonlyArray<CompiledAssignment>;
   readonly #context = new RowContext();
   /** What the templates of the present row gave, by assignment. */
   readonly #results: Array<string | TemplateFailed | null>;
 
-  constructor(assignments: ReadonlyArray<LabelAssignment>, names: NameTable) {
+  readonly #checkpoint: () => void;
+
+  constructor(
+    assignments: ReadonlyArray<LabelAssignment>,
+    names: NameTable,
+    checkpoint: () => void,
+  ) {
+    this.#checkpoint = checkpoint;
     this.#assignments = assignments.map(({ name, type, source }) => ({
       slot: names.require(name),
       source: type === "rename" ? names.require(source) : compileTemplate(source),
@@ -44,6 +52,7 @@ export class LabelFormat implements RowStage {
   }
 
   #render(template: Template): string | TemplateFailed {
+    this.#checkpoint();
     try {
       return template.render(this.#context);
     } catch (error) {

@@ -4,12 +4,14 @@ import { compileTemplate, TemplateFailed } from "../templates/mod.ts";
 import type { RowStage } from "./stage.ts";
 import { RowContext } from "./templateContext.ts";
 
-/** Throws TemplateSyntaxError. */
-export function lineFormat(text: string): RowStage {
+/** `checkpoint` is called for each row: a template may take its time. Throws TemplateSyntaxError.
+ */
+export function lineFormat(text: string, checkpoint: () => void): RowStage {
   const template = compileTemplate(text);
   const context = new RowContext();
   return {
     apply: (row) => {
+      checkpoint();
       context.use(row);
       try {
         row.setLine(template.render(context));

@@ -42,3 +42,39 @@ t.test("a line filter says the same behind a stage as in front of it", (t) => {
   }));
   t.end();
 });
+
+t.test("templates see labels, line and time; one that fails leaves the line and sets the error", (t) => {
+  const row = {
+    line: "old",
+    labels: { app: "x" },
+    metadata: { app: "m", trace: "t" },
+    timestampNs: 1_700_000_000_000_000_000n,
+  };
+  const f = (text: string) => runPipeline(text, [row])[0]!;
+  t.equal(f('| line_format "{{.app}} {{.app_extracted}} {{.trace}} {{.none}}|"').line, "x m t |");
+  t.equal(f('| line_format "{{__line__}}!" | line_format "{{__line__}}?"').line, "old!?");
+  t.equal(f('| line_format "{{__timestamp__ | unixEpoch}}"').line, "1700000000");
+  const failed = f("| line_format `{{slice .app 5}}`");
+  t.equal(failed.line, "old");
+  t.equal(failed.parsed["__error__"], "TemplateFormatErr");
+  t.end();
+});
+
+t.test("label_format renames and sets, templates see the labels as they were", (t) => {
+  const row = { line: "l", labels: { app: "x", env: "e" }, metadata: { trace: "t" } };
+  const f = (text: string) => {
+    const { stream, metadata, parsed } = runPipeline(text, [row])[0]!;
+    return [stream, metadata, parsed];
+  };
+  const { app, env } = row.labels;
+  t.strictSame(f("| label_format service=app"), [{ env, service: app }, { trace: "t" }, {}]);
+  t.strictSame(f("| label_format id=trace"), [{ app, env }, { id: "t" }, {}]);
+  t.strictSame(f("| label_format a=none"), [{ app, env }, { trace: "t" }, {}]);
+  t.strictSame(f('| label_format app="{{.app}}!", b="{{.app}}"'), [{ env }, { trace: "t" }, {
+    app: "x!",
+    b: "x",
+  }]);
+  t.strictSame(f('| label_format b="{{.app}}", c=b'), [{ app, env }, { trace: "t" }, { c: "x" }]);
+  t.strictSame(f("| label_format trace=app"), [{ env, trace: app }, {}, {}]);
+  t.end();
+});

@@ -50,9 +50,9 @@ export function compileStage(
     case "LabelFilter":
       return compilePredicate(stage.predicate, names);
     case "LineFormat":
-      return lineFormat(stage.template);
+      return lineFormat(stage.template, checkpoint);
     case "LabelFormat":
-      return new LabelFormat(stage.assignments, names);
+      return new LabelFormat(stage.assignments, names, checkpoint);
     case "Decolorize":
       return decolorize;
     case "DropLabels":

@@ -1,6 +1,6 @@
 /** `| unpack`: undoes what Promtail's pack stage did. The string fields of a JSON object become
- *  labels and `_entry` the line. Invariant: without `_entry` nothing changes, and of a malformed line
- *  only __error__ is set. */
+ *  labels and `_entry` the line. Invariant: without `_entry` nothing changes, and of a malformed
+ *  line only __error__ is set. */
 import { category, type Row } from "../row.ts";
 import { FieldName } from "./fieldName.ts";
 import {
@@ -96,14 +96,10 @@ export class Unpack implements RowStage {
   }
 
   #put(row: Row, line: Uint8Array, field: number): void {
-    const [keyStart, keyEnd, start, end, keyEscaped, escaped] = this.#fields.slice(field) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const fields = this.#fields;
+    const [keyStart, keyEnd] = [fields[field]!, fields[field + 1]!];
+    const [start, end] = [fields[field + 2]!, fields[field + 3]!];
+    const [keyEscaped, escaped] = [fields[field + 4], fields[field + 5]];
     if (isEntry(line, keyStart, keyEnd)) return;
     let name: number;
     if (keyEscaped === 1) {
