@@ -200,3 +200,14 @@ t.test("printSettings prints what resolveSettings reads back, with origins", (t)
   }
   t.end();
 });
+
+t.test("printSettings shows no password", (t) => {
+  const found = fromFile(
+    'nats: { password: hunter2, url: "nats://me:hunter2@one:4222,nats://me:hunter2@two,nats://three" }',
+  );
+  const text = printSettings(Result.getOrThrow(found));
+  t.notMatch(text, /hunter2/);
+  t.match(text, "password: <secret>");
+  t.match(text, "url: nats://me:<secret>@one:4222,nats://me:<secret>@two,nats://three");
+  t.end();
+});

@@ -1,5 +1,5 @@
-/** Prints the effective configuration as a YAML file that would produce it again. Owns the layout; load.ts knows where
- *  values came from. */
+/** Prints the effective configuration as a YAML file that would produce it again, but for secrets, which are never shown. Owns the
+ *  layout; load.ts knows where values came from. */
 import { Schema } from "effect";
 import { stringify } from "yaml";
 import { catalogue } from "./catalogue.ts";
@@ -34,7 +34,7 @@ export function printSettings(
     const indent = "  ".repeat(sections.length);
     if (options.describe) lines.push(`${indent}# ${entry.description}.`);
     const origin = loaded.origins.get(entry.path);
-    const value = valueAt(written, keys);
+    const value = withoutSecret(entry.path, valueAt(written, keys));
     lines.push(`${indent}${keys.at(-1)}: ${scalarText(value)}${comment(origin)}`);
   }
   const tenants = Object.entries(written.overrides);
@@ -54,6 +54,14 @@ export function printLimits(limits: Limits): string {
   const written = Schema.encodeSync(Limits)(limits);
   const lines = Object.entries(written).map(([key, value]) => `${key}: ${scalarText(value)}\n`);
   return lines.join("");
+}
+
+/** What may be shown of a setting: passwords not, also those in addresses. */
+function withoutSecret(path: string, value: unknown): unknown {
+  if (typeof value !== "string" || value === "") return value;
+  if (path === "nats.password") return "<secret>";
+  if (path === "nats.url") return value.replace(/(:\/\/[^/@,:]*:)[^/@,]*@/g, "$1<secret>@");
+  return value;
 }
 
 function comment(origin: string | undefined): string {
