@@ -1,5 +1,5 @@
-/** Prints the effective configuration as a YAML file that would produce it again, but for secrets, which are never shown. Owns the
- *  layout; load.ts knows where values came from. */
+/** Prints the effective configuration as a YAML file that would produce it again, but for secrets, which are never shown. Owns
+ *  the layout; load.ts knows where values came from. */
 import { Schema } from "effect";
 import { stringify } from "yaml";
 import { catalogue } from "./catalogue.ts";
