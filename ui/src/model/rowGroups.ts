@@ -20,6 +20,7 @@ export class RowGroups {
     this.#buffer = buffer;
     this.#sameness = sameness;
     this.#followed = buffer.first;
+    this.follow();
   }
 
   /** Takes in what the buffer gained and lost since the last call. */

@@ -35,7 +35,7 @@ export class Context {
     this.selector = printSelector(labels);
     const time = BigInt(entry.nanoseconds);
     this.#self.add(entry);
-    const pages = (order: "newest" | "oldest", start: bigint, end: bigint) =>
+    const pages = (order: "newest" | "oldest", start: bigint, end: bigint, rows: number) =>
       new Pages(
         { start, end },
         order,
@@ -44,12 +44,13 @@ export class Context {
           const query = { query: this.selector, ...range, limit, direction } as const;
           onEntries((await queryRange(query, this.#abort.signal)).entries);
         },
-        pageRows,
+        rows,
         5000,
       );
+    // Later lines may share the entry's nanosecond, so that page starts with the entry itself.
     this.#pages = {
-      before: pages("newest", time - day, time),
-      after: pages("oldest", time, time + day),
+      before: pages("newest", time - day, time, pageRows),
+      after: pages("oldest", time, time + day, pageRows + 1),
     };
   }
 

@@ -15,6 +15,7 @@ import {
   levelOf,
   type Notice,
   type Row,
+  rowCharactersMax,
   sourceOf,
 } from "../model/row.ts";
 import { address, writeAddress } from "../state/address.ts";
@@ -131,7 +132,8 @@ function LineText({ line, look }: { line: string; look: Look }) {
   const { wrap, pretty, marks, characters } = look;
   const text = (pretty ? prettyJson(line, prettyCharactersMax) : undefined) ?? line;
   const pieces = linePieces(text, characters, wrap, marks);
-  const left = text.length - characters;
+  // That a line goes on beyond the row's width is seen; that it is far longer than any row is said.
+  const left = text.length > rowCharactersMax ? text.length - characters : 0;
   return (
     <>
       <span class="text" role="gridcell">

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { type Pattern, patterns } from "../api/fields.ts";
 import { roundStep } from "../model/queryKind.ts";
+import { levelNamed } from "../model/row.ts";
 import { quote } from "../model/selector.ts";
 import { go } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
@@ -86,6 +87,11 @@ function PatternRow({ pattern, lines, total }: RowProps) {
         <Sparkline samples={pattern.samples} />
       </td>
       <td>
+        {pattern.level !== undefined && pattern.level !== "" && (
+          <span class={`level level-${levelNamed(pattern.level)}`}>
+            <i aria-hidden="true" /> {pattern.level}
+          </span>
+        )}
         <code>{pattern.pattern}</code>
       </td>
       <td class="acts">

@@ -41,7 +41,7 @@ export function StatusStrip() {
       {series.value === undefined && shown.value !== undefined && (
         <>
           {session === undefined && <Tabs />}
-          <ListOptions />
+          {(address.value.tab === "lines" || session !== undefined) && <ListOptions />}
         </>
       )}
     </div>

@@ -30,7 +30,7 @@ export function TopBar() {
           <span class="visually-hidden">Labels</span>
         </button>
       )}
-      <a class="brand" href="./">
+      <a class="brand" href="./" aria-label="Tailrace">
         <Logo />
         <span>Tailrace</span>
       </a>

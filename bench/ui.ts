@@ -1,0 +1,284 @@
+/** Measures the page in Chromium against a real server: size, start, first rows, scrolling, live tail.
+ *  `node bench/ui.ts [--scale=0.1] [--tail-seconds=20]` prints a Markdown table. Chromium draws in software here; a
+ *  frame that is late may be late for the machine, so tasks over 50 ms are counted beside frames. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { launchChromium } from "../src/testing/browser.ts";
+import { PushClient } from "../src/testing/pushClient.ts";
+import { ServerProcess, settingsWithoutLimits } from "../src/testing/serverProcess.ts";
+import { cachedCorpus, scaleFrom } from "./corpus.ts";
+import { measureIngest, quantile } from "./ingest.ts";
+
+const rows: [what: string, figure: string, goal: string][] = [];
+const parameters = process.argv.slice(2);
+const option = (name: string, otherwise: number) =>
+  Number(parameters.find((each) => each.startsWith(`--${name}=`))?.split("=")[1] ?? otherwise);
+
+/** What runs in the page: counts frames, tasks over 50 ms and the longest one, until asked. */
+const watch = `(() => {
+  const state = { frames: 0, slow: 0, longest: 0, started: performance.now(), running: true };
+  globalThis.watched = state;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) {
+      state.slow++;
+      state.longest = Math.max(state.longest, duration);
+    }
+  }).observe({ entryTypes: ["longtask"] });
+  const frame = () => { state.frames++; if (state.running) requestAnimationFrame(frame); };
+  requestAnimationFrame(frame);
+})()`;
+const readWatch = `(() => {
+  const { frames, slow, longest, started } = globalThis.watched;
+  globalThis.watched.running = false;
+  return { fps: frames * 1000 / (performance.now() - started), slow, longest };
+})()`;
+
+interface Watched {
+  readonly fps: number;
+  readonly slow: number;
+  readonly longest: number;
+}
+
+function measureSize(): void {
+  const folder = fileURLToPath(new URL("../ui/dist", import.meta.url));
+  const html = readFileSync(`${folder}/index.html`, "utf8");
+  let first = 0;
+  let all = 0;
+  for (const name of readdirSync(`${folder}/assets`)) {
+    if (!name.endsWith(".js")) continue;
+    const bytes = gzipSync(readFileSync(`${folder}/assets/${name}`)).length;
+    all += bytes;
+    if (html.includes(name)) first += bytes;
+  }
+  rows.push(["JavaScript of the first load, gzip", `${(first / 1000).toFixed(1)} kB`, "60 kB"]);
+  rows.push(["all JavaScript, gzip", `${(all / 1000).toFixed(1)} kB`, "220 kB"]);
+}
+
+async function measureStart(browser: Browser, base: string, query: string): Promise<void> {
+  const first: number[] = [];
+  const painted: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    const page = await newPage(browser);
+    const asked = new Promise<number>((resolve) => {
+      const note = (url: string) =>
+        /query_range|api\/v1\/query|labels/.test(url) && resolve(Date.now());
+      page.on("request", (request) => note(request.url()));
+      page.on("websocket", (socket) => note(socket.url()));
+    });
+    const html = new Promise<number>((resolve) =>
+      page.on(
+        "response",
+        (response) => response.request().resourceType() === "document" && resolve(Date.now()),
+      )
+    );
+    await page.goto(`${base}/?${range}&q=${encodeURIComponent(query)}`);
+    first.push(await asked - await html);
+    await page.waitForSelector(".log");
+    painted.push(
+      await page.evaluate<number>(
+        `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0`,
+      ),
+    );
+    await page.context().close();
+  }
+  rows.push(["HTML to first API call, p50", `${quantile(first, 0.5).toFixed(0)} ms`, "60 ms"]);
+  rows.push(["first contentful paint, p50", `${quantile(painted, 0.5).toFixed(0)} ms`, "200 ms"]);
+}
+
+async function measureFirstRows(
+  browser: Browser,
+  base: string,
+  queries: readonly string[],
+): Promise<void> {
+  const page = await newPage(browser);
+  await page.goto(`${base}/?volume=0&${range}`);
+  await page.waitForSelector(".editor #query");
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (const query of queries) {
+      await page.locator("#query").click();
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.press("Delete");
+      await page.keyboard.insertText(query);
+      // From the key press to the frame after the status changed, in the page's own clock.
+      await page.evaluate(`(() => {
+        globalThis.firstRows = new Promise((resolve) => {
+          let started = 0;
+          addEventListener("keydown", () => started = performance.now(), { capture: true, once: true });
+          const look = () => {
+            const list = document.querySelector(".list:not(.stale) .log");
+            const isNew = started > 0 && new URLSearchParams(location.search).get("q") === ${
+        JSON.stringify(query)
+      };
+            if (isNew && list !== null) return requestAnimationFrame(() => resolve(performance.now() - started));
+            requestAnimationFrame(look);
+          };
+          look();
+        });
+      })()`);
+      await page.keyboard.press("Control+Enter");
+      times.push(await page.evaluate<number>("globalThis.firstRows"));
+      await page.waitForSelector('main[aria-busy="false"]');
+    }
+  }
+  await page.context().close();
+  rows.push([
+    `Enter to first rows, p50 of ${times.length}`,
+    `${quantile(times, 0.5).toFixed(0)} ms`,
+    "300 ms",
+  ]);
+  rows.push(["Enter to first rows, p95", `${quantile(times, 0.95).toFixed(0)} ms`, "1000 ms"]);
+}
+
+async function measureScrolling(browser: Browser, base: string, query: string): Promise<void> {
+  const page = await newPage(browser);
+  await page.goto(`${base}/?volume=0&${range}&q=${encodeURIComponent(query)}`);
+  await page.waitForSelector(".log");
+  const loaded = await page.evaluate<number>(`(async () => {
+    const list = document.querySelector(".list");
+    const rows = () => Number(list.getAttribute("aria-rowcount"));
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    for (let still = 0; rows() < 100_000 && still < 100;) {
+      const before = rows();
+      list.scrollTop = list.scrollHeight;
+      await wait(30);
+      still = rows() === before ? still + 1 : 0;
+    }
+    return rows();
+  })()`);
+  await page.evaluate(watch);
+  await page.evaluate(`(async () => {
+    const list = document.querySelector(".list");
+    for (let i = 0; i < 240; i++) {
+      list.scrollTop = list.scrollHeight * ((i * 37) % 240) / 240 * 0.9;
+      for (let j = 0; j < 2; j++) {
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        list.scrollTop += 220;
+      }
+    }
+  })()`);
+  const watched = await page.evaluate<Watched>(readWatch);
+  await page.context().close();
+  rows.push([
+    `scrolling ${loaded.toLocaleString("en")} loaded rows`,
+    describe(watched),
+    "60 fps, 0 tasks",
+  ]);
+}
+
+async function measureTail(
+  browser: Browser,
+  server: ServerProcess,
+  rate: number,
+  seconds: number,
+): Promise<void> {
+  const page = await newPage(browser);
+  const app = `ui-tail-${rate}`;
+  const push = new PushClient(server.baseUrl, { connectionsMax: 8 });
+  const line = (i: number, at: number) => ({
+    timestamp: BigInt(Math.floor(at)) * 1_000_000n + BigInt(i % 1_000_000),
+    line: `line ${i} sent=${
+      Math.floor(at)
+    } level=info msg="request completed" path=/api/orders/${i} status=200 took=12ms`,
+  });
+  await push.push([{ labels: `{app="${app}"}`, entries: [line(0, Date.now())] }]);
+  await page.goto(`${server.baseUrl}/?live=1&q=${encodeURIComponent(`{app="${app}"}`)}`);
+  await page.waitForSelector(".state-following");
+  await page.waitForSelector(".editor");
+  await page.evaluate(watch);
+  // How old the newest line on the screen is, a frame after it was drawn.
+  await page.evaluate(`(() => {
+    globalThis.ages = [];
+    let last = "";
+    const look = () => {
+      const texts = document.querySelectorAll(".log .text");
+      const text = texts[texts.length - 1]?.textContent ?? "";
+      if (text !== last) {
+        last = text;
+        globalThis.ages.push(Date.now() - Number(/sent=(\\d+)/.exec(text)?.[1]));
+      }
+      if (globalThis.watched.running) requestAnimationFrame(look);
+    };
+    look();
+  })()`);
+  const perPush = Math.round(rate / 50);
+  const startedAt = performance.now();
+  let sent = 1;
+  const pending: Promise<void>[] = [];
+  for (let i = 0; i < seconds * 50; i++) {
+    const due = startedAt + i * 20 - performance.now();
+    if (due > 0) await new Promise((resolve) => setTimeout(resolve, due));
+    const at = Date.now();
+    const entries = Array.from({ length: perPush }, (_, j) => line(sent + j, at));
+    sent += perPush;
+    pending.push(push.push([{ labels: `{app="${app}"}`, entries }]));
+  }
+  await Promise.all(pending);
+  await page.waitForTimeout(1500);
+  const watched = await page.evaluate<Watched>(readWatch);
+  const ages = await page.evaluate<number[]>("globalThis.ages");
+  const received = (await page.innerText(".status")).match(/([\d,]+) received/)?.[1] ?? "?";
+  const heap = await heapMegabytes(page);
+  await page.context().close();
+  push.close();
+  const name = `tail of ${rate.toLocaleString("en")} lines/s for ${seconds} s`;
+  rows.push([name, describe(watched), "60 fps, 0 tasks"]);
+  rows.push([`${name}: received of sent`, `${received} of ${sent.toLocaleString("en")}`, "all"]);
+  rows.push([
+    `${name}: age of the newest line drawn, p50 / p99`,
+    `${quantile(ages, 0.5)} / ${quantile(ages, 0.99)} ms`,
+    "p99 100 ms",
+  ]);
+  rows.push([`${name}: heap after collection`, `${heap.toFixed(0)} MB`, "60 MB"]);
+}
+
+async function heapMegabytes(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  return usedSize / 1e6;
+}
+
+function describe({ fps, slow, longest }: Watched): string {
+  const tasks = slow === 0
+    ? "no task over 50 ms"
+    : `${slow} tasks over 50 ms, the longest ${longest.toFixed(0)} ms`;
+  return `${fps.toFixed(0)} fps, ${tasks}`;
+}
+
+async function newPage(browser: Browser): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
+  return await context.newPage();
+}
+
+const corpus = await cachedCorpus(scaleFrom(parameters));
+const { startNs, endNs } = corpus.facts;
+/** The corpus' time, as the page's address says it. */
+const range = `from=${startNs}&to=${endNs}`;
+const server = await ServerProcess.start({ runtime: "deno", settings: settingsWithoutLimits });
+const browser = await launchChromium();
+try {
+  measureSize();
+  const ingest = await measureIngest(server, corpus);
+  console.error(`${(ingest.lineBytes / 1e6).toFixed(0)} MB stored`);
+  const values = await (await fetch(
+    `${server.baseUrl}/loki/api/v1/label/app/values?start=${startNs}&end=${endNs}`,
+  ))
+    .json() as { data: string[] };
+  const apps = values.data.slice(0, 4).map((app) => `{app="${app}"}`);
+  await measureStart(browser, server.baseUrl, apps[0] ?? "");
+  await measureFirstRows(browser, server.baseUrl, [
+    ...apps,
+    ...apps.map((each) => `${each} |= "error"`),
+  ]);
+  await measureScrolling(browser, server.baseUrl, apps[0] ?? "");
+  await measureTail(browser, server, 10_000, option("tail-seconds", 20));
+  await measureTail(browser, server, 20_000, option("tail-seconds", 20));
+} finally {
+  await browser.close();
+  await server.remove();
+}
+console.log("| what | measured | goal |\n| --- | --- | --- |");
+for (const cells of rows) console.log(`| ${cells.join(" | ")} |`);
