@@ -72,7 +72,18 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
       actor,
       settings.ingester.max_unflushed_bytes,
     );
-    yield* Effect.forkIn(Scope.provide(follow, scope).pipe(Effect.ignore), scope);
+    // A record that cannot be read must be heard of, again and again, until somebody looks at it.
+    const following = Effect.scoped(follow).pipe(
+      Effect.catchCause((cause) =>
+        actor.isOpen()
+          ? Effect.logError(
+            `partition ${partition} is not followed: ${errorText(Cause.squash(cause))}`,
+          )
+          : Effect.void
+      ),
+      Effect.repeat(Schedule.spaced(1000)),
+    );
+    yield* Effect.forkIn(following, scope);
     const stopServing = [
       service.serve(
         { name: "head", subject: headSubject(partition) },

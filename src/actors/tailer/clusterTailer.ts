@@ -6,6 +6,7 @@ import { Effect, Layer } from "effect";
 import { Nats } from "../../cluster/Nats.ts";
 import { tailSubject, tenantToken } from "../../cluster/streams.ts";
 import { decodeBatch } from "../../streams/batch.ts";
+import { FormatError } from "../../streams/formatError.ts";
 import { Tailer } from "./Tailer.ts";
 
 /** Tailer for a process of a cluster. */
@@ -14,6 +15,7 @@ export const clusterTailerLayer = Layer.effect(
   Effect.gen(function* () {
     const { connection } = yield* Nats;
     const local = yield* Tailer;
+    const context = yield* Effect.context<never>();
     const feeds = new Map<string, { readonly subscription: Subscription; tails: number }>();
     const open = (tenant: string) => {
       const known = feeds.get(tenant);
@@ -26,7 +28,15 @@ export const clusterTailerLayer = Layer.effect(
           if (error !== null) return;
           const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
           const offset = Number(headers?.get("Nats-Sequence"));
-          local.publish(partition, offset, decodeBatch(data));
+          try {
+            local.publish(partition, offset, decodeBatch(data));
+          } catch (failure) {
+            if (!(failure instanceof FormatError)) throw failure;
+            // The partition's owner says so too, and does not go on; a tail can.
+            Effect.runForkWith(context)(
+              Effect.logError(`a tail cannot read ${subject} at ${offset}: ${failure.message}`),
+            );
+          }
         },
       });
       feeds.set(tenant, { subscription, tails: 1 });
