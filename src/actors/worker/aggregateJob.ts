@@ -11,7 +11,7 @@ import { type Batch, batchFromMessage } from "../../streams/batch.ts";
 import { type Chunk, type DecodableBlock, openChunk } from "../../streams/chunk.ts";
 import { chunkHeadBytes } from "../../streams/chunkFormat.ts";
 import { linesOffset } from "../../streams/chunkLayout.ts";
-import { parseLabels } from "../../streams/labels.ts";
+import { type Labels, parseLabels } from "../../streams/labels.ts";
 import { batchBlock } from "../../streams/lineBlock.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type {
@@ -40,6 +40,7 @@ export function aggregate(
   const buckets = new WindowBuckets(job.windows);
   const run: AggregateRun = {
     pipeline,
+    streams: new Map(),
     buckets,
     reader,
     checkpoint,
@@ -68,6 +69,11 @@ export function aggregate(
 
 interface AggregateRun {
   readonly pipeline: Pipeline;
+  /** By label string. */
+  readonly streams: Map<
+    string,
+    { readonly streamLabels: Labels; readonly stream: StreamPipeline | "none" }
+  >;
   readonly buckets: WindowBuckets;
   readonly fold: RowFold;
   readonly reader: ObjectReader;
@@ -80,9 +86,19 @@ interface AggregateRun {
   readonly stats: { -readonly [Key in keyof AggregateStats]: AggregateStats[Key] };
 }
 
+/** A stream has many units, in any order. */
+function streamOf({ streams, pipeline }: AggregateRun, labels: string) {
+  let known = streams.get(labels);
+  if (known === undefined) {
+    const streamLabels = parseLabels(labels);
+    known = { streamLabels, stream: pipeline.forStream(streamLabels) };
+    streams.set(labels, known);
+  }
+  return known;
+}
+
 function aggregateUnit(run: AggregateRun, { labels, rank, sources }: AggregateUnit): void {
-  const streamLabels = parseLabels(labels);
-  const stream = run.pipeline.forStream(streamLabels);
+  const { streamLabels, stream } = streamOf(run, labels);
   if (stream === "none") return;
   run.fold.begin(stream, streamLabels, rank);
   const only = sources[0]!;

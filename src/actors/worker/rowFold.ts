@@ -85,7 +85,11 @@ export class RowFold {
   /** Whether rows of the stream are only counted: no stage looks at them, and neither do their sets
    *  of metadata, of which there are so many, name their series. */
   countsOnly(setCount: number): boolean {
-    return this.#stream!.isPlain && (this.#streamDecides || setCount === 0);
+    return this.#countsAll || (this.#stream!.isPlain && setCount === 0);
+  }
+
+  get #countsAll(): boolean {
+    return this.#stream!.isPlain && this.#streamDecides;
   }
 
   /** Whether the fold looks at times of rows that are known to lie in one bucket. */
@@ -107,8 +111,11 @@ export class RowFold {
     const { block, times } = part;
     if (this.#block !== block) {
       this.#block = block;
-      this.#stream!.begin(block, part.mask);
-      this.#sets.use(block.sets);
+      // Where the stream says it all, not even the sets of metadata are decoded.
+      if (!this.#countsAll) {
+        this.#stream!.begin(block, part.mask);
+        this.#sets.use(block.sets);
+      }
     }
     if (bucket !== bucketOpen) {
       this.#addRun(part, rowStart, rowEnd, bucket);
@@ -136,7 +143,7 @@ export class RowFold {
 
   #addRun(part: RunPart, rowStart: number, rowEnd: number, bucket: number): void {
     if (!this.#stream!.isPlain) this.#addRows(part, rowStart, rowEnd, bucket);
-    else if (this.countsOnly(part.block.sets.setEnds.length)) {
+    else if (this.#countsAll || part.block.sets.setEnds.length === 0) {
       const rows = countMasked(part, rowStart, rowEnd);
       if (rows === 0) return;
       const bytes = this.#value === "bytes" ? bytesMasked(part, rowStart, rowEnd, rows) : 0;
