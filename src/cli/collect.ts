@@ -10,6 +10,7 @@ import {
   parseConfig,
   printConfig,
 } from "../collector/mod.ts";
+import { unfinishedUses } from "../collector/sources/notYet.ts";
 import { readInput, standardInput } from "../platform/inputs.ts";
 import { environment, writeOutput } from "../platform/terminal.ts";
 import { ByteSize } from "../platform/config/units.ts";
@@ -122,6 +123,10 @@ const run = Effect.fnUntraced(function* (
 ) {
   if (config.clients.length === 0) {
     return yield* misused("The configuration has no clients: name a server to send to");
+  }
+  const unfinished = unfinishedUses(config);
+  if (unfinished.length > 0) {
+    return yield* misused(`The collector cannot do this yet:\n${unfinished.join("\n")}`);
   }
   const bufferBytesMax = yield* Effect.fromResult(
     Schema.decodeUnknownResult(ByteSize)(options.bufferSize),

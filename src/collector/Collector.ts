@@ -16,6 +16,7 @@ import { staticGroups } from "./discovery/staticTargets.ts";
 import type { EntryPrinter } from "./dryRun.ts";
 import { Lines } from "./Lines.ts";
 import { pages } from "./pages.ts";
+import { syslogLayer } from "./sources/Syslog.ts";
 import { FileTail } from "./tailing/FileTail.ts";
 
 export interface CollectorOptions {
@@ -42,7 +43,7 @@ function collectorLayer(options: CollectorOptions) {
   const { config, dryRun } = options;
   const metrics = new CollectorMetrics();
   const isDry = dryRun !== undefined;
-  return Layer.mergeAll(staticLayer, isDry ? Layer.empty : pagesLayer(config)).pipe(
+  return Layer.mergeAll(staticLayer, syslogLayer, isDry ? Layer.empty : pagesLayer(config)).pipe(
     Layer.provideMerge(FileTail.layer(config)),
     Layer.provideMerge(Lines.layer(config, metrics, dryRun?.admit)),
     Layer.provide(isDry ? dryDeliveryLayer(dryRun) : deliveryLayer(options, metrics)),

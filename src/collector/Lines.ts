@@ -29,6 +29,7 @@ export class Lines extends Context.Service<Lines, {
   readonly positions: ReadonlyMap<string, Position>;
   /** Resolves when more lines may be handed over. */
   readonly room: () => Promise<void>;
+  readonly hasRoom: () => boolean;
   /** Seals what has been handed over and resolves when the disk buffer has it. */
   readonly durable: () => Promise<void>;
   readonly metrics: CollectorMetrics;
@@ -56,6 +57,7 @@ export class Lines extends Context.Service<Lines, {
           intake,
           positions: new Map(delivery.positions.map((position) => [position.id, position])),
           room: delivery.room,
+          hasRoom: delivery.hasRoom,
           durable: () => {
             intake.seal();
             return delivery.durable();

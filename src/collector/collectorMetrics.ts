@@ -66,6 +66,16 @@ export class CollectorMetrics {
     "counter",
     "Time for which reading was paused since the disk buffer was full",
   );
+  readonly syslogEntries = this.#define(
+    "promtail_syslog_target_entries_total",
+    "counter",
+    "Syslog messages received",
+  );
+  readonly syslogErrors = this.#define(
+    "promtail_syslog_target_parsing_errors_total",
+    "counter",
+    "Syslog messages that could not be read",
+  );
   readonly openFiles = this.#define(
     "tailrace_collector_open_files",
     "gauge",

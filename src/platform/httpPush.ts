@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
+import type { SecureContextOptions } from "node:tls";
 
 /** How to speak TLS: PEM text, or files that are read when a connection is made. */
 export interface ClientTls {
@@ -15,6 +16,12 @@ export interface ClientTls {
   readonly key_file?: string | undefined;
   readonly server_name?: string | undefined;
   readonly insecure_skip_verify?: boolean | undefined;
+}
+
+/** How the other side is checked. */
+interface TlsPeer {
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
 }
 
 export interface HttpAnswer {
@@ -94,7 +101,7 @@ export class HttpSender {
 }
 
 /** The options of node:tls; throws if a file cannot be read. */
-export function tlsOptions(tls: ClientTls | undefined): https.AgentOptions {
+export function tlsOptions(tls: ClientTls | undefined): SecureContextOptions & TlsPeer {
   if (tls === undefined) return {};
   const ca = tls.ca ?? fileText(tls.ca_file);
   const cert = tls.cert ?? fileText(tls.cert_file);
