@@ -85,9 +85,13 @@ async function seam(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
   const start = BigInt(Date.now()) * 1_000_000n;
   let pushed = 0;
   let pushing = true;
+  let time = start;
   const pusher = (async () => {
     while (pushing) {
-      const entries = numbered(BigInt(Date.now()) * 1_000_000n, pushed, 20);
+      // Two pushes of one millisecond follow one another in time, too.
+      const now = BigInt(Date.now()) * 1_000_000n;
+      time = now > time ? now : time + 1_000n;
+      const entries = numbered(time, pushed, 20);
       await push.push([{ labels: `{app="${app}"}`, entries }]);
       pushed += 20;
       if (pushed === 400) await query.flush();
