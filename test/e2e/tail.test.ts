@@ -90,7 +90,7 @@ async function seam(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
     while (pushing) {
       // Two pushes of one millisecond follow one another in time, too.
       const now = BigInt(Date.now()) * 1_000_000n;
-      time = now > time ? now : time + 1_000n;
+      time = now > time + 20_000n ? now : time + 20_000n;
       const entries = numbered(time, pushed, 20);
       await push.push([{ labels: `{app="${app}"}`, entries }]);
       pushed += 20;
