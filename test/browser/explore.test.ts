@@ -104,6 +104,10 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(await page.locator(".tok-wrong").innerText(), "=");
     t.match(await page.innerText(".objection"), /unexpected "="/);
     t.equal(parameter(driver, "q"), '{colour="vermilion"} | json', "nothing ran");
+    await driver.writeQuery('{colour="vermilion"} |~ "a(b" | regexp "(?P<x>.)"');
+    await page.locator(".objection", { hasText: /regular expression/ }).waitFor();
+    await driver.writeQuery('{colour="vermilion"} |~ "a|b" | regexp "(?P<x>.)"');
+    await page.locator(".objection").waitFor({ state: "detached" });
     await driver.writeQuery('sum by(app)(count_over_time({app="x"}[5m]))');
     await page.click('[aria-label="Format the query"]');
     await page.locator(".cm-line", { hasText: "sum by (app)" }).waitFor();

@@ -16,16 +16,17 @@ type Parsed = ReturnType<typeof parseExpression>;
 /** What the parser objects to; undefined when nothing. */
 export function check(query: string): Objection | undefined {
   const parsed = parse(query);
-  return "offset" in parsed ? parsed : undefined;
+  return parsed !== undefined && "offset" in parsed ? parsed : undefined;
 }
 
 /** The query laid out over lines; undefined when it cannot be read. */
 export function format(query: string): string | undefined {
   const parsed = parse(query);
-  return "offset" in parsed ? undefined : prettyPrint(parsed);
+  return parsed === undefined || "offset" in parsed ? undefined : prettyPrint(parsed);
 }
 
-function parse(query: string): Parsed | Objection {
+/** Undefined when it cannot be told here. */
+function parse(query: string): Parsed | Objection | undefined {
   // A variable of Grafana's stands for a duration, with a name as long as itself.
   const filled = query.replace(
     /\$\{?__\w+\}?/g,
@@ -39,7 +40,8 @@ function parse(query: string): Parsed | Objection {
     }
     return parsed;
   } catch (cause) {
-    if (!(cause instanceof ParseError)) throw cause;
+    // What the stand-in for regular expressions cannot do is left to the server.
+    if (!(cause instanceof ParseError)) return undefined;
     const message = cause.message.replace(/^parse error at line \d+, col \d+: /, "");
     return { offset: Math.min(cause.offset, query.length), message };
   }

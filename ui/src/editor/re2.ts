@@ -49,6 +49,11 @@ export class RE2JS {
     return 0;
   }
 
+  /** A machine that never runs: the server's matching is set up around it, and "failed" ends that at once. */
+  re2(): { readonly dfa: { readonly failed: true }; readonly findUTF8SubmatchIndex: () => null } {
+    return { dfa: { failed: true }, findUTF8SubmatchIndex: () => null };
+  }
+
   /** Nothing is matched in the page; the server does it. */
   testExact(): boolean {
     return false;
