@@ -2,6 +2,7 @@
  *  search, and a test of single rows for what texts leave open. lineFilter.ts puts operands
  *  together. Invariant: a line that matches contains a needle of every clause; "contains" and
  *  "everything" need no test. */
+import { byteSearch } from "../streams/byteSearch.ts";
 import { compileLineRegex } from "../streams/regex.ts";
 import { type LiteralPlan, literalPlan, type Needle } from "../streams/regexLiterals.ts";
 import { bytesHaveIp, ipTextPrefix, parseIpRange } from "./ip.ts";
@@ -64,6 +65,7 @@ export function planPattern(pattern: string): OperandPlan {
 function patternTest(parts: ReadonlyArray<PatternPart>): RowTest {
   const encoder = new TextEncoder();
   const texts = parts.map((part) => part.kind === "literal" ? encoder.encode(part.text) : null);
+  const searches = texts.map((text) => text === null ? null : byteSearch(text));
   const last = texts.length - 1;
   const suffix = last < 0 ? null : texts[last]!;
   return (bytes, start, end) => {
@@ -79,7 +81,7 @@ function patternTest(parts: ReadonlyArray<PatternPart>): RowTest {
       if (index === last) break;
       const found = gap === 0
         ? (startsWith(bytes, at, end, text) ? at : -1)
-        : find(bytes, at + gap, end, text);
+        : searches[index]!(bytes, at + gap, end);
       if (found < 0) return false;
       at = found + text.length;
       gap = 0;
@@ -95,11 +97,4 @@ function startsWith(bytes: Uint8Array, at: number, end: number, text: Uint8Array
   if (at + text.length > end) return false;
   for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
   return true;
-}
-
-function find(bytes: Uint8Array, from: number, end: number, text: Uint8Array): number {
-  for (let at = from; at + text.length <= end; at++) {
-    if (startsWith(bytes, at, end, text)) return at;
-  }
-  return -1;
 }

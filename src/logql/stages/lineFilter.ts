@@ -1,5 +1,6 @@
 /** A line filter behind a stage that changes the line: asked row by row. ../lineFilter.ts owns those
  *  in front, which search whole blocks. Invariant: both say the same of the same line. */
+import { byteSearch } from "../../streams/byteSearch.ts";
 import { compileLineRegex } from "../../streams/regex.ts";
 import type { LineFilter, LineFilterOp } from "../ast.ts";
 import { planIp, planPattern, type RowTest } from "../rowTest.ts";
@@ -26,13 +27,7 @@ function operandTest(op: LineFilterOp, type: "text" | "ip", value: string): RowT
 }
 
 function textTest(text: string): RowTest {
-  const wanted = new TextEncoder().encode(text);
-  return (bytes, start, end) => {
-    for (let at = start; at + wanted.length <= end; at++) {
-      let same = 0;
-      while (same < wanted.length && bytes[at + same] === wanted[same]) same++;
-      if (same === wanted.length) return true;
-    }
-    return false;
-  };
+  if (text === "") return () => true;
+  const search = byteSearch(new TextEncoder().encode(text));
+  return (bytes, start, end) => search(bytes, start, end) >= 0;
 }

@@ -1,6 +1,7 @@
 /** `| pattern "<ip> - <_> [<time>]"`: captures what lies between literal texts. patternSyntax.ts
  *  reads patterns. Invariant: the line is matched from its start; where a literal is missing the
  *  capture before it takes the rest of the line and the captures after it nothing. */
+import { type ByteSearch, byteSearch } from "../../streams/byteSearch.ts";
 import type { NameTable } from "../nameTable.ts";
 import { parsePattern } from "../patternSyntax.ts";
 import { category, type Row } from "../row.ts";
@@ -11,7 +12,7 @@ interface Capture {
   /** -1 for `<_>`, and for a name that nobody wants. */
   readonly slot: number;
   /** The text behind the capture; null if it takes the rest of the line. */
-  readonly literal: Uint8Array | null;
+  readonly literal: { readonly bytes: number; readonly search: ByteSearch } | null;
 }
 
 export class PatternParser implements RowStage {
@@ -33,7 +34,7 @@ export class PatternParser implements RowStage {
     const captures = parts.flatMap((part, index) =>
       part.kind === "literal" ? [] : [{
         slot: part.name === null ? -1 : names.require(part.name),
-        literal: literalAt(index + 1),
+        literal: searchFor(literalAt(index + 1)),
       }]
     );
     // What follows the last capture that anybody can want need not be looked for.
@@ -52,24 +53,16 @@ export class PatternParser implements RowStage {
     let at = lineStart + prefix.length;
     for (let index = 0; index < this.#captures.length; index++) {
       const { slot: name, literal } = this.#captures[index]!;
-      const found = literal === null ? -1 : find(line, at, lineEnd, literal);
+      const found = literal === null ? -1 : literal.search(line, at, lineEnd);
       const slot = name < 0 ? -1 : row.parsedSlot(name, this.#wanted.mask);
       if (slot >= 0) row.set(slot, category.parsed, line, at, found < 0 ? lineEnd : found);
       if (found < 0) break;
-      at = found + literal!.length;
+      at = found + literal!.bytes;
     }
     return true;
   }
 }
 
-function find(bytes: Uint8Array, from: number, end: number, text: Uint8Array): number {
-  const first = text[0]!;
-  const last = end - text.length;
-  for (let at = from; at <= last; at++) {
-    if (bytes[at] !== first) continue;
-    let same = 1;
-    while (same < text.length && bytes[at + same] === text[same]) same++;
-    if (same === text.length) return at;
-  }
-  return -1;
+function searchFor(text: Uint8Array | null): Capture["literal"] {
+  return text === null ? null : { bytes: text.length, search: byteSearch(text) };
 }
