@@ -1,5 +1,5 @@
-/** Searches against String.prototype.indexOf, over texts that repeat themselves, and a count of steps where a naive search takes a
- *  billion. */
+/** Searches against String.prototype.indexOf, over texts that repeat themselves, and one in which a naive search takes thousands
+ *  of millions of steps. */
 import fc from "fast-check";
 import t from "tap";
 import { byteSearch } from "./byteSearch.ts";
