@@ -133,8 +133,9 @@ export class BlockScanner {
     for (const text of texts) {
       if (text.byteLength === 0) found += this.#takeAll(loaded);
       else {
-        found += this.#searchText(loaded, prepare(text, fold), stopAtFirst);
-        if (fold && hasTwin(text) && !(stopAtFirst && found > 0)) {
+        const prepared = prepare(text, fold);
+        found += this.#searchText(loaded, prepared, stopAtFirst);
+        if (fold && hasTwin(prepared.bytes) && !(stopAtFirst && found > 0)) {
           found += this.#searchTwins(loaded, text);
         }
       }
@@ -250,8 +251,8 @@ function prepare(text: Uint8Array, fold: boolean): PreparedText {
   const table = fold ? preparedFolded : preparedExact;
   const known = table.get(text);
   if (known !== undefined) return known;
-  const bytes = text.slice();
-  const caseMasks = new Uint8Array(text.length);
+  const bytes = fold ? withoutTwins(text) : text.slice();
+  const caseMasks = new Uint8Array(bytes.length);
   if (fold) {
     for (let index = 0; index < bytes.length; index++) {
       const lower = bytes[index]! | 0x20;
@@ -273,6 +274,15 @@ function prepare(text: Uint8Array, fold: boolean): PreparedText {
   const prepared = { bytes, caseMasks, rareFirst, rareSecond };
   table.set(text, prepared);
   return prepared;
+}
+
+/** A copy with k and s in the place of their twins. */
+function withoutTwins(text: Uint8Array): Uint8Array {
+  if (!text.includes(0xbf) && !text.includes(0xaa)) return text.slice();
+  let latin1 = "";
+  for (const byte of text) latin1 += String.fromCharCode(byte);
+  const plain = latin1.replaceAll("\xc5\xbf", "s").replaceAll("\xe2\x84\xaa", "k");
+  return Uint8Array.from(plain, (char) => char.charCodeAt(0));
 }
 
 function hasTwin(text: Uint8Array): boolean {

@@ -9,9 +9,15 @@ export function rowsContaining(
   fold: boolean,
 ): boolean[] {
   const patterns = texts.map((text) =>
-    new RegExp(Array.from(text, (b) => pattern(b, fold)).join(""))
+    new RegExp(Array.from(fold ? plain(text) : text, (b) => pattern(b, fold)).join(""))
   );
   return lines.map((line) => patterns.some((pattern) => pattern.test(latin1(line))));
+}
+
+/** The letters that fold beyond ASCII mean the same in the text as in a line. */
+function plain(text: Uint8Array): Uint8Array {
+  const folded = latin1(text).replace(/\xe2\x84\xaa/g, "k").replace(/\xc5\xbf/g, "s");
+  return Uint8Array.from(folded, (char) => char.charCodeAt(0));
 }
 
 function pattern(byte: number, fold: boolean): string {

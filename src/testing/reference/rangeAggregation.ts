@@ -120,10 +120,12 @@ function mayBeSkipped(
   return namesRead(range, grouping)?.every(isGiven) ?? false;
 }
 
-/** The labels that a query names; null if it may read any. */
+/** The labels that a query names where a parser may have set them; null if it may read any. What stands in front of the first
+ *  parser reads none of its labels. */
 function namesRead({ pipeline, unwrap }: LogRange, grouping: Grouping | null): string[] | null {
-  if (pipeline.some(({ kind }) => kind === "LineFormat" || kind === "LabelFormat")) return null;
-  const filters = pipeline.filter((stage) => stage.kind === "LabelFilter");
+  const after = pipeline.slice(pipeline.findIndex(({ kind }) => parserKinds.includes(kind)) + 1);
+  if (after.some(({ kind }) => kind === "LineFormat" || kind === "LabelFormat")) return null;
+  const filters = after.filter((stage) => stage.kind === "LabelFilter");
   return [
     ...[...filters, ...unwrap?.filters ?? []].flatMap(({ predicate }) => namesOf(predicate)),
     ...unwrap === null ? [] : [unwrap.label],
