@@ -174,7 +174,7 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(await driver.queryText(), `${broken.slice(0, column - 1)}¦${broken.slice(column - 1)}`);
     await driver.runQuery(selectorOf(scenario));
     // The editor looks at a text shortly after it has changed.
-    await driver.page.waitForFunction(`document.querySelector("#query-problem")?.innerText === ""`);
+    await driver.page.locator("#query-problem p").waitFor({ state: "detached" });
   },
 
   "live: new lines come, pause holds, resume shows all": async (t, scenario) => {
