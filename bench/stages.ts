@@ -2,7 +2,7 @@
  *  or the network. Usage: node --expose-gc bench/stages.ts [words that a row must contain...], on either runtime. */
 import process from "node:process";
 import { compileStages } from "../src/collector/stages/compile.ts";
-import { ConfigDocument } from "../src/collector/config/document.ts";
+import { ConfigDocument } from "../src/platform/yaml/document.ts";
 import { StageEntry } from "../src/collector/stages/entry.ts";
 import { LabelSet } from "../src/collector/stages/labelSet.ts";
 import { StageMetrics } from "../src/collector/stages/stageMetrics.ts";

@@ -1,6 +1,6 @@
 /** Runs the collector's pipelines in tests: stages as YAML, lines in, what comes out as plain values. */
 import { compileStages, PipelineInvalid } from "../collector/stages/compile.ts";
-import { ConfigDocument } from "../collector/config/document.ts";
+import { ConfigDocument } from "../platform/yaml/document.ts";
 import { StageEntry } from "../collector/stages/entry.ts";
 import { LabelSet } from "../collector/stages/labelSet.ts";
 import type { StagePipeline } from "../collector/stages/stage.ts";

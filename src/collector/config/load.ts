@@ -5,10 +5,10 @@ import { checkRelabelConfigs } from "../relabel/relabel.ts";
 import { RelabelConfigs } from "../relabel/relabelConfig.ts";
 import { checkStages } from "../stages/compile.ts";
 import { CollectorConfig } from "./collectorConfig.ts";
-import { decodeWith } from "./decode.ts";
-import { ConfigDocument, type PlacedProblem } from "./document.ts";
+import { decodeWith } from "../../platform/yaml/decode.ts";
+import { ConfigDocument, type PlacedProblem } from "../../platform/yaml/document.ts";
 import { expandEnvironment } from "./expandEnvironment.ts";
-import type { ConfigProblem } from "./problem.ts";
+import type { ConfigProblem } from "../../platform/yaml/problem.ts";
 import { PipelineStages } from "./scrapeConfig.ts";
 
 /** The configuration cannot be used. */

@@ -1,7 +1,7 @@
 /** Relabel rules against Prometheus' documentation, and what remains of a target's labels. */
 import { Result } from "effect";
 import t from "tap";
-import { decodeWith } from "../config/decode.ts";
+import { decodeWith } from "../../platform/yaml/decode.ts";
 import { checkRelabelConfigs, compileRelabelConfigs } from "./relabel.ts";
 import { RelabelConfigs } from "./relabelConfig.ts";
 import { targetRelabeler } from "./targetLabels.ts";

@@ -5,7 +5,7 @@
 import { digest } from "../../platform/digest.ts";
 import { isLabelName } from "../../streams/labels.ts";
 import { compileTextRegex, RegexInvalid, type TextRegex } from "../../streams/regex.ts";
-import type { ConfigPath, ConfigProblem } from "../config/problem.ts";
+import type { ConfigPath, ConfigProblem } from "../../platform/yaml/problem.ts";
 import type { RelabelConfig } from "./relabelConfig.ts";
 
 /** A target's labels while rules work on them. */

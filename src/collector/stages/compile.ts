@@ -2,8 +2,8 @@
  *  telling all mistakes at once; each stage's file owns its stage. */
 import { Result } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";
-import { unknownKey } from "../config/decode.ts";
-import { type ConfigPath, type ConfigProblem, formatPath } from "../config/problem.ts";
+import { unknownKey } from "../../platform/yaml/decode.ts";
+import { type ConfigPath, type ConfigProblem, formatPath } from "../../platform/yaml/problem.ts";
 import type { StageEntry } from "./entry.ts";
 import { stageDefinitions } from "./registry.ts";
 import {

@@ -4,7 +4,7 @@
 import { Result, Schema } from "effect";
 import { parseGoDuration } from "../../logql/units.ts";
 import { DurationMs, Float, Text, Toggle, withDefault, word } from "../config/scalars.ts";
-import { decodeWith } from "../config/decode.ts";
+import { decodeWith } from "../../platform/yaml/decode.ts";
 import type { ExtractedValue, StageEntry } from "./entry.ts";
 import { keep, type StageContext } from "./stage.ts";
 import { defineStage } from "./stageDefinition.ts";

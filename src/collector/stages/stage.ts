@@ -5,7 +5,7 @@
  *  runs the stages after it. All is synchronous and single-threaded.
  *  Invariant: what a stage holds back is bounded, is visible to `eachHeld`, and leaves with `tick`,
  *  `flush` or `flushOrigin`. */
-import type { ConfigPath } from "../config/problem.ts";
+import type { ConfigPath } from "../../platform/yaml/problem.ts";
 import type { StageEntry } from "./entry.ts";
 import type { StageMetrics } from "./stageMetrics.ts";
 

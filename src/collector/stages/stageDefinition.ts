@@ -1,8 +1,8 @@
 /** How a stage's file describes its stage: the schema of its configuration, which extracted values
  *  it uses, and how it is compiled. compile.ts reads definitions, registry.ts lists them. */
 import { Result, Schema } from "effect";
-import { decodeWith } from "../config/decode.ts";
-import type { ConfigPath, ConfigProblem } from "../config/problem.ts";
+import { decodeWith } from "../../platform/yaml/decode.ts";
+import type { ConfigPath, ConfigProblem } from "../../platform/yaml/problem.ts";
 import type { Stage, StageContext } from "./stage.ts";
 
 /** Extracted values that a stage uses; "all" if it cannot tell. */

@@ -1,4 +1,4 @@
-/** A mistake in a collector's configuration: which key, what is wrong, where it stands. Whoever finds
+/** A mistake in a YAML file: which key, what is wrong, where it stands. Whoever finds
  *  one knows the path of the key; document.ts turns the path into a line. */
 
 /** Keys and list positions from the top of the file: ["scrape_configs", 0, "job_name"]. */
