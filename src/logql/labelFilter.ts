@@ -19,9 +19,14 @@ export interface LabelTest extends RowStage {
   readonly setsErrors: boolean;
 }
 
-/** Compiles a predicate; the table gets the names that it mentions. Throws RegexInvalid or a
- *  RangeError for what the parser would have refused. */
-export function compilePredicate(predicate: Predicate, names: NameTable): LabelTest {
+/** Compiles a predicate; the table gets the names that it mentions. `withinOr` says that a row may pass
+ *  although this predicate fails. Throws RegexInvalid or a RangeError for what the parser would have
+ *  refused. */
+export function compilePredicate(
+  predicate: Predicate,
+  names: NameTable,
+  withinOr = false,
+): LabelTest {
   switch (predicate.kind) {
     case "LabelMatcher":
       return stringTest(predicate, names);
@@ -36,9 +41,10 @@ export function compilePredicate(predicate: Predicate, names: NameTable): LabelT
     case "IpPredicate":
       return ipTest(predicate.name, predicate.op === "!=", predicate.value, names);
     case "LogicalPredicate": {
-      const left = compilePredicate(predicate.left, names);
-      const right = compilePredicate(predicate.right, names);
-      return predicate.op === "and" ? bothTests(left, right) : eitherTest(left, right);
+      const isOr = predicate.op === "or";
+      const left = compilePredicate(predicate.left, names, withinOr || isOr);
+      const right = compilePredicate(predicate.right, names, withinOr || isOr);
+      return isOr ? eitherTest(left, right) : bothTests(left, right, withinOr);
     }
   }
 }
@@ -139,9 +145,16 @@ function ipTest(name: string, negated: boolean, text: string, names: NameTable):
   };
 }
 
-function bothTests(left: LabelTest, right: LabelTest): LabelTest {
+/** Both sides are looked at even if the left one fails, as in Loki: the right one may mark a row with an
+ *  error. That shows only where the row may pass nevertheless. */
+function bothTests(left: LabelTest, right: LabelTest, withinOr: boolean): LabelTest {
   return {
-    apply: (row) => left.apply(row) && right.apply(row),
+    apply: withinOr && right.setsErrors
+      ? (row) => {
+        const passesLeft = left.apply(row);
+        return right.apply(row) && passesLeft;
+      }
+      : (row) => left.apply(row) && right.apply(row),
     decide: (stream) => {
       const [first, second] = [left.decide(stream), right.decide(stream)];
       if (first === false || second === false) return false;
@@ -159,7 +172,7 @@ function eitherTest(left: LabelTest, right: LabelTest): LabelTest {
       if (first === true) return true;
       const second = right.decide(stream);
       // A left side that may set an error has to run even if the right side holds.
-      if (second === true && !(first === null && left.setsErrors)) return true;
+      if (second === true && !left.setsErrors) return true;
       return first === false && second === false ? false : null;
     },
     setsErrors: left.setsErrors || right.setsErrors,

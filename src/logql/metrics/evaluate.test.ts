@@ -253,7 +253,6 @@ refused("matches that are not clear", {
   "A + on (app) group_left (pod) B": /grouping labels must ensure unique matches/,
   "sum(1)": /sum takes a vector/,
   "(1 + 1) or A": /combines vectors/,
-  'label_replace(A, "pod", "", "pod", ".*")': /labels \{app="a"\}/,
 });
 
 table("a match is only ambiguous where both are there", {
@@ -263,6 +262,30 @@ table("a match is only ambiguous where both are there", {
   "A + on (app) B": ['{app="a"} 2 3'],
   "B + on (app) A": ['{app="a"} 2 3'],
   'label_replace(A, "pod", "", "pod", ".*")': ['{app="a"} 1 2'],
+});
+
+table("series that label_replace makes equal", {
+  A: ['{app="a", pod="1"} 1 _ 5', '{app="a", pod="2"} 2 1 _', '{app="b", pod="2"} 7 _ _'],
+}, {
+  'label_replace(A, "pod", "", "pod", ".*")': [
+    '{app="a"} 1 1 5',
+    '{app="a"} 2 _ _',
+    '{app="b"} 7 _ _',
+  ],
+  'sum by (app) (label_replace(A, "pod", "", "pod", ".*"))': [
+    '{app="a"} 3 1 5',
+    '{app="b"} 7 _ _',
+  ],
+  'label_replace(A, "pod", "", "pod", ".*") > 1': ['{app="a"} 2 _ 5', '{app="b"} 7 _ _'],
+  'topk by (app) (1, label_replace(A, "pod", "", "pod", ".*"))': [
+    '{app="a"} 2 1 5',
+    '{app="b"} 7 _ _',
+  ],
+  'label_replace(A, "pod", "", "pod", ".*") and on (app) A': [
+    '{app="a"} 1 1 5',
+    '{app="a"} 2 _ _',
+    '{app="b"} 7 _ _',
+  ],
 });
 
 table("label_replace", { A: ['{host="db-01.eu"} 1', '{host="web"} 2', "{} 3"] }, {

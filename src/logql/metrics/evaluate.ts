@@ -5,7 +5,13 @@ import type { MetricExpr, VectorAggregation } from "../ast.ts";
 import { type MetricPlan, vectorGrouping } from "../planner/metricPlan.ts";
 import { combine } from "./binary/combine.ts";
 import type { StepGrid } from "./grid.ts";
-import { constantSeries, type Evaluated, EvaluationError, type Matrix } from "./matrix.ts";
+import {
+  constantSeries,
+  type Evaluated,
+  EvaluationError,
+  joinEqual,
+  type Matrix,
+} from "./matrix.ts";
 import { tagVariants } from "./variants.ts";
 import { aggregateVector } from "./vector/aggregate.ts";
 import { replaceLabel } from "./vector/labelReplace.ts";
@@ -39,7 +45,9 @@ export function evaluate(
         throw new Error("a range aggregation is no leaf of its plan");
     }
   };
-  return value(plan.expr);
+  const result = value(plan.expr);
+  // Of one step, every sample counts, in the order of a sort function.
+  return result.kind === "scalar" || grid.count === 1 ? result : joinEqual(result);
 }
 
 function aggregate(node: VectorAggregation, operand: Matrix, grid: StepGrid): Matrix {

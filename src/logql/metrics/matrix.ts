@@ -1,6 +1,7 @@
 /** Results of metric expressions: series with a value at some of the steps, or one number. Operators
  *  (vector/, binary/) take whole matrices, so that labels are looked at once per series and not once per
- *  step. Invariant: no two series of a matrix have the same labels at the same step. */
+ *  step. Several series of one matrix may have the same labels: `or` makes some that differ in their
+ *  steps, label_replace any. */
 import { formatLabels, type Labels } from "../../streams/labels.ts";
 
 export interface Series {
@@ -42,7 +43,7 @@ export function constantSeries(labels: Labels, value: number, stepCount: number)
   };
 }
 
-/** The matrix of some series that have labels of their own each, in order; those without any
+/** The matrix of some series, in order of labels, equal ones as they come; those without any
  *  value are left out. */
 export function matrixOf(series: Iterable<Series>): Matrix {
   const kept = [...series].filter(({ present }) => present.includes(1));
@@ -72,26 +73,31 @@ function compareText(a: string, b: string): number {
   return rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
 }
 
-/** Puts series of the same labels together. Throws an EvaluationError if two have a value at one step. */
-export function joinEqual(series: Iterable<Series>, what: string): Matrix {
-  const joined = new Map<string, Series>();
+/** Puts series of the same labels together: at each step the first value goes to the first of them, so
+ *  that as many remain as have a value at one step. */
+export function joinEqual({ series }: Matrix): Matrix {
+  const joined = new Map<string, Series[]>();
   for (const one of series) {
     const key = formatLabels(one.labels);
     const known = joined.get(key);
-    if (known === undefined) {
-      joined.set(key, one);
-      continue;
-    }
-    const both = { ...known, values: known.values.slice(), present: known.present.slice() };
-    for (let step = 0; step < one.values.length; step++) {
-      if (one.present[step] === 0) continue;
-      if (both.present[step] === 1) {
-        throw new EvaluationError(`${what}: several series would have the labels ${key}`);
-      }
-      both.values[step] = one.values[step]!;
-      both.present[step] = 1;
-    }
-    joined.set(key, both);
+    joined.set(key, known === undefined ? [one] : withSeries(known, one));
   }
-  return matrixOf(joined.values());
+  return matrixOf([...joined.values()].flat());
+}
+
+function withSeries(known: ReadonlyArray<Series>, one: Series): Series[] {
+  const stepCount = one.values.length;
+  const all = known.map((series) => ({
+    ...series,
+    values: series.values.slice(),
+    present: series.present.slice(),
+  }));
+  for (let step = 0; step < stepCount; step++) {
+    if (one.present[step] === 0) continue;
+    let free = all.find(({ present }) => present[step] === 0);
+    if (free === undefined) all.push(free = emptySeries(one.labels, stepCount));
+    free.values[step] = one.values[step]!;
+    free.present[step] = 1;
+  }
+  return all;
 }

@@ -64,8 +64,13 @@ export function evaluateSteps(
     if (time > range.endNs) break;
     const value = evaluateInstant(rows, expr, time, templates);
     const samples = typeof value === "number" ? [{ labels: {}, value }] : value;
+    const seen = new Map<string, number>();
     for (const sample of samples) {
-      const key = labelText(sample.labels);
+      const labels = labelText(sample.labels);
+      // Samples of the same labels at one moment are of several series.
+      const number = seen.get(labels) ?? 0;
+      seen.set(labels, number + 1);
+      const key = `${number} ${labels}`;
       const found = series.get(key) ?? { labels: sample.labels, points: [] };
       found.points.push([step, sample.value]);
       series.set(key, found);

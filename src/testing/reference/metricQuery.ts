@@ -32,9 +32,7 @@ export function evaluateMetric(
     case "RangeAggregation":
       return byLabels(evaluateRange(rows, expr, timeNs, templates, null));
     case "LabelReplace":
-      return byLabels(
-        distinctLabels(vectorOf(evaluate(expr.expr)).map((sample) => replaceLabel(sample, expr))),
-      );
+      return byLabels(vectorOf(evaluate(expr.expr)).map((sample) => replaceLabel(sample, expr)));
     case "VectorAggregation": {
       const inner = expr.op === "sum" && expr.expr.kind === "RangeAggregation"
         ? evaluateRange(rows, expr.expr, timeNs, templates, expr)
@@ -124,14 +122,6 @@ function reduceGroup(op: Ast.VectorOp, values: ReadonlyArray<number>): number {
 }
 
 // ---- label_replace ----
-
-/** A vector has no two samples of the same labels. */
-function distinctLabels(samples: Sample[]): Sample[] {
-  if (new Set(samples.map(({ labels }) => labelText(labels))).size < samples.length) {
-    throw new QueryFailed("several samples have the same labels");
-  }
-  return samples;
-}
 
 function replaceLabel({ labels, value }: Sample, expr: Ast.LabelReplace): Sample {
   const match = valueRegex(expr.regex).exec(labels[expr.source] ?? "");

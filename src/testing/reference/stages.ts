@@ -127,13 +127,13 @@ function patternMatches(line: string, literals: ReadonlyArray<string>): boolean 
 
 // ---- label filters ----
 
-/** What decides is not followed by a look at the rest, which therefore cannot fail. */
+/** After an `or` that holds on its left the right side is not looked at, and so cannot fail; an `and` looks at both. */
 export function passesPredicate(entry: Entry, predicate: Ast.Predicate): boolean {
   switch (predicate.kind) {
     case "LogicalPredicate": {
       const left = passesPredicate(entry, predicate.left);
-      if (left === (predicate.op === "or")) return left;
-      return passesPredicate(entry, predicate.right);
+      if (predicate.op === "or") return left || passesPredicate(entry, predicate.right);
+      return passesPredicate(entry, predicate.right) && left;
     }
     case "LabelMatcher": {
       const value = lookUp(entry, predicate.name) ?? "";

@@ -2,7 +2,7 @@
  *  are; many series of one side may meet many of the other. */
 import type { VectorMatching } from "../../ast.ts";
 import { formatLabels } from "../../../streams/labels.ts";
-import { joinEqual, type Matrix, matrixOf, type Series } from "../matrix.ts";
+import { type Matrix, matrixOf, type Series } from "../matrix.ts";
 import { signatureLabels } from "./matching.ts";
 
 export function combineSets(
@@ -17,10 +17,10 @@ export function combineSets(
     case "unless":
       return matrixOf(mask(left, presence(right, matching), matching, false));
     case "or":
-      return joinEqual(
-        [...left.series, ...mask(right, presence(left, matching), matching, false)],
-        "or",
-      );
+      return matrixOf([
+        ...left.series,
+        ...mask(right, presence(left, matching), matching, false),
+      ]);
   }
 }
 

@@ -3,10 +3,10 @@
 import type { LabelReplace } from "../../ast.ts";
 import { compileGroupRegex, type GroupMatch } from "../../../streams/regex.ts";
 import type { Labels } from "../../../streams/labels.ts";
-import { joinEqual, type Matrix } from "../matrix.ts";
+import { type Matrix, matrixOf } from "../matrix.ts";
 
-/** Where the regex does not match, a series stays as it is; an empty result removes the label. Throws an
- *  EvaluationError if series end up with the same labels. */
+/** Where the regex does not match, a series stays as it is; an empty result removes the label. Series
+ *  that end up with the same labels stay apart, as in Loki: an aggregation around it puts them together. */
 export function replaceLabel(
   matrix: Matrix,
   { source, destination, replacement, regex }: Omit<LabelReplace, "kind" | "span" | "expr">,
@@ -19,7 +19,7 @@ export function replaceLabel(
     const labels = withLabel(series.labels, destination, expand(replacement, groups));
     return { ...series, labels };
   });
-  return joinEqual(relabelled, "label_replace");
+  return matrixOf(relabelled);
 }
 
 function withLabel(labels: Labels, name: string, value: string): Labels {
