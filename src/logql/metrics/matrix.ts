@@ -87,7 +87,7 @@ export function joinEqual({ series }: Matrix): Matrix {
 
 function withSeries(known: ReadonlyArray<Series>, one: Series): Series[] {
   const stepCount = one.values.length;
-  const all = known.map((series) => ({
+  const all = known.map((series): Series => ({
     ...series,
     values: series.values.slice(),
     present: series.present.slice(),

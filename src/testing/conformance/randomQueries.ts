@@ -2,6 +2,7 @@
  *  operator. Left out is only what may be answered in several ways: how a parser treats names that were dropped before it. */
 import type { Random } from "../random.ts";
 import type { Case } from "./caseFile.ts";
+import { randomTemplate } from "./randomTemplates.ts";
 
 /** A query of any kind with its options. */
 export function randomCase(random: Random): Case {
@@ -84,6 +85,8 @@ function earlyStage(random: Random): string {
         random.pick([
           'line_format "{{.a}} b={{.b}}"',
           "line_format `{{.app}}/{{.level}}`",
+          `line_format ${templateText(random)}`,
+          `line_format ${templateText(random)}`,
           "decolorize",
         ])
       }`;
@@ -121,6 +124,8 @@ function lateStage(random: Random): string {
           'level="{{.level}}!", d="{{.a}}"',
           "trace=b",
           'app=""',
+          `a=${templateText(random)}`,
+          `c=${templateText(random)}, level=${templateText(random)}`,
         ])
       }`;
     case 3:
@@ -129,6 +134,12 @@ function lateStage(random: Random): string {
     default:
       return ` | ${predicate(random, 2)}`;
   }
+}
+
+/** In backquotes now and then, else in quotes. */
+function templateText(random: Random): string {
+  const template = randomTemplate(random);
+  return random.oneIn(2) ? `\`${template}\`` : JSON.stringify(template);
 }
 
 const errors = "__error__, __error_details__";
@@ -195,6 +206,7 @@ function lineFilter(random: Random, signs: ReadonlyArray<"|" | "!">): string {
       ["~", regexes],
       [">", patterns],
       ["=", addresses],
+      ["=", [...addresses, '"GET"', '"error"']],
     ] as const,
   );
   const count = random.oneIn(3) ? 2 : 1;
@@ -237,7 +249,9 @@ function predicate(random: Random, depth: number): string {
     case 2:
       return `${name} ${compare()} ${random.pick(["1KB", "1KiB", "5B", "2KB"])}`;
     case 3:
-      return `${random.pick(["ip", "a"])} = ip("${random.pick(["10.0.0.1", "10.0.0.0/8"])}")`;
+      return `${random.pick(["ip", "a"])} ${random.pick(["=", "=", "!="])} ip("${
+        random.pick(["10.0.0.1", "10.0.0.0/8", "10.1.0.0-10.1.0.9"])
+      }")`;
     case 4:
       return random.pick(['__error__=""', '__error__!=""', '__error__=~"JSON.*|Logfmt.*"']);
     case 5:
@@ -266,8 +280,23 @@ function metric(random: Random, depth: number): string {
     ]);
     return `label_replace(${aggregation(random, 0)}, ${rule})`;
   }
+  if (kind < 8 && random.oneIn(2)) return variants(random);
   if (kind < 8) return `vector(${random.pick(["0", "1.5", "-2"])})`;
   return rangeAggregation(random);
+}
+
+/** Several metrics of one range. */
+function variants(random: Random): string {
+  const range = `${selector(random)}${metricPipeline(random)} [${random.pick(["10s", "1m"])}]`;
+  const metrics = Array.from({ length: random.between(1, 3) }, () => {
+    const op = random.pick(["count_over_time", "bytes_over_time", "rate", "bytes_rate"]);
+    return random.pick([
+      `${op}(${range})`,
+      `sum by (app) (${op}(${range}))`,
+      `topk(1, sum by (app) (${op}(${range})))`,
+    ]);
+  });
+  return `variants(${metrics.join(", ")}) of (${range})`;
 }
 
 function aggregation(random: Random, depth: number): string {
@@ -283,10 +312,12 @@ function aggregation(random: Random, depth: number): string {
     "stdvar",
     "topk",
     "bottomk",
+    "approx_topk",
     "sort",
     "sort_desc",
   ]);
   if (op.startsWith("sort")) return `${op}(${inner})`;
+  if (op === "approx_topk") return `approx_topk(${random.pick(["1", "2", "5"])}, ${inner})`;
   const grouping = random.pick([
     "",
     "",
@@ -298,7 +329,7 @@ function aggregation(random: Random, depth: number): string {
     "without (env)",
     "without (a, b, level)",
   ]);
-  const parameter = op.endsWith("k") ? `${random.pick(["1", "2"])}, ` : "";
+  const parameter = op.endsWith("k") ? `${random.pick(["1", "2", "3", "100"])}, ` : "";
   return random.oneIn(2)
     ? `${op} ${grouping} (${parameter}${inner})`
     : `${op}(${parameter}${inner}) ${grouping}`;
@@ -322,9 +353,13 @@ function operators(random: Random, depth: number): string {
     case 2:
       return `${left} ${random.pick(["and", "or", "unless"])} ${matching} ${right}`;
     default: {
-      const group = matching === ""
-        ? ""
-        : random.pick(["", "group_left", "group_right", "group_left (env)"]);
+      const group = matching === "" ? "" : random.pick([
+        "",
+        "group_left",
+        "group_right",
+        "group_left (env)",
+        "group_right (env, level)",
+      ]);
       return `${left} ${
         random.pick([...arithmetic, ...comparisons])
       } ${matching} ${group} (${right})`;
@@ -376,7 +411,7 @@ function rangeAggregation(random: Random): string {
   const after = random.oneIn(10) ? ` | ${predicate(random, 0)}` : "";
   const filter = random.oneIn(8) ? before : `${before} | __error__=""${after}`;
   const parameter = op === "quantile_over_time"
-    ? `${random.pick(["0", "0.5", "0.9", "1", "2", "-1"])}, `
+    ? `${random.pick(["0", "0.25", "0.5", "0.9", "0.99", "1", "2", "-1"])}, `
     : "";
   const grouping = isGrouped && random.oneIn(2)
     ? random.pick([" by (app)", " by (app, level)", " by ()", " without (env)"])

@@ -89,14 +89,15 @@ function groupLabels(labels: Sample["labels"], grouping: Ast.Grouping | null): S
   );
 }
 
-/** The first `count` by value. Throws Ambiguous where equal values make the choice or the order a matter of taste. */
+/** The first `count` by value, NaN last; of equal values those whose labels sort first. */
 function top(samples: ReadonlyArray<Sample>, count: number, sign: number): Sample[] {
-  const sorted = [...samples].sort((a, b) => sign * (a.value - b.value));
-  const compared = sorted.slice(0, count + 1).map(({ value }) => value);
-  if (compared.some((value, index) => Number.isNaN(value) || value === compared[index + 1])) {
-    throw new Ambiguous();
-  }
-  return sorted.slice(0, count);
+  const order = (value: number, other: number) =>
+    Number.isNaN(value) || Number.isNaN(other)
+      ? Number(Number.isNaN(value)) - Number(Number.isNaN(other))
+      : value === other
+      ? 0
+      : sign * (value < other ? -1 : 1);
+  return byLabels([...samples]).sort((a, b) => order(a.value, b.value)).slice(0, count);
 }
 
 function reduceGroup(op: Ast.VectorOp, values: ReadonlyArray<number>): number {

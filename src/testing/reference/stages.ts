@@ -14,6 +14,7 @@ import {
   rename,
   textOf,
 } from "./row.ts";
+import { renderTemplate } from "./templates.ts";
 import { ipIn, lineRegex, matcherAccepts, numberOf, secondsOf, sizeOf } from "./values.ts";
 
 /** Gives the text of a template for the fields of a line, or throws when it fails at run time. */
@@ -24,17 +25,9 @@ export type TemplateEngine = (
   timestampNs: bigint,
 ) => string;
 
-/** `{{.name}}` and text: the part of templates that needs no engine. */
-export const plainTemplates: TemplateEngine = (template, fields) =>
-  template.replace(
-    /\{\{\s*\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g,
-    (_, name: string) => fields[name] ?? "",
-  );
-
-/** Whether plainTemplates can run a template. */
-export function isPlainTemplate(template: string): boolean {
-  return !template.replace(/\{\{\s*\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}/g, "").includes("{{");
-}
+/** The plain one of templates.ts. */
+export const plainTemplates: TemplateEngine = (template, fields, line, timestampNs) =>
+  renderTemplate(template, { fields, line, timestampNs });
 
 /** The line after the pipeline, or null if a filter dropped it. */
 export function runPipeline(

@@ -1,5 +1,5 @@
-/** Functions of time. Layouts are Go's. A time without a zone is one in UTC, whatever the server's
- *  zone. */
+/** Functions of time. Layouts are Go's. A time without a zone is one in UTC, and date prints in UTC,
+ *  whatever the server's zone. */
 import { systemNowNs } from "../../../platform/clock.ts";
 import { TemplateFailed } from "../error.ts";
 import { floorDivide, GoTime, zeroTime } from "../goTime.ts";
@@ -10,7 +10,7 @@ import { fixed, type FunctionTable } from "./templateFunction.ts";
 
 export const dates: FunctionTable = new Map([
   ["now", fixed([], () => new GoTime(systemNowNs(), utc))],
-  ["date", fixed(["string", "any"], (layout, time) => formatTime(layout, timeOf(time)))],
+  ["date", fixed(["string", "any"], (layout, time) => formatTime(layout, inUtc(timeOf(time))))],
   ["toDate", fixed(["string", "string"], (layout, text) => readTime(layout, "UTC", text))],
   ["toDateInZone", fixed(["string", "string", "string"], readTime)],
   ["unixEpoch", fixed(["time"], (time) => String(time.unixSeconds))],
@@ -18,6 +18,11 @@ export const dates: FunctionTable = new Map([
   ["unixEpochNanos", fixed(["time"], ({ unixNs }) => String(unixNs))],
   ["unixToTime", fixed(["string"], unixToTime)],
 ]);
+
+/** sprig's date prints in the server's zone, not in the time's own. */
+function inUtc(time: GoTime): GoTime {
+  return new GoTime(time.unixNs, utc);
+}
 
 /** Numbers are Unix seconds. */
 function timeOf(value: Value): GoTime {
