@@ -4,7 +4,8 @@
  *    LOGS_<partition>          logs.<tenant>.<partition>     the write log: one message a batch
  *    OBJ_tailrace_<shard>      $O.tailrace_<shard>.{C,M}.>   segments, as an object store bucket
  *    KV_tailrace_index         $KV.tailrace_index.>          what is committed: segments and checkpoints
- *    KV_tailrace_leases        $KV.tailrace_leases.>         who is there and who owns which partition; entries expire */
+ *    KV_tailrace_leases        $KV.tailrace_leases.>         who is there and who owns which partition; entries expire
+ *    KV_tailrace_rules         $KV.tailrace_rules.>          rule groups, and what their evaluations have come to */
 import {
   DiscardPolicy,
   RetentionPolicy,
@@ -27,6 +28,7 @@ export class StreamMisconfigured extends Error {
 
 export const indexBucket = "tailrace_index";
 export const leaseBucket = "tailrace_leases";
+export const ruleBucket = "tailrace_rules";
 
 export function logStreamName(partition: number): string {
   return `LOGS_${partition}`;

@@ -8,12 +8,13 @@ import { Index } from "../Index.ts";
 import { ObjectStore } from "../ObjectStore.ts";
 import { sweepOrphans } from "../sweepOrphans.ts";
 import { sqliteIndexLayer } from "./SqliteIndex.ts";
+import { sqliteRuleStoreLayer } from "./SqliteRuleStore.ts";
 
 export { DataDirectory, DataDirectoryError } from "./DataDirectory.ts";
 export { rebuildEmbeddedIndex } from "./rebuildEmbeddedIndex.ts";
 
-/** WriteLog, ObjectStore and Index in common.path_prefix. Fails with DataDirectoryError if another process uses it. Removes
- *  segments that an earlier process stored and did not live to commit. */
+/** WriteLog, ObjectStore, Index and RuleStore in common.path_prefix. Fails with DataDirectoryError if another process uses it.
+ *  Removes segments that an earlier process stored and did not live to commit. */
 export function embeddedStorageLayer(settings: Settings) {
   const { wal } = settings.ingester;
   const writeLog = fileWriteLogLayer({
@@ -21,7 +22,14 @@ export function embeddedStorageLayer(settings: Settings) {
     logBytesMax: wal.max_size,
   });
   return sweepLayer.pipe(
-    Layer.provideMerge(Layer.mergeAll(writeLog, directoryObjectStoreLayer(), sqliteIndexLayer)),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        writeLog,
+        directoryObjectStoreLayer(),
+        sqliteIndexLayer,
+        sqliteRuleStoreLayer,
+      ),
+    ),
     Layer.provide(DataDirectory.layer(settings.common.path_prefix)),
   );
 }
