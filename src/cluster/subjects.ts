@@ -14,3 +14,6 @@ export function flushSubject(partition: number): string {
 export function scanSubject(querier: string): string {
   return `tailrace.scan.${querier}`;
 }
+
+/** Asks any querier what a rule wants to know. */
+export const rulesSubject = "tailrace.rules";

@@ -68,3 +68,74 @@ export const requestSeconds = Metric.histogram("loki_request_duration_seconds", 
   description: "Time from request to response, by route and status code",
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50],
 });
+
+export const notificationsSent = Metric.counter("loki_prometheus_notifications_sent_total", {
+  description: "Alerts that an Alertmanager took",
+  incremental: true,
+});
+
+export const notificationsFailed = Metric.counter("loki_prometheus_notifications_errors_total", {
+  description: "Alerts in requests that an Alertmanager did not take; they are tried again",
+  incremental: true,
+});
+
+export const notificationsDropped = Metric.counter("loki_prometheus_notifications_dropped_total", {
+  description: "Alerts that an Alertmanager never got",
+  incremental: true,
+});
+
+export const notificationsQueued = Metric.gauge("loki_prometheus_notifications_queue_length", {
+  description: "Alerts that wait for an Alertmanager",
+});
+
+export const ruleEvaluations = Metric.counter("loki_prometheus_rule_evaluations_total", {
+  description: "Rules that were evaluated, by tenant",
+  incremental: true,
+});
+
+export const ruleFailures = Metric.counter("loki_prometheus_rule_evaluation_failures_total", {
+  description: "Rules whose evaluation failed, by tenant",
+  incremental: true,
+});
+
+export const ruleIterations = Metric.counter("loki_prometheus_rule_group_iterations_total", {
+  description: "Evaluations of groups that were due, missed ones included, by tenant",
+  incremental: true,
+});
+
+export const ruleIterationsMissed = Metric.counter(
+  "loki_prometheus_rule_group_iterations_missed_total",
+  {
+    description:
+      "Evaluations of groups that did not take place since the one before took too long, by tenant",
+    incremental: true,
+  },
+);
+
+export const ruleGroupSeconds = Metric.histogram("loki_prometheus_rule_group_duration_seconds", {
+  description: "Time that evaluations of groups took",
+  boundaries: [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60],
+});
+
+export const ruleGroupsOwned = Metric.gauge("tailrace_ruler_groups", {
+  description: "Rule groups that this process evaluates",
+});
+
+export const samplesWritten = Metric.counter("loki_ruler_remote_write_samples_total", {
+  description: "Samples that remote write's receiver took",
+  incremental: true,
+});
+
+export const samplesFailed = Metric.counter("loki_ruler_remote_write_samples_failed_total", {
+  description: "Samples in requests that the receiver did not take; they are tried again",
+  incremental: true,
+});
+
+export const samplesDropped = Metric.counter("loki_ruler_remote_write_samples_dropped_total", {
+  description: "Samples that the receiver never got",
+  incremental: true,
+});
+
+export const samplesQueued = Metric.gauge("loki_ruler_remote_write_samples_pending", {
+  description: "Samples that wait for remote write's receiver",
+});

@@ -86,7 +86,6 @@ const lokiOnly = new Set([
   "pattern_ingester",
   "query_range",
   "query_scheduler",
-  "ruler",
   "runtime_config",
   "schema_config",
   "storage_config",

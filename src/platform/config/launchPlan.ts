@@ -14,8 +14,12 @@ const plan = loadSettings({ argv: process.argv.slice(2), env: process.env }).pip
       hostInPermission(settings.server.http_listen_address)
     }:${settings.server.http_listen_port}`,
     dataDirectory: resolve(settings.common.path_prefix),
-    connects: settings.storage.engine === "nats" ? natsHosts(settings.nats.url) : [],
-    readsFiles: natsFiles(settings.nats).map((path) => resolve(path)),
+    connects: [
+      ...(settings.storage.engine === "nats" ? natsHosts(settings.nats.url) : []),
+      ...rulerHosts(settings.ruler),
+    ],
+    readsFiles: [...natsFiles(settings.nats), ...rulerFiles(settings.ruler)]
+      .map((path) => resolve(path)),
     configFile: file === undefined ? undefined : resolve(file),
   })),
 );
@@ -42,6 +46,32 @@ function natsFiles(
   return [nkey_file, creds_file, tls_ca_file, tls_cert_file, tls_key_file].filter((path) =>
     path !== ""
   );
+}
+
+/** host:port of each server that the ruler tells something. A wrong URL is told when the server starts. */
+function rulerHosts({ alertmanager_url, remote_write }: Settings["ruler"]): Array<string> {
+  return [...alertmanager_url.split(","), remote_write.url].flatMap((text) => {
+    const url = URL.parse(text.trim());
+    return url === null ? [] : [hostAndPort(url)];
+  });
+}
+
+function hostAndPort({ protocol, hostname, port }: URL): string {
+  return `${hostname}:${port === "" ? protocol === "https:" ? 443 : 80 : port}`;
+}
+
+function rulerFiles({ storage, alertmanager_client, remote_write }: Settings["ruler"]) {
+  const ofClient = (client: Settings["ruler"]["alertmanager_client"]) => [
+    client.credentials_file,
+    client.tls_ca_path,
+    client.tls_cert_path,
+    client.tls_key_path,
+  ];
+  return [
+    storage.local.directory,
+    ...ofClient(alertmanager_client),
+    ...ofClient(remote_write.client),
+  ].filter((path) => path !== "");
 }
 
 function hostInPermission(address: string): string {

@@ -124,6 +124,17 @@ export const Limits = Schema.Struct({
     100,
     "Live tails a tenant may have open at once",
   ),
+  // Loki has no limit. One ruler evaluates the rules of a group one after another.
+  ruler_max_rules_per_rule_group: setting(
+    wholeNumber(0),
+    1000,
+    "Rules of a group given to the API; 0 for no limit",
+  ),
+  ruler_max_rule_groups_per_tenant: setting(
+    wholeNumber(0),
+    1000,
+    "Rule groups that a tenant may give to the API; 0 for no limit",
+  ),
 });
 
 export type Limits = typeof Limits.Type;

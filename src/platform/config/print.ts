@@ -59,8 +59,12 @@ export function printLimits(limits: Limits): string {
 /** What may be shown of a setting: passwords not, also those in addresses. */
 function withoutSecret(path: string, value: unknown): unknown {
   if (typeof value !== "string" || value === "") return value;
-  if (path === "nats.password") return "<secret>";
-  if (path === "nats.url") return value.replace(/(:\/\/[^/@,:]*:)[^/@,]*@/g, "$1<secret>@");
+  if (/(^|[._])(password|credentials|secret_access_key|session_token)$/.test(path)) {
+    return "<secret>";
+  }
+  if (/[._](url|endpoint)$/.test(path)) {
+    return value.replace(/(:\/\/[^/@,:]*:)[^/@,]*@/g, "$1<secret>@");
+  }
   return value;
 }
 

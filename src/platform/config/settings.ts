@@ -4,12 +4,13 @@
 import { Schema } from "effect";
 import { Limits, LimitsOverride } from "./limits.ts";
 import { NatsSettings } from "./natsSettings.ts";
+import { RulerSettings } from "./rulerSettings.ts";
 import { setting } from "./setting.ts";
 import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.ts";
 
 export const Settings = Schema.Struct({
   target: setting(
-    oneOf(["all", "distributor", "ingester", "querier"]),
+    oneOf(["all", "distributor", "ingester", "querier", "ruler"]),
     "all",
     "The role this process has; others than all need storage.engine nats",
   ),
@@ -127,6 +128,7 @@ export const Settings = Schema.Struct({
     patterns_enabled: setting(Toggle, true, "Answer /loki/api/v1/patterns"),
     tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
   }),
+  ruler: RulerSettings,
   ui: Schema.Struct({
     enabled: setting(Toggle, true, "Serve the page"),
   }),
