@@ -1,6 +1,6 @@
 /** Which layers a process is made of: its roles on one machine's files, or any of a cluster's
  *  roles on NATS. server.ts runs them. */
-import { Effect, Layer } from "effect";
+import { Context, Effect, Layer } from "effect";
 import { clusterIngesterLayer } from "./actors/ingester/clusterIngester.ts";
 import { Distributor } from "./actors/distributor/Distributor.ts";
 import { Handover } from "./actors/distributor/Handover.ts";
@@ -8,6 +8,13 @@ import { Ingester } from "./actors/ingester/Ingester.ts";
 import { PartitionOwners } from "./actors/ingester/PartitionOwners.ts";
 import { sweepLayer } from "./actors/ingester/sweepStorage.ts";
 import { Querier } from "./actors/querier/Querier.ts";
+import { Notifier } from "./actors/ruler/Notifier.ts";
+import { RemoteWrite } from "./actors/ruler/RemoteWrite.ts";
+import { RuleBook } from "./actors/ruler/RuleBook.ts";
+import { RuleQueries } from "./actors/ruler/RuleQueries.ts";
+import { ruleQueriesOverNats, serveRuleQueries } from "./actors/ruler/ruleQueriesBus.ts";
+import { evaluateRules } from "./actors/ruler/Ruler.ts";
+import { RuleShards } from "./actors/ruler/RuleShards.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { shareScans } from "./actors/querier/scanBus.ts";
 import { Scanners } from "./actors/Scanners.ts";
@@ -20,6 +27,7 @@ import type { Settings } from "./platform/config/mod.ts";
 import { dataPaths } from "./platform/paths.ts";
 import { systemName } from "./platform/system.ts";
 import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
+import { jetStreamRuleStoreLayer } from "./storage/jetstream/JetStreamRuleStore.ts";
 import { jetStreamWriteLogLayer } from "./storage/jetstream/JetStreamWriteLog.ts";
 import { jetStreamStorageLayer } from "./storage/jetstream/mod.ts";
 
@@ -28,10 +36,11 @@ const scanQueueMax = 4096;
 
 /** All roles in one process, on files that no other process has. */
 export function embeddedLayer(settings: Settings) {
-  return Layer.mergeAll(
-    Distributor.layer(settings).pipe(Layer.provide(Handover.local)),
-    Querier.layer(settings),
-  ).pipe(
+  return evaluatingRules(settings, RuleShards.alone).pipe(
+    Layer.provideMerge(Layer.mergeAll(
+      Distributor.layer(settings).pipe(Layer.provide(Handover.local)),
+      Querier.layer(settings),
+    )),
     Layer.provideMerge(Tailer.layer),
     Layer.provideMerge(Ingester.layer(settings)),
     Layer.provideMerge(Scanners.local),
@@ -62,12 +71,26 @@ export function ingesterLayer(settings: Settings) {
 
 export function querierLayer(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
-  return Querier.layer(settings).pipe(
+  return sharedQuerier(settings).pipe(
+    Layer.provideMerge(RuleBook.layer(settings)),
+    Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings)),
     Layer.provideMerge(sharedScanners(settings)),
+    Layer.provideMerge(querierService),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
+/** A ruler keeps nothing itself: it asks queriers, and states are in NATS. */
+export function rulerLayer(settings: Settings) {
+  return rulesOf(settings, RuleShards.leased).pipe(
+    Layer.provideMerge(RuleBook.layer(settings)),
+    Layer.provideMerge(ruleQueriesOverNats(settings)),
+    Layer.provideMerge(Layer.mergeAll(Tailer.layer, Ingester.none, actors(settings))),
+    Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }
@@ -75,13 +98,16 @@ export function querierLayer(settings: Settings) {
 /** Every role of a cluster in one process, of which there can be any number. */
 export function clusterLayer(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
-  return Layer.mergeAll(
-    Distributor.layer(settings).pipe(Layer.provide(Handover.byLog)),
-    Querier.layer(settings),
-  ).pipe(
+  return evaluatingRules(settings, RuleShards.leased).pipe(
+    Layer.provideMerge(Layer.mergeAll(
+      Distributor.layer(settings).pipe(Layer.provide(Handover.byLog)),
+      sharedQuerier(settings),
+    )),
+    Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings).pipe(Layer.provide(ownersLayer(settings)))),
     Layer.provideMerge(sharedScanners(settings)),
+    Layer.provideMerge(querierService),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
     Layer.provideMerge(Nats.layer(settings)),
@@ -97,6 +123,30 @@ function ownersLayer(settings: Settings) {
   }));
 }
 
+/** Rules are evaluated by this process, with its own querier. */
+function evaluatingRules<E, R>(settings: Settings, shards: Layer.Layer<RuleShards, E, R>) {
+  return rulesOf(settings, shards).pipe(
+    Layer.provideMerge(RuleBook.layer(settings)),
+    Layer.provideMerge(RuleQueries.layer(settings)),
+  );
+}
+
+function rulesOf<E, R>(settings: Settings, shards: Layer.Layer<RuleShards, E, R>) {
+  return evaluateRules(settings).pipe(
+    Layer.provide(Layer.mergeAll(shards, Notifier.layer(settings), RemoteWrite.layer(settings))),
+  );
+}
+
+/** A querier that others ask too: what rules want to know. */
+function sharedQuerier(settings: Settings) {
+  const answering = Layer.effectDiscard(
+    Effect.gen(function* () {
+      yield* serveRuleQueries(yield* QuerierService);
+    }),
+  ).pipe(Layer.provide(RuleQueries.layer(settings)));
+  return answering.pipe(Layer.provideMerge(Querier.layer(settings)));
+}
+
 /** Scan jobs go to the querier that should have the segment. */
 function sharedScanners(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
@@ -104,11 +154,15 @@ function sharedScanners(settings: Settings) {
   return Layer.effect(
     Scanners,
     Effect.gen(function* () {
-      const service = yield* microService("tailrace-querier");
-      return yield* shareScans(yield* Nats, service, yield* Scanners);
+      return yield* shareScans(yield* Nats, yield* QuerierService, yield* Scanners);
     }),
   ).pipe(Layer.provide(Scanners.cached(cache)));
 }
+
+/** This process as one of those that answer queriers and rulers. */
+class QuerierService extends Context.Service<QuerierService, MicroService>()(
+  "tailrace/roles/QuerierService",
+) {}
 
 const microService = Effect.fnUntraced(function* (name: string) {
   const link = yield* Nats;
@@ -118,6 +172,8 @@ const microService = Effect.fnUntraced(function* (name: string) {
     (service) => Effect.sync(() => service.close()),
   );
 });
+
+const querierService = Layer.effect(QuerierService, microService("tailrace-querier"));
 
 function threadsAndActors(settings: Settings, objectDirectory: string) {
   const threads = Workers.layer({

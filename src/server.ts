@@ -14,6 +14,7 @@ import { pageRoutes } from "./api/page.ts";
 import { pushRoutes } from "./api/pushRoutes.ts";
 import { exploreRoutes } from "./api/exploreRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
+import { ruleRoutes } from "./api/ruleRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
 import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
@@ -23,6 +24,7 @@ import {
   embeddedLayer,
   ingesterLayer,
   querierLayer,
+  rulerLayer,
 } from "./roles.ts";
 import { httpServerLayer } from "./platform/httpServer.ts";
 import { loggingLayer } from "./platform/logging.ts";
@@ -62,6 +64,10 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
       return http(settings, Layer.mergeAll(readRoutes(settings), everyRoutes(settings))).pipe(
         Layer.provideMerge(querierLayer(settings)),
       );
+    case "ruler":
+      return http(settings, Layer.mergeAll(ruleRoutes(settings), everyRoutes(settings))).pipe(
+        Layer.provideMerge(rulerLayer(settings)),
+      );
     case "all":
       return http(settings, allRoutes(settings)).pipe(Layer.provideMerge(clusterLayer(settings)));
   }
@@ -78,6 +84,7 @@ function readRoutes(settings: Settings) {
     tailRoute(settings),
     streamRoute(settings),
     activeQueriesRoutes(settings),
+    ruleRoutes(settings),
     pageRoutes(settings),
   ).pipe(Layer.provide(ActiveQueries.layer));
 }

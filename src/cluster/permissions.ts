@@ -1,7 +1,13 @@
 /** The least that each role may do in NATS, as a configuration of its servers says it. Pure. Names
  *  are enumerated because a wildcard stands for a whole token: "LOGS_*" would match nothing.
  *  test/e2e/permissions.test.ts runs a cluster with exactly these. */
-import { indexBucket, leaseBucket, logStreamName, objectBucketName } from "./streams.ts";
+import {
+  indexBucket,
+  leaseBucket,
+  logStreamName,
+  objectBucketName,
+  ruleBucket,
+} from "./streams.ts";
 
 export interface PermissionOptions {
   readonly partitions: number;
@@ -9,7 +15,7 @@ export interface PermissionOptions {
 }
 
 export interface RolePermissions {
-  readonly role: "distributor" | "ingester" | "querier";
+  readonly role: "distributor" | "ingester" | "querier" | "ruler";
   readonly publish: ReadonlyArray<string>;
   readonly subscribe: ReadonlyArray<string>;
   /** Whether it answers requests of others. */
@@ -31,6 +37,9 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
   const everything = [...logs, ...objects, index, leases];
   const api = (verbs: ReadonlyArray<string>, streams: ReadonlyArray<string>) =>
     streams.flatMap((stream) => verbs.map((verb) => `$JS.API.${verb}.${stream}`));
+  const rules = `KV_${ruleBucket}`;
+  // The first that answers for rules or evaluates them makes the bucket.
+  const ofRules = api(["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET", "DIRECT.GET"], [rules]);
   const info = ["$JS.API.STREAM.NAMES", ...api(["STREAM.INFO"], everything)];
   const reads = api(["STREAM.MSG.GET", "DIRECT.GET"], everything);
   const inbox = (role: RolePermissions["role"]) => `${inboxPrefix(role)}.>`;
@@ -62,11 +71,29 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
         ...info,
         ...reads,
         `$KV.${leaseBucket}.querier.>`,
+        ...ofRules,
+        // The rules API: groups, not what their evaluations come to.
+        `$KV.${ruleBucket}.group.>`,
         "tailrace.head.*",
         "tailrace.flush.*",
         "tailrace.scan.*",
       ],
-      subscribe: ["tail.*.*", "tailrace.scan.*", "$SRV.>", inbox("querier")],
+      subscribe: ["tail.*.*", "tailrace.scan.*", "tailrace.rules", "$SRV.>", inbox("querier")],
+      answers: true,
+    },
+    {
+      role: "ruler",
+      publish: [
+        "$JS.API.STREAM.NAMES",
+        ...ofRules,
+        ...api(["STREAM.INFO", "STREAM.CREATE", "DIRECT.GET"], [leases]),
+        `$KV.${ruleBucket}.>`,
+        `$KV.${leaseBucket}.ruler.>`,
+        `$KV.${leaseBucket}.rules.>`,
+        "tailrace.rules",
+      ],
+      subscribe: [inbox("ruler")],
+      // It says how far it is with a long answer.
       answers: true,
     },
   ];

@@ -3,7 +3,7 @@
 import { type NatsOptions, NatsServers } from "./natsServer.ts";
 import { type RuntimeName, type ServerOptions, ServerProcess } from "./serverProcess.ts";
 
-export type Role = "distributor" | "ingester" | "querier";
+export type Role = "distributor" | "ingester" | "querier" | "ruler";
 
 /** Something that can be killed and frozen. */
 export interface Member {
@@ -18,7 +18,7 @@ export interface Member {
 
 export interface ClusterOptions {
   readonly runtime: RuntimeName;
-  readonly counts: Readonly<Record<Role, number>>;
+  readonly counts: Readonly<Partial<Record<Role, number>>>;
   readonly settings?: Readonly<Record<string, string>>;
   /** Of one role, over those of all. */
   readonly roleSettings?: Partial<Record<Role, Readonly<Record<string, string>>>>;
@@ -43,8 +43,8 @@ export class TailraceCluster {
     const roles = new Map<Role, ReadonlyArray<ServerProcess>>();
     const cluster = new TailraceCluster(nats, roles);
     try {
-      for (const role of ["ingester", "distributor", "querier"] as const) {
-        const processes = Array.from({ length: counts[role] }, () =>
+      for (const role of ["ingester", "distributor", "querier", "ruler"] as const) {
+        const processes = Array.from({ length: counts[role] ?? 0 }, () =>
           ServerProcess.start({
             ...options.process,
             runtime,

@@ -109,7 +109,7 @@ t.test("k8s: three NATS servers and the roles, as the manifests start them", asy
       )
     ),
   );
-  const users = ["distributor", "ingester", "querier", "route", "admin"];
+  const users = ["distributor", "ingester", "querier", "ruler", "route", "admin"];
   const secrets = new Map(users.map((user) => [`nats-credentials/${user}`, `secretOf${user}`]));
   const start = async (
     pod: PodSpec,

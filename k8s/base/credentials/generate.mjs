@@ -5,7 +5,7 @@ const api = Deno.env.get("KUBERNETES_API") ?? "https://kubernetes.default.svc";
 const read = (name) => Deno.readTextFileSync(`${serviceAccount}/${name}`).trim();
 const namespace = Deno.env.get("NAMESPACE") ?? read("namespace");
 const token = Deno.env.get("KUBERNETES_TOKEN") ?? read("token");
-const users = ["distributor", "ingester", "querier", "route", "admin"];
+const users = ["distributor", "ingester", "querier", "ruler", "route", "admin"];
 
 /** NATS reads a password as a word of its configuration: it must begin with a letter. */
 function password() {
