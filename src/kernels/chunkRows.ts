@@ -52,6 +52,8 @@ export interface StagedBlock {
   readonly minTime: bigint;
   readonly maxTime: bigint;
   readonly lines: Uint8Array;
+  /** Bitmap of the grams in the lines. */
+  readonly grams: Uint8Array;
   /** Share of this block in each packed column. */
   readonly timesBytes: number;
   readonly lengthsBytes: number;
@@ -112,7 +114,12 @@ interface RowExports extends ColumnExports {
     table: number,
     slots: number,
   ): number;
+  gramScratchBytes(): number;
+  gramBitmap(lines: number, length: number, scratch: number, out: number): number;
 }
+
+/** Of one block. */
+const gramBytesMax = 8192;
 
 /** Fields that end in no unit are addresses in kernel memory. */
 class RowStage {
@@ -141,6 +148,8 @@ class RowStage {
   #packedColumnBytes = 0;
   #chunkSetLengths = 0;
   #chunkMeta = 0;
+  #gramScratch = 0;
+  #grams = 0;
 
   constructor(ranges: ReadonlyArray<RowRange>, limits: StageLimits) {
     this.#kernels = kernels<RowExports>();
@@ -296,6 +305,8 @@ class RowStage {
     this.#table = this.#kernels.reserve(4 * this.#tableSlots);
     this.#packedColumnBytes = align8(packedBytesMax(rowsMax, Math.min(blocks, rowsMax)));
     this.#packed = this.#kernels.reserve(4 * this.#packedColumnBytes);
+    this.#gramScratch = this.#kernels.reserve(this.#kernels.exports.gramScratchBytes());
+    this.#grams = this.#kernels.reserve(gramBytesMax * Math.min(blocks, rowsMax));
     if (this.#setCount === 0) return;
     this.#chunkSetLengths = this.#kernels.reserve(4 * Math.min(rowsMax, this.#setCount));
     const metaBytes = this.#kernels.u32(this.#setEnds, this.#setCount)[this.#setCount - 1]!;
@@ -379,6 +390,7 @@ class RowStage {
     const blocks: StagedBlock[] = [];
     const starts = [0, 1, 2].map((column) => this.#packed + column * this.#packedColumnBytes);
     let [timesOut, lengthsOut, idsOut] = starts as [number, number, number];
+    let gramsOut = this.#grams;
     let lines = this.#lines;
     for (let row = 0; row < rowCount;) {
       let rowEnd = row;
@@ -391,11 +403,13 @@ class RowStage {
       const timesBytes = exports.packTimes(times + 8 * row, rows, unit, timesOut);
       const lengthsBytes = exports.packIntegers(lengths + 4 * row, rows, lengthsOut);
       const metaIdsBytes = withIds ? exports.packIntegers(ids + 4 * row, rows, idsOut) : 0;
+      const gramBytes = exports.gramBitmap(lines, bytes, this.#gramScratch, gramsOut);
       blocks.push({
         rowEnd,
         minTime: timeColumn[row]!,
         maxTime: timeColumn[rowEnd - 1]!,
         lines: this.#kernels.bytes(lines, bytes),
+        grams: this.#kernels.bytes(gramsOut, gramBytes),
         timesBytes,
         lengthsBytes,
         metaIdsBytes,
@@ -403,6 +417,7 @@ class RowStage {
       timesOut += timesBytes;
       lengthsOut += lengthsBytes;
       idsOut += metaIdsBytes;
+      gramsOut += gramBytes;
       lines += bytes;
       row = rowEnd;
     }

@@ -5,6 +5,8 @@ import { RE2JS } from "re2js";
 import t from "tap";
 import { goString, type Line, line, pattern } from "../testing/regexes.ts";
 import type { LineBlock } from "../streams/lineBlock.ts";
+import { gramBitmap } from "../kernels/reference/grams.ts";
+import { isRuledOut } from "../streams/grams.ts";
 import { compileLineFilters, type LineFilterDescription } from "./lineFilter.ts";
 
 function blockOf(lines: ReadonlyArray<Line>, rowStart = 0, rowEnd = lines.length): LineBlock {
@@ -198,6 +200,28 @@ t.test("a checkpoint may end the work while a regex runs", (t) => {
   t.end();
 });
 
+t.test("grams rule out a block that lacks a text that every line must have", (t) => {
+  const bitmap = gramBitmap(new TextEncoder().encode("GET /cart 200 10.1.2.3"));
+  const f = (...filters: LineFilterDescription[]) =>
+    isRuledOut(bitmap, compileLineFilters(filters));
+  t.equal(f(text("|=", "/orders")), true);
+  t.equal(f(text("|=", "/cart"), text("|=", "/orders")), true);
+  t.equal(f(text("|=", "/orders", "/wishlist")), true);
+  t.equal(f(text("|~", "(?i)connection timed out|unreachable node")), true);
+  t.equal(f(text("|~", "status=\\d+ /cart")), true);
+  t.equal(f(text("|>", "<_> /orders <_>")), true);
+  t.equal(f({ op: "|=", operands: [{ type: "ip", value: "192.168.77.12" }] }), true);
+  t.equal(f(text("|=", "/cart")), false);
+  t.equal(f(text("|~", "(?i)get /CART")), false);
+  t.equal(f(text("|=", "/orders", "/cart")), false, "one of two texts is there");
+  t.equal(f(text("|=", "xyz")), false, "too short to tell");
+  t.equal(f(text("|=", "/orders", "x")), false, "an alternative too short to tell");
+  t.equal(f(text("!=", "/orders")), false);
+  t.equal(f(text("!~", "/orders")), false);
+  t.equal(f({ op: "|=", operands: [{ type: "ip", value: "10.1.2.0/24" }] }), false);
+  t.end();
+});
+
 // ---- against a naive reference ----
 
 const needle = fc.array(
@@ -248,6 +272,10 @@ t.test("filters agree with matching strings one by one", (t) => {
         const found = run(filters, blockOf(lines));
         if (JSON.stringify(found) !== JSON.stringify(expected)) {
           throw new Error(`expected rows ${expected}, found ${found}`);
+        }
+        const bitmap = gramBitmap(Uint8Array.from(lines.flatMap((line) => [...line])));
+        if (expected.length > 0 && isRuledOut(bitmap, compileLineFilters(filters))) {
+          throw new Error(`rows ${expected} pass, but their grams rule the block out`);
         }
       },
     ),

@@ -2,6 +2,7 @@
  *  rows are then asked of RE2, in which order. lineScanner.ts searches, rowTest.ts knows the
  *  operands. Invariant: a row survives exactly if its line passes every filter, whatever the order
  *  and whichever shortcuts were taken. */
+import { GramTest } from "../streams/grams.ts";
 import type { BlockFilter, LineBlock } from "../streams/lineBlock.ts";
 import type { Needle } from "../streams/regexLiterals.ts";
 import type { LineFilter, LineFilterOp } from "./ast.ts";
@@ -56,6 +57,8 @@ export function runOrder(
 /** One filter, ready to run. Cheaper ones run first; the numbers only order. */
 interface Step {
   readonly cost: number;
+  /** Every line that passes contains, for each clause, one of its texts. */
+  readonly required: ReadonlyArray<ReadonlyArray<Needle>>;
   apply(block: LineBlock, mask: Uint8Array): number;
 }
 
@@ -76,6 +79,7 @@ const fewRowsShare = 1 / 32;
 
 const dropAll: Step = {
   cost: 0,
+  required: [],
   apply: (_block, mask) => {
     mask.fill(0);
     return 0;
@@ -83,7 +87,9 @@ const dropAll: Step = {
 };
 
 function combine(steps: ReadonlyArray<Step>): BlockFilter {
+  const grams = GramTest.of(steps.flatMap(({ required }) => required));
   return {
+    ...(grams === null ? {} : { grams }),
     apply: (block, mask) => {
       scanner.take(block);
       let left = 0;
@@ -118,8 +124,23 @@ function compileStep(
     });
   }
   const groups = prepareExact(needles);
-  if (checks.length === 0) return literalStep(groups, negative, needles.length);
-  return checkedStep(groups, checks, negative);
+  const step = checks.length === 0
+    ? literalStep(groups, negative, needles.length)
+    : checkedStep(groups, checks, negative);
+  return { ...step, required: negative ? [] : requiredTexts(plans) };
+}
+
+/** What every line contains that one of the operands matches. */
+function requiredTexts(
+  plans: ReadonlyArray<OperandPlan>,
+): ReadonlyArray<ReadonlyArray<Needle>> {
+  const clauses = plans.map(({ literals }): ReadonlyArray<ReadonlyArray<Needle>> => {
+    if (literals.kind === "contains") return [literals.needles];
+    return literals.kind === "required" ? literals.clauses : [];
+  });
+  if (clauses.length === 1) return clauses[0]!;
+  // One clause for all of them, of the most telling one of each.
+  return clauses.every((own) => own.length > 0) ? [clauses.flatMap((own) => own[0]!)] : [];
 }
 
 function planOperand(op: LineFilterOp, type: "text" | "ip", value: string): OperandPlan {
@@ -134,7 +155,7 @@ function literalStep(
   groups: ReadonlyArray<PreparedNeedles>,
   negative: boolean,
   needleCount: number,
-): Step {
+): Omit<Step, "required"> {
   const cost = needleCount + (negative ? 0.5 : 0);
   const only = groups.length === 1 ? groups[0]! : null;
   if (only !== null && !negative) {
@@ -156,7 +177,7 @@ function checkedStep(
   groups: ReadonlyArray<PreparedNeedles>,
   checks: ReadonlyArray<Check>,
   negative: boolean,
-): Step {
+): Omit<Step, "required"> {
   const searched = checks.filter((check) => check.clauses.length > 0).length;
   let open = new Uint8Array(0);
   const apply = (block: LineBlock, mask: Uint8Array): number => {

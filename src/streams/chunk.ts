@@ -5,8 +5,10 @@
  *  (verify touches all). */
 import { unpackEnds, unpackIntegers, unpackTimes } from "../kernels/chunkColumns.ts";
 import { zstdDecompress } from "../platform/zstd.ts";
-import { type BlockEntry, type ChunkLayout, readChunkLayout } from "./chunkLayout.ts";
+import { chunkHeadBytes, gramBytesLeast, gramBytesMost } from "./chunkFormat.ts";
+import { type BlockEntry, type ChunkLayout, layoutBytes, readChunkLayout } from "./chunkLayout.ts";
 import { checkEnds, FormatError } from "./formatError.ts";
+import { isRuledOut } from "./grams.ts";
 import type { BlockFilter, LineBlock, MetadataSets } from "./lineBlock.ts";
 import { findBadSet } from "./metadata.ts";
 import type { TimeRange } from "./record.ts";
@@ -52,10 +54,23 @@ export interface BlockSummary {
   readonly storedBytes: number;
 }
 
-/** Opens a chunk of `totalBytes` and checks header and directories. `bytes` are all of them, or those in
- *  front of `linesOffset`, if no line will be asked for. Throws FormatError. Keeps `bytes`. */
-export function openChunk(bytes: Uint8Array, totalBytes = bytes.length): Chunk {
-  return new Chunk(bytes, readChunkLayout(bytes, totalBytes));
+/** Gives exactly `length` bytes of a chunk from `offset` on; throws if it cannot. */
+export type ReadBytes = (offset: number, length: number) => Uint8Array;
+
+/** Opens a chunk that is in memory and checks header and directories. Throws FormatError. Keeps
+ *  `bytes`. */
+export function openChunk(bytes: Uint8Array): Chunk {
+  const read: ReadBytes = (offset, length) => bytes.subarray(offset, offset + length);
+  return new Chunk(read, readChunkLayout(bytes));
+}
+
+/** Opens a chunk of `totalBytes` that is read as it is needed: first header and directories, then the
+ *  columns and lines that somebody asks for. Throws FormatError, and whatever `read` throws, here
+ *  and later. */
+export function openStoredChunk(read: ReadBytes, totalBytes: number): Chunk {
+  const head = read(0, Math.min(totalBytes, chunkHeadBytes));
+  const bytes = layoutBytes(head, totalBytes);
+  return new Chunk(read, readChunkLayout(bytes > head.length ? read(0, bytes) : head, totalBytes));
 }
 
 export class Chunk {
@@ -70,7 +85,7 @@ export class Chunk {
   readonly #layout: ChunkLayout;
   readonly #columns: ChunkColumns;
 
-  constructor(bytes: Uint8Array, layout: ChunkLayout) {
+  constructor(read: ReadBytes, layout: ChunkLayout) {
     this.rowCount = layout.rowCount;
     this.setCount = layout.setCount;
     this.minTime = layout.minTime;
@@ -78,7 +93,7 @@ export class Chunk {
     this.rawBytes = layout.lineBytes;
     this.blocks = layout.blocks;
     this.#layout = layout;
-    this.#columns = new ChunkColumns(bytes, layout);
+    this.#columns = new ChunkColumns(read, layout);
   }
 
   /** Visits the blocks that have rows in the range. Lines are decompressed only if a filter or the
@@ -89,8 +104,10 @@ export class Chunk {
     const { blocks } = this.#layout;
     let [blocksScanned, rowsScanned, bytesScanned] = [0, 0, 0];
     for (let step = 0; step < blocks.length; step++) {
-      const entry = blocks[order === "forward" ? step : blocks.length - 1 - step]!;
+      const index = order === "forward" ? step : blocks.length - 1 - step;
+      const entry = blocks[index]!;
       if (entry.minTime >= range.end || entry.maxTime < range.start) continue;
+      if (this.rulesOut(index, filters)) continue;
       const block = new ChunkBlock(this.#columns, entry);
       block.narrow(range);
       if (block.rowStart === block.rowEnd) continue;
@@ -120,8 +137,16 @@ export class Chunk {
     return block.rowStart === block.rowEnd ? undefined : block;
   }
 
+  /** Whether no row of block `index` passes all filters, as far as its grams tell. Throws FormatError. */
+  rulesOut(index: number, filters: ReadonlyArray<BlockFilter>): boolean {
+    if (!filters.some(({ grams }) => grams !== undefined)) return false;
+    const bitmap = this.#columns.grams(index);
+    return bitmap !== undefined && isRuledOut(bitmap, filters);
+  }
+
   /** Decodes everything once. Throws FormatError if any byte is not as the writer left it. */
   verify(): void {
+    this.#columns.grams(0);
     for (const entry of this.#layout.blocks) {
       const block = new ChunkBlock(this.#columns, entry);
       // Reading a column is what checks it.
@@ -133,13 +158,14 @@ export class Chunk {
 /** Decodes columns of a chunk, block by block. Each section's checksum is taken when it is first
  *  used. */
 class ChunkColumns {
-  readonly #bytes: Uint8Array;
+  readonly #read: ReadBytes;
   readonly #layout: ChunkLayout;
-  readonly #checked = new Set<string>();
+  readonly #sections = new Map<ColumnName, Uint8Array>();
   #sets: MetadataSets | undefined;
+  #bitmaps: ReadonlyArray<Uint8Array> | undefined;
 
-  constructor(bytes: Uint8Array, layout: ChunkLayout) {
-    this.#bytes = bytes;
+  constructor(read: ReadBytes, layout: ChunkLayout) {
+    this.#read = read;
     this.#layout = layout;
   }
 
@@ -180,10 +206,7 @@ class ChunkColumns {
 
   lines(entry: BlockEntry): Uint8Array {
     const start = this.#layout.sections.lines.offset + entry.linesStart;
-    if (start + entry.storedBytes > this.#bytes.length) {
-      throw new FormatError("chunk", start, "lines are asked for, which were not given");
-    }
-    const stored = this.#bytes.subarray(start, start + entry.storedBytes);
+    const stored = this.#read(start, entry.storedBytes);
     if (crc32c(stored) !== entry.linesCrc) {
       throw new FormatError(
         "chunk",
@@ -197,6 +220,30 @@ class ChunkColumns {
   /** The sets of the whole chunk, decoded once. */
   sets(): MetadataSets {
     return this.#sets ??= this.#decodeSets();
+  }
+
+  /** The bitmap of block `index`; undefined in chunks without. */
+  grams(index: number): Uint8Array | undefined {
+    if (this.#layout.sections.grams === undefined) return undefined;
+    return (this.#bitmaps ??= this.#decodeGrams(this.#layout.sections.grams.length))[index];
+  }
+
+  #decodeGrams(length: number): ReadonlyArray<Uint8Array> {
+    const blockCount = this.#layout.blocks.length;
+    const bytes = this.#packed("grams", 0, length);
+    let at = blockCount;
+    const bitmaps = Array.from(bytes.subarray(0, blockCount), (logarithm, index) => {
+      const start = at;
+      at += 2 ** logarithm;
+      if (at - start < gramBytesLeast || at - start > gramBytesMost || at > length) {
+        this.#fail("grams", index, `a bitmap of 2^${logarithm} bytes`);
+      }
+      return bytes.subarray(start, at);
+    });
+    if (bitmaps.length !== blockCount || at !== length) {
+      this.#fail("grams", 0, `${length} bytes for the bitmaps of ${blockCount} blocks`);
+    }
+    return bitmaps;
   }
 
   #decodeSets(): MetadataSets {
@@ -213,16 +260,18 @@ class ChunkColumns {
     return { setEnds, meta };
   }
 
-  /** Part of a section, once the section's checksum is known to be right. */
+  /** Part of a section, which is read and checked as a whole when it is first used. */
   #packed(name: ColumnName, start: number, length: number): Uint8Array {
-    const { offset, length: sectionBytes, crc } = this.#layout.sections[name]!;
-    if (!this.#checked.has(name)) {
-      if (crc32c(this.#bytes.subarray(offset, offset + sectionBytes)) !== crc) {
+    let bytes = this.#sections.get(name);
+    if (bytes === undefined) {
+      const { offset, length: sectionBytes, crc } = this.#layout.sections[name]!;
+      bytes = this.#read(offset, sectionBytes);
+      if (crc32c(bytes) !== crc) {
         throw new FormatError("chunk", offset, `checksum of section "${name}"`);
       }
-      this.#checked.add(name);
+      this.#sections.set(name, bytes);
     }
-    return this.#bytes.subarray(offset + start, offset + start + length);
+    return bytes.subarray(start, start + length);
   }
 
   #fail(name: ColumnName, start: number, problem: string): never {

@@ -12,7 +12,8 @@
  *    u32 offset, u32 length, u32 CRC32C (0 for the lines, whose blocks have their own)
  *  Block directory (section 1), 48 bytes each: i64 minTime, i64 maxTime, u32 rowEnd, u32 lineBytes,
  *    u32 storedBytes, u32 CRC32C of the stored lines, u32 timesBytes, u32 lengthsBytes,
- *    u32 metaIdsBytes, u32 codec (0 none, 1 zstd) */
+ *    u32 metaIdsBytes, u32 codec (0 none, 1 zstd)
+ *  Grams (section 8), for each block: u8 binary logarithm of its bitmap's bytes; then the bitmaps */
 
 export const chunkMagic = 0x31435254; // "TRC1" as a little-endian u32
 export const chunkVersion = 1;
@@ -21,10 +22,11 @@ export const sectionEntryBytes = 16;
 export const blockEntryBytes = 48;
 export const sectionRequired = 1;
 
-/** What to read of a chunk's start to learn where its sections lie. */
+/** What to read of a chunk's start at first: header, section directory and, mostly, block directory. */
 export const chunkHeadBytes = 4096;
 
-/** Section kinds of version 1. A chunk without metadata has none of metaIds, setLengths, sets. */
+/** Section kinds of version 1. A chunk without metadata has none of metaIds, setLengths, sets; one
+ *  that was written by the first releases has no grams. */
 export const sectionKinds = {
   blocks: 1,
   times: 2,
@@ -33,7 +35,12 @@ export const sectionKinds = {
   setLengths: 5,
   sets: 6,
   lines: 7,
+  grams: 8,
 } as const;
+
+/** Bytes of a block's bitmap of grams: a power of two. */
+export const gramBytesLeast = 8;
+export const gramBytesMost = 8192;
 
 /** Rows of a block. Writers keep to it; readers allocate for no more. */
 export const blockRowsMax = 65536;

@@ -52,23 +52,23 @@ export interface ChunkLayout {
   readonly maxTime: bigint;
   readonly timeUnit: bigint;
   readonly lineBytes: number;
-  /** The three of metadata are there if, and only if, setCount > 0. */
+  /** The three of metadata are there if, and only if, setCount > 0; grams may be missing. */
   readonly sections:
-    & Readonly<Record<Exclude<SectionName, MetadataSection>, SectionEntry>>
-    & Readonly<Partial<Record<MetadataSection, SectionEntry>>>;
+    & Readonly<Record<Exclude<SectionName, MetadataSection | "grams">, SectionEntry>>
+    & Readonly<Partial<Record<MetadataSection | "grams", SectionEntry>>>;
   readonly blocks: ReadonlyArray<BlockEntry>;
 }
 
-/** Where the lines of a chunk begin, behind all other sections, from its first bytes (chunkHeadBytes of them, or
- *  all); the chunk's length if they are not behind all others. Throws FormatError. */
-export function linesOffset(head: Uint8Array, totalBytes: number): number {
+/** How many of a chunk's first bytes its layout is in, from at least as many of them as chunkHeadBytes
+ *  says, or all. Throws FormatError. */
+export function layoutBytes(head: Uint8Array, totalBytes: number): number {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   checkHeader(head, view, totalBytes);
-  const { lines } = readSections(head, view, view.getUint32(16, true) > 0, totalBytes);
-  return lines.offset + lines.length === totalBytes ? lines.offset : totalBytes;
+  const { blocks } = readSections(head, view, view.getUint32(16, true) > 0, totalBytes);
+  return blocks.offset + blocks.length;
 }
 
-/** Of a chunk's bytes, or of those in front of its lines. Throws FormatError. */
+/** Of a chunk's bytes, or of the first layoutBytes of them. Throws FormatError. */
 export function readChunkLayout(bytes: Uint8Array, totalBytes = bytes.length): ChunkLayout {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   checkHeader(bytes, view, totalBytes);
@@ -158,7 +158,7 @@ function readSections(
     const entry = found.get(kind);
     const isMetadata = name === "metaIds" || name === "setLengths" || name === "sets";
     const wanted = withMetadata || !isMetadata;
-    if (wanted !== (entry !== undefined)) {
+    if (name !== "grams" && wanted !== (entry !== undefined)) {
       fail(
         chunkHeaderBytes,
         `section "${name}" is ${wanted ? "missing" : "there without any set"}`,

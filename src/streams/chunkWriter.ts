@@ -110,6 +110,8 @@ function portionsOf(sources: ReadonlyArray<ChunkSource>): RowRange[][] {
 
 interface Section {
   readonly kind: number;
+  /** Readers that do not know the kind can do without it. */
+  readonly isOptional?: boolean;
   readonly parts: ReadonlyArray<Uint8Array>;
   readonly length: number;
   readonly crc: number;
@@ -120,6 +122,7 @@ function encodeChunk(staged: StagedChunk, level: number): BuiltChunk {
   const stored = blocks.map(({ lines }) => compress(lines, level));
   const sections = [
     section(sectionKinds.blocks, blockDirectory(staged, stored)),
+    { ...section(sectionKinds.grams, gramSection(staged)), isOptional: true },
     section(sectionKinds.times, staged.times),
     section(sectionKinds.lengths, staged.lengths),
   ];
@@ -193,6 +196,20 @@ function blockDirectory(
   return bytes;
 }
 
+/** The sizes of the blocks' bitmaps, then the bitmaps. */
+function gramSection({ blocks }: StagedChunk): Uint8Array {
+  const bitmapBytes = blocks.reduce((sum, { grams }) => sum + grams.length, 0);
+  const bytes = new Uint8Array(blocks.length + bitmapBytes);
+  let at = blocks.length;
+  for (let index = 0; index < blocks.length; index++) {
+    const { grams } = blocks[index]!;
+    bytes[index] = Math.log2(grams.length);
+    bytes.set(grams, at);
+    at += grams.length;
+  }
+  return bytes;
+}
+
 /** Lays out header, section directory and sections; the caller fills in the header's counts. */
 function assemble(sections: ReadonlyArray<Section>): Uint8Array<ArrayBuffer> {
   const directoryEnd = chunkHeaderBytes + sections.length * sectionEntryBytes;
@@ -201,10 +218,10 @@ function assemble(sections: ReadonlyArray<Section>): Uint8Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer);
   let at = directoryEnd;
   for (let index = 0; index < sections.length; index++) {
-    const { kind, parts, length, crc } = sections[index]!;
+    const { kind, isOptional, parts, length, crc } = sections[index]!;
     const entry = chunkHeaderBytes + index * sectionEntryBytes;
     view.setUint16(entry, kind, true);
-    view.setUint16(entry + 2, sectionRequired, true);
+    view.setUint16(entry + 2, isOptional === true ? 0 : sectionRequired, true);
     view.setUint32(entry + 4, at, true);
     view.setUint32(entry + 8, length, true);
     view.setUint32(entry + 12, crc, true);

@@ -4,6 +4,7 @@
  *  Invariant: all columns are indexed by the same row numbers; rows outside rowStart..rowEnd may
  *  exist and are not part of it. */
 import type { Batch } from "./batch.ts";
+import type { GramFilter } from "./grams.ts";
 import type { TimeRange } from "./record.ts";
 
 export interface LineBlock {
@@ -27,7 +28,7 @@ export interface MetadataSets {
   readonly meta: Uint8Array;
 }
 
-export interface BlockFilter {
+export interface BlockFilter extends GramFilter {
   /** Clears the bytes of `mask` (one per row of rowStart..rowEnd, 1 = still wanted) whose rows do
    *  not match, sets none, and returns how many are left. Must not keep or change `block`. */
   apply(block: LineBlock, mask: Uint8Array): number;

@@ -8,9 +8,7 @@ import { compilePipeline, type Pipeline, type StreamPipeline } from "../../logql
 import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
-import { type Chunk, type DecodableBlock, openChunk } from "../../streams/chunk.ts";
-import { chunkHeadBytes } from "../../streams/chunkFormat.ts";
-import { linesOffset } from "../../streams/chunkLayout.ts";
+import type { Chunk, DecodableBlock } from "../../streams/chunk.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import { batchBlock } from "../../streams/lineBlock.ts";
 import type { TimeRange } from "../../streams/record.ts";
@@ -24,6 +22,7 @@ import type {
 import { bucketOpen, RowFold } from "./rowFold.ts";
 import { ScanCancelled } from "./scanJob.ts";
 import { slicePart, timeWords } from "./sliceRuns.ts";
+import { type ChunkPlace, openPlace } from "./storedChunk.ts";
 import { type RunPart, type RunSource, visitRuns } from "./unitRuns.ts";
 
 /** Runs one job. Throws MetricLimitReached, PipelineFailed (a row with __error__), ScanCancelled,
@@ -46,7 +45,6 @@ export function aggregate(
     checkpoint,
     fold: new RowFold(job, pipeline, buckets, checkpoint),
     range: job.range,
-    readsLines: job.pipeline.filters.length > 0,
     batches: job.batches.map(batchFromMessage),
     stats: {
       bytesScanned: 0,
@@ -80,8 +78,6 @@ interface AggregateRun {
   /** Throws when nobody waits for the result any more. */
   readonly checkpoint: () => void;
   readonly range: TimeRange;
-  /** Whether filters look at lines. */
-  readonly readsLines: boolean;
   readonly batches: ReadonlyArray<Batch>;
   readonly stats: { -readonly [Key in keyof AggregateStats]: AggregateStats[Key] };
 }
@@ -103,12 +99,7 @@ function aggregateUnit(run: AggregateRun, { labels, rank, sources }: AggregateUn
   run.fold.begin(stream, streamLabels, rank);
   const only = sources[0]!;
   if (sources.length === 1 && "chunk" in only) {
-    const readsLines = !stream.isPlain || run.readsLines;
-    aggregateChunk(
-      run,
-      stream,
-      readsLines ? readChunk(run, only.chunk) : readColumns(run, only.chunk),
-    );
+    aggregateChunk(run, stream, openPlace(run.reader, only.chunk, run.stats));
     return;
   }
   const runs = sources.map((source) =>
@@ -132,6 +123,7 @@ function aggregateChunk(run: AggregateRun, stream: StreamPipeline, chunk: Chunk)
       return;
     }
     run.checkpoint();
+    if (chunk.rulesOut(index, stream.filters)) return;
     const block = chunk.block(index, run.range);
     if (block === undefined) return;
     const mask = filtered(run, stream, block);
@@ -166,10 +158,11 @@ class ChunkRuns implements RunSource {
 
   next(): RunPart | null {
     this.close();
-    this.#chunk ??= readChunk(this.#run, this.#where);
+    this.#chunk ??= openPlace(this.#run.reader, this.#where, this.#run.stats);
     while (this.#next < this.#chunk.blocks.length) {
       this.#run.checkpoint();
       const index = this.#next++;
+      if (this.#chunk.rulesOut(index, this.#stream.filters)) continue;
       const block = this.#chunk.block(index, this.#run.range);
       if (block === undefined) continue;
       const mask = filtered(this.#run, this.#stream, block);
@@ -206,27 +199,8 @@ function sliceSource(
   return { minTime, next };
 }
 
-type ChunkPlace = Extract<AggregateSource, { chunk: unknown }>["chunk"];
-
 const bucketNone = -1;
 const noTimes = new Int32Array(0);
-
-function readChunk({ reader, stats }: AggregateRun, { key, offset, length }: ChunkPlace): Chunk {
-  stats.bytesRead += length;
-  stats.chunksRead++;
-  return openChunk(reader.getRange(key, offset, length));
-}
-
-/** A chunk without its lines, which are most of its bytes. */
-function readColumns(run: AggregateRun, place: ChunkPlace): Chunk {
-  const { reader, stats } = run;
-  const { key, offset, length } = place;
-  if (length <= 4 * chunkHeadBytes) return readChunk(run, place);
-  const columnBytes = linesOffset(reader.getRange(key, offset, chunkHeadBytes), length);
-  stats.bytesRead += chunkHeadBytes + columnBytes;
-  stats.chunksRead++;
-  return openChunk(reader.getRange(key, offset, columnBytes), length);
-}
 
 /** The mask of the rows that pass the stream's filters; null if none does. */
 function filtered(

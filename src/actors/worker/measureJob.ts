@@ -5,12 +5,13 @@ import { WindowBuckets } from "../../logql/metrics/buckets.ts";
 import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
-import { type Chunk, openChunk } from "../../streams/chunk.ts";
+import type { Chunk } from "../../streams/chunk.ts";
 import { batchBlock, type LineBlock } from "../../streams/lineBlock.ts";
 import type { AggregateSource } from "../protocol/aggregate.ts";
 import type { MeasureJob, MeasureResult, MeasureUnit } from "../protocol/measure.ts";
 import { ScanCancelled } from "./scanJob.ts";
 import { slicePart, timeWords } from "./sliceRuns.ts";
+import { openPlace } from "./storedChunk.ts";
 import { type RunPart, type RunSource, visitRuns } from "./unitRuns.ts";
 
 /** Runs one job. Throws ScanCancelled, FormatError (a corrupt chunk) or what the object store said. */
@@ -46,7 +47,7 @@ interface MeasureRun {
 
 function measureUnit(run: MeasureRun, { sources }: MeasureUnit): void {
   const only = sources[0]!;
-  if (sources.length === 1 && "chunk" in only) measureChunk(run, readChunk(run, only.chunk));
+  if (sources.length === 1 && "chunk" in only) measureChunk(run, openPlace(run.reader, only.chunk));
   else {
     visitRuns(
       sources.map((source) => runSource(run, source)),
@@ -79,7 +80,7 @@ function runSource(run: MeasureRun, source: AggregateSource): RunSource {
     return {
       minTime: source.minTime,
       next() {
-        chunk ??= readChunk(run, source.chunk);
+        chunk ??= openPlace(run.reader, source.chunk);
         while (next < chunk.blocks.length) {
           run.checkpoint();
           const block = chunk.block(next++, range);
@@ -97,13 +98,6 @@ function runSource(run: MeasureRun, source: AggregateSource): RunSource {
       return slicePart(block, range, []);
     },
   };
-}
-
-function readChunk(
-  { reader }: MeasureRun,
-  { key, offset, length }: Extract<AggregateSource, { chunk: unknown }>["chunk"],
-): Chunk {
-  return openChunk(reader.getRange(key, offset, length));
 }
 
 function wholeBlock(block: LineBlock): RunPart {

@@ -6,11 +6,11 @@ import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { compilePipeline, type Pipeline, type StreamPipeline } from "../../logql/pipeline.ts";
 import { type Batch, batchFromMessage } from "../../streams/batch.ts";
-import { openChunk } from "../../streams/chunk.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import { batchBlock, type LineBlock, maskTimeRange } from "../../streams/lineBlock.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanUnit } from "../protocol/scan.ts";
 import { RowSink } from "./rowSink.ts";
+import { openPlace } from "./storedChunk.ts";
 import { BatchRows, UnitRows } from "./unitRows.ts";
 
 /** Thrown in a scan that nobody waits for any more. */
@@ -120,11 +120,8 @@ function scanChunk(
   out: RowSink,
   copied: "answer" | "stored",
 ): void {
-  const { key, offset, length } = (source as Extract<ScanSource, { chunk: unknown }>).chunk;
+  const { chunk } = source as Extract<ScanSource, { chunk: unknown }>;
   const { job, stats } = run;
-  const bytes = run.reader.getRange(key, offset, length);
-  stats.bytesRead += length;
-  stats.chunksRead++;
   const rowCountEnd = out.rowCount + job.rowsMax;
   let isDone = false;
   const visit = (block: LineBlock, mask: Uint8Array, matched: number): boolean => {
@@ -132,7 +129,7 @@ function scanChunk(
     if (matched > 0) isDone = takeRows(run, stream, block, mask, rowCountEnd, out, copied);
     return !isDone;
   };
-  const selected = openChunk(bytes).select(
+  const selected = openPlace(run.reader, chunk, stats).select(
     { range: job.range, filters: stream.filters, order: job.direction },
     visit,
   );

@@ -6,6 +6,7 @@
 export * from "./hash";
 export * from "./chunkColumns";
 export * from "./chunkRows";
+export { gramBitmap, gramScratchBytes } from "./grams";
 export {
   pushBuild,
   pushDecode,
