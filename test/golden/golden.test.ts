@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import t, { type Test } from "tap";
 import { decodeBatch, encodeBatch } from "../../src/streams/batch.ts";
 import { type Chunk, openChunk } from "../../src/streams/chunk.ts";
+import { GramTest } from "../../src/streams/grams.ts";
 import { segmentRecord, verifySegment } from "../../src/streams/segment.ts";
 import { type ModelRow, rowsOfColumns } from "../../src/testing/modelRows.ts";
 import { goldenBatch, goldenIdentity } from "./goldenObjects.ts";
@@ -62,11 +63,27 @@ t.test("batch version 1 is still written the same way", async (t) => {
   t.equal(Buffer.compare(bytes, read("batch-v1-none.bin")), 0);
 });
 
-t.test("chunk version 1 decodes", async (t) => {
-  const chunk = openChunk(read("chunk-v1.bin"));
-  const rows = chunkRows(chunk);
-  t.ok(chunk.blocks.length > 1);
-  t.strictSame(rows, stored(streams[0]!.rows).slice(0, rows.length));
+for (const name of ["chunk-v1.bin", "chunk-v1-grams.bin"]) {
+  t.test(`chunk version 1 decodes: ${name}`, async (t) => {
+    const chunk = openChunk(read(name));
+    const rows = chunkRows(chunk);
+    t.ok(chunk.blocks.length > 1);
+    t.strictSame(rows, stored(streams[0]!.rows).slice(0, rows.length));
+    chunk.verify();
+  });
+}
+
+t.test("grams of a chunk rule out blocks without a text, and only where there are any", async (t) => {
+  const filters = [{
+    apply: () => 0,
+    grams: GramTest.of([[{ text: "no line has this text", fold: false }]])!,
+  }];
+  const ruledOut = (name: string) => {
+    const chunk = openChunk(read(name));
+    return chunk.blocks.filter((_, index) => chunk.rulesOut(index, filters)).length;
+  };
+  t.equal(ruledOut("chunk-v1-grams.bin"), openChunk(read("chunk-v1-grams.bin")).blocks.length);
+  t.equal(ruledOut("chunk-v1.bin"), 0);
 });
 
 t.test("segment version 1 decodes", async (t) => {

@@ -19,6 +19,7 @@ const segment = buildSegment({
 write("batch-v1-none.bin", encodeBatch(goldenBatch(streams.slice(0, 2)), "none"));
 write("batch-v1-zstd.bin", encodeBatch(goldenBatch(streams.slice(2)), "zstd"));
 write("chunk-v1.bin", chunks[0]![0]!.bytes);
+write("chunk-v1-grams.bin", chunks[0]![0]!.bytes);
 write("segment-v1.bin", Buffer.concat(segment.parts));
 
 function write(name: string, bytes: Uint8Array): void {
