@@ -7,7 +7,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort, type RuntimeName } from "./serverProcess.ts";
+import {
+  freePort,
+  type ProcessUsage,
+  type RuntimeName,
+  runtimePid,
+  usageOf,
+} from "./serverProcess.ts";
 
 const launcherPath = fileURLToPath(new URL("../../bin/tailrace.mjs", import.meta.url));
 const outputCharsMax = 1_000_000;
@@ -78,6 +84,16 @@ export class CollectorProcess {
   /** The process id of the launcher. */
   get pid(): number {
     return this.#child!.pid!;
+  }
+
+  /** CPU time and memory of the runtime that collects. */
+  usage(): ProcessUsage {
+    return usageOf(this.runtimePid());
+  }
+
+  /** The process id of the runtime. */
+  runtimePid(): number {
+    return runtimePid(this.pid);
   }
 
   launch(): void {

@@ -201,20 +201,14 @@ export class ServerProcess {
 
   /** What the server process itself (not its launcher) has used since it started. */
   usage(): ProcessUsage {
-    const pid = this.serverPid();
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return {
-      cpuSeconds: cpuSecondsOf(pid),
-      peakResidentBytes: kilobytesIn(status, "VmHWM") * 1024,
-      residentBytes: kilobytesIn(status, "VmRSS") * 1024,
-    };
+    return usageOf(this.serverPid());
   }
 
   /** The process id of the runtime that serves: the launcher's child, or the launcher if it has none. */
   serverPid(): number {
     const launcher = this.#child?.pid;
     if (launcher === undefined || !this.isRunning) throw new Error("The server is not running");
-    return childrenOf(launcher)[0] ?? launcher;
+    return runtimePid(launcher);
   }
 
   #environment(): NodeJS.ProcessEnv {
@@ -231,6 +225,21 @@ export class ServerProcess {
     }
     return environment;
   }
+}
+
+/** The process id of the runtime that a launcher started: its child, or itself if it has none. */
+export function runtimePid(launcher: number): number {
+  return childrenOf(launcher)[0] ?? launcher;
+}
+
+/** What a process has used so far. */
+export function usageOf(pid: number): ProcessUsage {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return {
+    cpuSeconds: cpuSecondsOf(pid),
+    peakResidentBytes: kilobytesIn(status, "VmHWM") * 1024,
+    residentBytes: kilobytesIn(status, "VmRSS") * 1024,
+  };
 }
 
 /** A loopback port that nothing listens on, below the range that outgoing connections take theirs from, so that a

@@ -9,9 +9,13 @@ export const FilePosition = Schema.Struct({
   id: Schema.String,
   /** The scrape config that reads it: two of them may read one file, each at its pace. */
   job: Schema.String,
+  /** Where it really is, symbolic links followed. */
   path: Schema.String,
-  /** The path that it was written under, whatever rotation has called it since. */
+  /** The path of the target that it was written under, whatever rotation has called it since. */
   log: Schema.String,
+  /** Rotated files of that log are read if they were written since then, ms since 1970: older ones had
+   *  been rotated before the log was first seen. */
+  sinceMs: Schema.optional(Schema.Number),
   device: Schema.Number,
   inode: Schema.Number,
   /** The hash of the first `headBytes` bytes (tailing/fingerprint.ts). */

@@ -36,6 +36,8 @@ export interface CompressedTarget {
   /** What it was called before it was rotated. */
   readonly log: string;
   readonly stream: Stream;
+  /** Since when the log is known, see FilePosition. */
+  readonly sinceMs?: number | undefined;
   readonly format: CompressionFormat;
   /** It must not have changed for so long. */
   readonly delayMs: number;
@@ -56,10 +58,14 @@ export class CompressedFiles {
     this.#options = options;
   }
 
-  /** Makes a file known; it is looked at in `pass`. */
-  offer(target: CompressedTarget): void {
+  /** Makes a file known; it is looked at in `pass`. False if nothing is left to do with it as it is. */
+  offer(target: CompressedTarget): boolean {
     const key = `${target.job}\0${target.path}\0${target.only?.id ?? ""}`;
-    if (!this.#waiting.has(key)) this.#waiting.set(key, target);
+    if (this.#waiting.has(key)) return true;
+    const status = logFileStatus(target.path);
+    if (status?.isFile !== true || this.#judged.get(key) === versionOf(status)) return false;
+    this.#waiting.set(key, target);
+    return true;
   }
 
   /** Reads what waits and is ready. `room` is awaited before each chunk. */
@@ -71,12 +77,9 @@ export class CompressedFiles {
         this.#waiting.delete(key);
         continue;
       }
-      const version = `${status.inode} ${status.bytes} ${status.modifiedMs}`;
-      if (this.#judged.get(key) !== version) {
-        if (this.#options.nowMs() - status.modifiedMs < target.delayMs) continue;
-        if (!await this.#tryRead(target, status, room, signal)) continue;
-        this.#judged.set(key, version);
-      }
+      if (Math.abs(this.#options.nowMs() - status.modifiedMs) < target.delayMs) continue;
+      if (!await this.#tryRead(target, status, room, signal)) continue;
+      this.#judged.set(key, versionOf(status));
       this.#waiting.delete(key);
     }
   }
@@ -120,7 +123,7 @@ export class CompressedFiles {
     const { positions } = this.#options;
     const candidates = target.only === undefined
       ? positions.candidates(job, path, status.inode)
-      : positions.unfinished(target.only.id);
+      : positions.unfinishedOf(target.only.id);
     for (const position of candidates.filter(hasHead)) {
       if (format === "gz" && gzipContentBytes(path) === position.offset % 2 ** 32) {
         this.#settle(position);
@@ -135,7 +138,7 @@ export class CompressedFiles {
     if (target.only !== undefined) return true;
     const id = `${status.inode}-${this.#options.nowMs().toString(36)}-z`;
     const { device, inode } = status;
-    const { log } = target;
+    const { log, sinceMs } = target;
     const start = {
       id,
       job,
@@ -145,6 +148,7 @@ export class CompressedFiles {
       device,
       inode,
       readMs: this.#options.nowMs(),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
     };
     await this.#readFrom(target, status, start, room, signal);
     return !signal.aborted;
@@ -219,6 +223,10 @@ export class CompressedFiles {
       positions.put(content.positionBefore(undefined));
     }
   }
+}
+
+function versionOf({ inode, bytes, modifiedMs }: LogFileStatus): string {
+  return `${inode} ${bytes} ${modifiedMs}`;
 }
 
 const emptyContent = { headBytes: 0, headHash: 0, offset: 0, checkOffset: 0, checkHash: -1 };

@@ -1,17 +1,17 @@
 /** Positions of files that are not being read: those of the last run, until their file is found, and those of
  *  files that were read to their end, so that a copy of one (app.log.1.gz) is not taken for a new file. Owns
  *  finding by inode and by name, and the bound; positions/ owns how they are kept on disk. */
-import { parentPath } from "../../platform/files.ts";
 import type { FilePosition } from "../positions/position.ts";
-import { mayBecome } from "./identify.ts";
+import { logNameOf, RelatedFiles } from "./rotationNames.ts";
 
-/** How long a file that was read to its end is remembered. */
-const rememberedMs = 7 * 24 * 3600_000;
+/** Finished files of a log that are remembered beyond those that are there. */
+const spareMax = 16;
 
 export class FilePositions {
   readonly #byId = new Map<string, FilePosition>();
+  readonly #unfinished = new Set<FilePosition>();
   readonly #byInode = new Map<number, Set<FilePosition>>();
-  readonly #byDirectory = new Map<string, Set<FilePosition>>();
+  readonly #related = new RelatedFiles<FilePosition>();
 
   /** Is told of a position that changes although nobody reads its file. */
   readonly #onFinished: (position: FilePosition) => void;
@@ -21,18 +21,28 @@ export class FilePositions {
     onFinished: (position: FilePosition) => void = () => {},
   ) {
     this.#onFinished = onFinished;
-    for (const position of positions) this.put(position);
+    for (const position of positions) {
+      if (position.finishedMs !== forgottenMs) this.put(position);
+    }
   }
 
   [Symbol.iterator](): Iterator<FilePosition> {
     return this.#byId.values();
   }
 
+  /** Those whose file has not been read to its end. */
+  get unfinished(): ReadonlySet<FilePosition> {
+    return this.#unfinished;
+  }
+
   put(position: FilePosition): void {
     this.take(position.id);
     this.#byId.set(position.id, position);
-    add(this.#byInode, position.inode, position);
-    add(this.#byDirectory, parentPath(position.path), position);
+    if (position.finishedMs === undefined) this.#unfinished.add(position);
+    const known = this.#byInode.get(position.inode);
+    if (known === undefined) this.#byInode.set(position.inode, new Set([position]));
+    else known.add(position);
+    this.#related.add(position);
   }
 
   /** Takes a position out, because its file is being read again. */
@@ -40,8 +50,11 @@ export class FilePositions {
     const position = this.#byId.get(id);
     if (position === undefined) return;
     this.#byId.delete(id);
-    remove(this.#byInode, position.inode, position);
-    remove(this.#byDirectory, parentPath(position.path), position);
+    this.#unfinished.delete(position);
+    const known = this.#byInode.get(position.inode);
+    known?.delete(position);
+    if (known?.size === 0) this.#byInode.delete(position.inode);
+    this.#related.remove(position);
   }
 
   /** Nothing more will be read of that file. */
@@ -52,41 +65,34 @@ export class FilePositions {
   }
 
   /** The position of that id, if its file has not been read to its end; none or one. */
-  unfinished(id: string): ReadonlyArray<FilePosition> {
+  unfinishedOf(id: string): ReadonlyArray<FilePosition> {
     const position = this.#byId.get(id);
     return position === undefined || position.finishedMs !== undefined ? [] : [position];
   }
 
-  /** Positions that the file at `path` may have: those of its inode first, then of its name, then of names
-   *  that rotation may have turned into it. */
+  /** Positions that the file at `path` may have: those of its inode first, then of its name and of names
+   *  that rotation may have turned into it, the newest first. */
   candidates(job: string, path: string, inode: number): ReadonlyArray<FilePosition> {
-    const beside = [...this.#byDirectory.get(parentPath(path)) ?? []];
-    const found = new Set([
-      ...this.#byInode.get(inode) ?? [],
-      ...beside.filter((position) => position.path === path),
-      ...beside.filter((position) => mayBecome(position, path)),
-    ]);
+    const related = [...this.#related.of(path)].sort((a, b) => b.readMs - a.readMs);
+    const found = new Set([...this.#byInode.get(inode) ?? [], ...related]);
     return [...found].filter((position) => position.job === job);
   }
 
-  /** Takes out and returns the positions of files that ended too long ago to matter. */
-  expire(nowMs: number): ReadonlyArray<FilePosition> {
-    const old = [...this.#byId.values()].filter(({ finishedMs }) =>
-      finishedMs !== undefined && nowMs - finishedMs > rememberedMs
-    );
-    for (const { id } of old) this.take(id);
-    return old;
+  /** Forgets the oldest finished files of a log, of which `kept` are there. */
+  limit(job: string, path: string, kept: number): void {
+    const related = this.#related.of(path);
+    if (related.size <= kept + spareMax) return;
+    const name = logNameOf(path);
+    const finished = [...related].filter((position) =>
+      position.job === job && position.finishedMs !== undefined &&
+      (logNameOf(position.path) === name || logNameOf(position.log) === name)
+    ).sort((a, b) => b.readMs - a.readMs);
+    for (const position of finished.slice(kept + spareMax)) {
+      this.take(position.id);
+      this.#onFinished({ ...position, finishedMs: forgottenMs });
+    }
   }
 }
 
-function add<Key>(index: Map<Key, Set<FilePosition>>, key: Key, position: FilePosition): void {
-  const known = index.get(key);
-  if (known === undefined) index.set(key, new Set([position]));
-  else known.add(position);
-}
-
-function remove<Key>(index: Map<Key, Set<FilePosition>>, key: Key, position: FilePosition): void {
-  const known = index.get(key);
-  known?.delete(position);
-  if (known?.size === 0) index.delete(key);
-}
+/** Finished so long ago that it is not kept. */
+const forgottenMs = 0;

@@ -62,6 +62,7 @@ export class FileTail extends Context.Service<FileTail, {
           compressed,
           positions,
           migrated,
+          startedMs: startedMs(lines),
           nowMs: systemNowMs,
           watches: true,
         });
@@ -96,6 +97,16 @@ const scans = (targets: FileTargets, syncMs: number) => {
     scannedMs = performance.now();
   }).pipe(Effect.andThen(Effect.sleep(100)), Effect.forever);
 };
+
+/** When a collector with these positions was first started; undefined if that is now, which is noted. */
+function startedMs({ positions, intake }: Lines["Service"]): number | undefined {
+  const id = "files/started";
+  const known = positions.get(id);
+  if (known !== undefined && !isFilePosition(known)) return Number(known.cursor);
+  const position = { id, cursor: String(systemNowMs()) };
+  intake.moved({ id, positionBefore: () => position });
+  return undefined;
+}
 
 /** How far Promtail had read, if this is the first start. */
 const migratedOffsets = Effect.fnUntraced(function* (

@@ -1,24 +1,19 @@
 /** Which paths are to be tailed: expands the globs of all targets again and again, and tells the Tailer what
- *  it finds. Discovery adds and removes targets; Tailer.ts owns what becomes of a file once its path is
- *  known. */
+ *  it finds. Discovery adds and removes targets; RotatedFiles.ts owns files that no glob finds, Tailer.ts what
+ *  becomes of a file once its path is known. */
 import type { CompressionFormat } from "../../platform/decompressedFile.ts";
-import { baseName } from "../../platform/files.ts";
-import { joinLogPath, logFileStatus } from "../../platform/logFiles.ts";
+import { baseName, parentPath } from "../../platform/files.ts";
+import { joinLogPath } from "../../platform/logFiles.ts";
 import { LabelSet } from "../stages/labelSet.ts";
 import type { StagePipeline } from "../stages/stage.ts";
+import { DirectoryLook } from "./DirectoryLook.ts";
 import { DirectoryWatches } from "./DirectoryWatches.ts";
 import type { CompressedFiles } from "./CompressedFiles.ts";
-import type { FilePosition } from "../positions/position.ts";
-import type { FilePositions } from "./FilePositions.ts";
 import { Glob } from "./glob.ts";
-import {
-  compressedCandidates,
-  compressionOf,
-  type DirectoryListings,
-  rotatedSince,
-} from "./identify.ts";
 import type { Stream } from "./lineSink.ts";
-import type { FileTarget, Tailer } from "./Tailer.ts";
+import { type FileReaders, RotatedFiles } from "./RotatedFiles.ts";
+import { compressionOf, logNameOf } from "./rotationNames.ts";
+import type { Tailer } from "./Tailer.ts";
 
 /** Files that one target names, and what their lines get. */
 export interface FileGroup {
@@ -36,56 +31,32 @@ export interface FileGroup {
   readonly compressedDelayMs: number;
 }
 
-/** What was written so long before a rotation was noticed may be of a file that was never seen. */
-const rotatedSlackMs = 120_000;
-/** For so long a file that was read before is looked for. */
-const orphanKeptMs = 60_000;
-
-/** The files that a log's path has led to. */
-interface KnownLog {
-  readonly job: string;
-  readonly path: string;
-  /** The file that it led to at the last look. */
-  id: string | undefined;
-  /** When that was; Infinity for a log that has only been found. */
-  seenMs: number;
-}
-
-/** A log whose path has led nowhere for so long is forgotten. */
-const absentMs = 600_000;
-
 export class FileTargets {
   readonly #tailer: Tailer;
   readonly #compressed: CompressedFiles;
-  readonly #positions: FilePositions;
+  readonly #rotated: RotatedFiles;
   /** Where Promtail had read up to, by path. */
   readonly #migrated: ReadonlyMap<string, number>;
   readonly #groups = new Map<string, ReadonlyArray<FileGroup>>();
   readonly #pathsOf = new WeakMap<FileGroup, Set<string>>();
   readonly #watches: DirectoryWatches | undefined;
-  readonly #nowMs: () => number;
-  /** All logs that have been found, by job and path. */
-  readonly #logs = new Map<string, KnownLog>();
-  /** Files that were rotated away unseen and could not be read yet, by path. */
-  readonly #rotated = new Map<string, FileTarget>();
-  /** Since when the file of a position has not been found, by the position's id. */
-  readonly #orphanedMs = new Map<string, number>();
   #isScanWanted = true;
+  /** Whether groups have come or gone since the last look. */
+  #isChanged = true;
 
-  constructor(options: {
-    readonly tailer: Tailer;
-    readonly compressed: CompressedFiles;
-    readonly positions: FilePositions;
-    readonly migrated: ReadonlyMap<string, number>;
-    readonly nowMs: () => number;
-    /** Whether directories are watched. */
-    readonly watches: boolean;
-  }) {
+  constructor(
+    options: FileReaders & {
+      readonly migrated: ReadonlyMap<string, number>;
+      /** When a collector with these positions was first started, if that is known. */
+      readonly startedMs: number | undefined;
+      /** Whether directories are watched. */
+      readonly watches: boolean;
+    },
+  ) {
     this.#tailer = options.tailer;
     this.#compressed = options.compressed;
-    this.#positions = options.positions;
+    this.#rotated = new RotatedFiles(options, options.startedMs);
     this.#migrated = options.migrated;
-    this.#nowMs = options.nowMs;
     this.#watches = options.watches
       ? new DirectoryWatches((directory, name, isNameChange) =>
         this.#changed(directory, name, isNameChange)
@@ -112,7 +83,7 @@ export class FileTargets {
     const old = this.#groups.get(target) ?? [];
     if (groups.length === 0) this.#groups.delete(target);
     else this.#groups.set(target, groups);
-    this.#isScanWanted = true;
+    this.#isScanWanted = this.#isChanged = true;
     for (const group of old) {
       for (const path of this.pathsOf(group)) {
         if (this.#groupFor(group.job, path) === undefined) this.#tailer.withdraw(group.job, path);
@@ -124,17 +95,41 @@ export class FileTargets {
   scan(): void {
     this.#isScanWanted = false;
     const directories = new Set<string>();
-    this.#learnFromPositions();
-    const listings: DirectoryListings = new Map();
+    this.#tailer.checkPaths();
+    const look = new DirectoryLook();
+    const targets = new Set<string>();
+    const rotated: Array<readonly [FileGroup, string]> = [];
     for (const group of this.groups) {
-      const found = group.glob.find((directory) => directories.add(directory || "."));
+      const visited = new Set<string>();
+      const found = group.glob.find((directory) => visited.add(directory || "."));
       const paths = new Set([...found].filter((path) => !group.exclude?.matches(path)));
       this.#pathsOf.set(group, paths);
-      for (const path of paths) this.#find(group, path);
+      for (const path of paths) {
+        targets.add(`${group.job}\0${path}`);
+        if (logNameOf(path) !== path) {
+          rotated.push([group, path]);
+          continue;
+        }
+        this.#find(group, path);
+        const real = this.#tailer.realPathOf(group.job, path);
+        // Changes of a file are noticed where it is, not where links to it are.
+        if (real !== undefined) directories.add(parentPath(real));
+      }
+      for (const directory of visited) {
+        directories.add(directory);
+        this.#rotated.discover(
+          group,
+          directory,
+          look,
+          (path) => matchesGroup(group, path) ? streamOf(group, path) : undefined,
+        );
+      }
     }
-    for (const [key, log] of this.#logs) this.#compare(key, log, listings);
-    this.#adoptOrphans();
-    this.#offerRotated();
+    // A copy is told from its original, which is known by now.
+    for (const [group, path] of rotated) this.#find(group, path);
+    if (this.#isChanged) this.#rotated.recall((job, path) => this.#targetOf(job, path));
+    this.#isChanged = false;
+    this.#rotated.look(look, (job, path) => targets.has(`${job}\0${path}`));
     this.#compressed.forgetAbsent();
     this.#watches?.retain(directories);
   }
@@ -148,122 +143,27 @@ export class FileTargets {
     this.#watches?.close();
   }
 
-  #offer(group: FileGroup, path: string): void {
+  #find(group: FileGroup, path: string): void {
     const { job, compressedDelayMs: delayMs } = group;
+    const stream = streamOf(group, path);
     const format = group.compression ?? compressionOf(path);
     if (format !== undefined) {
-      this.#compressed.offer({
-        job,
-        path,
-        log: path,
-        stream: streamOf(group, path),
-        format,
-        delayMs,
-      });
-    } else if (!this.#tailer.has(job, path)) {
-      const migratedOffset = this.#migrated.get(path);
-      this.#tailer.offer({ job, path, stream: streamOf(group, path), migratedOffset });
+      this.#compressed.offer({ job, path, log: path, stream, format, delayMs });
+      return;
     }
+    const sinceMs = this.#rotated.know(group, path, stream);
+    if (this.#tailer.has(job, path)) return;
+    const migratedOffset = this.#migrated.get(path);
+    this.#tailer.offer({ job, path, stream, sinceMs, migratedOffset });
   }
 
-  /** What came and went at a path unseen is looked for under the names that rotation gives. */
-  #findRotated(job: string, path: string, sinceMs: number, listings: DirectoryListings): void {
+  #targetOf(job: string, path: string): [FileGroup, Stream] | undefined {
     const group = this.#groupFor(job, path);
-    if (group === undefined) return;
-    const { compressedDelayMs: delayMs } = group;
-    const stream = streamOf(group, path);
-    for (const { path: rotated } of rotatedSince(path, sinceMs - rotatedSlackMs, listings)) {
-      // What has a target of its own is found by its glob.
-      if (this.#groupFor(job, rotated) !== undefined) continue;
-      const format = compressionOf(rotated);
-      const target = { job, path: rotated, log: path, stream };
-      if (format === undefined) this.#rotated.set(rotated, target);
-      else this.#compressed.offer({ ...target, format, delayMs });
-    }
-  }
-
-  #offerRotated(): void {
-    for (const [path, target] of this.#rotated) {
-      if (this.#tailer.offerRotated(target)) this.#rotated.delete(path);
-    }
-  }
-
-  #find(group: FileGroup, path: string): void {
-    this.#offer(group, path);
-    const key = `${group.job}\0${path}`;
-    if (this.#logs.has(key) || compressionOf(path) !== undefined) return;
-    this.#logs.set(key, { job: group.job, path, id: undefined, seenMs: Infinity });
-  }
-
-  /** The logs of the last run, as soon as they have a target. What came and went since the file before the last was
-   *  read may not be known. */
-  #learnFromPositions(): void {
-    const readMs = new Map<string, { readonly position: FilePosition; readonly times: number[] }>();
-    for (const position of this.#positions) {
-      const key = `${position.job}\0${position.log}`;
-      if (this.#logs.has(key)) continue;
-      const known = readMs.get(key);
-      if (known !== undefined) known.times.push(position.readMs);
-      else if (this.#groupFor(position.job, position.log) !== undefined) {
-        readMs.set(key, { position, times: [position.readMs] });
-      }
-    }
-    for (const [key, { position: { job, log: path }, times }] of readMs) {
-      times.sort((a, b) => b - a);
-      this.#logs.set(key, { job, path, id: undefined, seenMs: times[1] ?? times[0]! });
-    }
-  }
-
-  /** Where the path leads to another file than before, or nowhere, more may have come and gone there unseen. */
-  #compare(key: string, log: KnownLog, listings: DirectoryListings): void {
-    const { job, path, seenMs } = log;
-    const file = this.#tailer.fileAt(job, path);
-    if (file === undefined || file.id !== log.id) {
-      if (seenMs !== Infinity) this.#findRotated(job, path, seenMs, listings);
-    }
-    log.id = file?.id;
-    if (file !== undefined) log.seenMs = file.verifiedMs;
-    else if (this.#nowMs() - seenMs > absentMs) this.#logs.delete(key);
-  }
-
-  /** Files that no glob finds any more, since they were rotated while nobody looked: their rest is read wherever it
-   *  is. One that has not been found for a while is given up. */
-  #adoptOrphans(): void {
-    for (const position of [...this.#positions]) {
-      if (position.finishedMs !== undefined) continue;
-      const group = this.#groupFor(position.job, position.log);
-      if (group === undefined) continue;
-      const stream = streamOf(group, position.log);
-      const orphanedMs = this.#orphanedMs.get(position.id);
-      if (orphanedMs === undefined) this.#orphanedMs.set(position.id, this.#nowMs());
-      if (this.#tailer.adopt(position, stream)) this.#orphanedMs.delete(position.id);
-      else if (!this.#offerCompressed(position, group, stream)) {
-        if (this.#nowMs() - (orphanedMs ?? this.#nowMs()) > orphanKeptMs) this.#giveUp(position);
-      }
-    }
-  }
-
-  /** Has compressed files looked at that may hold the position's content. False if there is none. */
-  #offerCompressed(position: FilePosition, group: FileGroup, stream: Stream): boolean {
-    const candidates = compressedCandidates(position);
-    for (const { path } of candidates) {
-      const { job, compressedDelayMs: delayMs } = group;
-      const format = compressionOf(path)!;
-      const { log } = position;
-      this.#compressed.offer({ job, path, log, stream, format, delayMs, only: position });
-    }
-    return candidates.length > 0;
-  }
-
-  #giveUp(position: FilePosition): void {
-    this.#orphanedMs.delete(position.id);
-    this.#positions.finish(position, this.#nowMs());
+    return group === undefined ? undefined : [group, streamOf(group, path)];
   }
 
   #groupFor(job: string, path: string): FileGroup | undefined {
-    return this.groups.find((group) =>
-      group.job === job && group.glob.matches(path) && group.exclude?.matches(path) !== true
-    );
+    return this.groups.find((group) => group.job === job && matchesGroup(group, path));
   }
 
   #changed(directory: string, name: string, isNameChange: boolean): void {
@@ -274,15 +174,21 @@ export class FileTargets {
     const path = joinLogPath(directory === "." ? "" : directory, baseName(name));
     this.#tailer.wake(path);
     if (!isNameChange) return;
-    const groups = this.groups.filter((group) =>
-      group.glob.matches(path) && group.exclude?.matches(path) !== true
-    );
+    const groups = this.groups.filter((group) => matchesGroup(group, path));
+    // It may be a directory, or what rotation made of a log.
+    if (groups.length === 0 || logNameOf(path) !== path) {
+      this.#isScanWanted = true;
+      return;
+    }
     for (const group of groups) {
       this.#pathsOf.get(group)?.add(path);
       this.#find(group, path);
     }
-    if (groups.length === 0 && logFileStatus(path)?.isDirectory === true) this.#isScanWanted = true;
   }
+}
+
+function matchesGroup({ glob, exclude }: FileGroup, path: string): boolean {
+  return glob.matches(path) && exclude?.matches(path) !== true;
 }
 
 function streamOf(group: FileGroup, path: string): Stream {

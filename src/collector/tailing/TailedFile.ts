@@ -27,10 +27,13 @@ export class TailedFile implements Origin {
   readonly id: string;
   readonly job: string;
   readonly stream: Stream;
-  /** Where it was last seen. */
+  /** Where it really was last seen, symbolic links followed. */
   path: string;
-  /** The path that it was written under. */
+  /** The path of the target that leads to it, if one does. */
+  target: string | undefined;
+  /** The path of the target that it was written under. */
   readonly log: string;
+  readonly sinceMs: number | undefined;
   readonly device: number;
   readonly inode: number;
   readonly counts: ReadCounts = { lines: 0, bytes: 0, longLines: 0 };
@@ -64,6 +67,7 @@ export class TailedFile implements Origin {
     this.stream = options.stream;
     this.path = position.path;
     this.log = position.log;
+    this.sinceMs = position.sinceMs;
     this.device = position.device;
     this.inode = position.inode;
     this.activeMs = options.nowMs;
@@ -102,6 +106,7 @@ export class TailedFile implements Origin {
       checkOffset: this.#next,
       checkHash: this.#checkHash,
       readMs: this.activeMs,
+      ...(this.sinceMs === undefined ? {} : { sinceMs: this.sinceMs }),
       ...(this.finishedMs === undefined ? {} : { finishedMs: this.finishedMs }),
     };
   }
@@ -118,6 +123,18 @@ export class TailedFile implements Origin {
     }
     this.#log = log;
     return true;
+  }
+
+  /** What `use` makes of the file's content; undefined if it cannot be opened. It stays as open as it was. */
+  withContent<Result>(use: (content: OpenLogFile) => Result): Result | undefined {
+    const wasOpen = this.isOpen;
+    try {
+      return this.open() ? use(this.#log!) : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      if (!wasOpen) this.close();
+    }
   }
 
   close(): void {
@@ -159,7 +176,7 @@ export class TailedFile implements Origin {
       }
       this.counts.bytes += count;
       this.#consumed = this.#next;
-      this.#checkHash = unknownHash;
+      this.#checkHash = this.#hashBefore(log, bytes);
     }
     this.finishedMs = nowMs;
     this.close();
@@ -171,7 +188,6 @@ export class TailedFile implements Origin {
     const check = Math.min(checkBytesMax, this.#next);
     const count = log.read(bytes, bytes.length, this.#next - check);
     if (count < check || !this.#isUnchanged(bytes, check)) return "replaced";
-    if (this.#next === 0 && !this.#hasItsHead(bytes, count)) return "replaced";
     if (count === check) return "idle";
     const end = this.#cut(bytes, check, count, buffer, sink);
     if (end === check) {
@@ -182,13 +198,6 @@ export class TailedFile implements Origin {
     if (this.#headBytes < headBytesMax) this.#takeHead(log);
     sink.moved(this);
     return count === bytes.length ? "more" : "lines";
-  }
-
-  /** Whether the file begins as it did when it was found, if nothing of it has been read yet. */
-  #hasItsHead(bytes: Uint8Array, count: number): boolean {
-    const headBytes = this.#headBytes;
-    return count >= headBytes &&
-      (headBytes === 0 || hashBytes(bytes, 0, headBytes) === this.#headHash);
   }
 
   #isUnchanged(bytes: Uint8Array, check: number): boolean {
@@ -269,6 +278,12 @@ export class TailedFile implements Origin {
     this.#next += end - from;
     this.counts.bytes += end - from;
     this.#checkHash = hashBytes(bytes, end - Math.min(checkBytesMax, this.#next), end);
+  }
+
+  #hashBefore(log: OpenLogFile, scratch: Uint8Array): number {
+    const check = Math.min(checkBytesMax, this.#next);
+    const count = log.read(scratch, check, this.#next - check);
+    return count < check ? unknownHash : hashBytes(scratch, 0, check);
   }
 
   #takeHead(log: OpenLogFile): void {

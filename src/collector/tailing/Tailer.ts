@@ -8,20 +8,13 @@
  *  read up to are gone (copytruncate), what was not read is looked for in a copy beside it, and the path
  *  begins as a new file.
  *  Invariant: within a job no two files being read have the same content. */
-import { errorCode, errorText, parentPath } from "../../platform/files.ts";
-import { type LogFileStatus, logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
+import { errorCode, errorText } from "../../platform/files.ts";
+import { logFileStatus, OpenLogFile, realPath } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import { type FilePositions } from "./FilePositions.ts";
-import {
-  findByInode,
-  findCopy,
-  type FoundFile,
-  headOf,
-  holds,
-  isPrefix,
-  mayBecome,
-  pathHolds,
-} from "./identify.ts";
+import { DirectoryLook } from "./DirectoryLook.ts";
+import { findByInode, findCopy, headOf, identify, pathHolds } from "./identify.ts";
+import { mayBecome, RelatedFiles } from "./rotationNames.ts";
 import type { LineSink, Stream } from "./lineSink.ts";
 import { ReadBuffer } from "./ReadBuffer.ts";
 import type { LineLimits } from "./lineLimits.ts";
@@ -49,6 +42,8 @@ export interface FileTarget {
   readonly path: string;
   /** What it was called before it was rotated; `path` if it was not. */
   readonly log?: string;
+  /** Since when the log is known, see FilePosition. */
+  readonly sinceMs?: number;
   readonly stream: Stream;
   /** Where Promtail had read up to. */
   readonly migratedOffset?: number | undefined;
@@ -68,7 +63,9 @@ export class Tailer {
   readonly #files = new Set<TailedFile>();
   readonly #byPath = new Map<string, TailedFile>();
   readonly #byInode = new Map<string, TailedFile>();
-  readonly #byDirectory = new Map<string, Set<TailedFile>>();
+  readonly #related = new RelatedFiles<TailedFile>();
+  /** By where a file is and by the target that leads to it, for notices of changes. */
+  readonly #byName = new Map<string, Set<TailedFile>>();
   readonly #pathCheckedMs = new WeakMap<TailedFile, number>();
   /** Files whose path is to be checked at their next look. */
   readonly #woken = new WeakSet<TailedFile>();
@@ -106,7 +103,7 @@ export class Tailer {
     const status = logFileStatus(target.path);
     if (status?.isFile !== true) return true;
     const known = this.#byInode.get(inodeKey(target.job, status));
-    if (known !== undefined && this.#isStill(known, target.path, status)) {
+    if (known !== undefined && this.#isStill(known, target.path)) {
       if (!isRotated) this.#reattach(known, target.path);
       return true;
     }
@@ -116,23 +113,33 @@ export class Tailer {
     }
     const log = this.#openLog(target.path);
     if (log === undefined) return false;
-    const position = this.#identify(log, status, target, isRotated);
-    if (position === "later" || position === "read") {
+    const position = this.#identify(log, target);
+    const isRead = position === "read" ||
+      (isRotated && position !== "later" && position.finishedMs !== undefined &&
+        position.offset === status.bytes);
+    if (isRead || position === "later") {
       log.close();
-      return position === "read";
+      return isRead;
     }
-    const file = new TailedFile({ position, stream: target.stream, nowMs: this.#now(), log });
-    this.#add(file);
-    if (isRotated) this.#detach(file);
-    this.#pathCheckedMs.set(file, this.#now());
+    this.#options.positions.take(position.id);
+    const { finishedMs: _, ...unfinished } = position;
+    const file = new TailedFile({
+      position: unfinished,
+      stream: target.stream,
+      nowMs: this.#now(),
+      log,
+    });
+    this.#add(file, isRotated ? undefined : target.path);
     // From now on a restart knows of it.
     this.#options.sink.moved(file);
     return true;
   }
 
-  /** Whether a known file is what its inode leads to now. Only an open file keeps its inode from being used again. */
-  #isStill(known: TailedFile, path: string, status: LogFileStatus): boolean {
-    if (known.isOpen || pathHolds(path, status, known.positionBefore(undefined))) return true;
+  /** Whether a known file's inode still has what was read: after copytruncate it has other content, and the inode of
+   *  a file that is not open may be another file's. */
+  #isStill(known: TailedFile, path: string): boolean {
+    const position = known.positionBefore(undefined);
+    if (position.headBytes === 0 ? known.isOpen : pathHolds(path, position)) return true;
     this.#replaced(known);
     return false;
   }
@@ -143,14 +150,14 @@ export class Tailer {
     if (file !== undefined) this.#detach(file);
   }
 
-  /** The file that the path leads to, if it is read, and when it was last known to. */
-  fileAt(
-    job: string,
-    path: string,
-  ): { readonly id: string; readonly verifiedMs: number } | undefined {
-    const file = this.#byPath.get(pathKey(job, path));
-    if (file === undefined) return undefined;
-    return { id: file.id, verifiedMs: this.#pathCheckedMs.get(file) ?? 0 };
+  /** Where the file really is that the path leads to, if it is read. */
+  realPathOf(job: string, path: string): string | undefined {
+    return this.#byPath.get(pathKey(job, path))?.path;
+  }
+
+  /** Checks where all paths lead: a copy is told from its original, which must be known. */
+  checkPaths(): void {
+    for (const file of [...this.#byPath.values()]) this.#checkPath(file);
   }
 
   /** Whether the path has a file that is read. */
@@ -159,26 +166,25 @@ export class Tailer {
   }
 
   /** Reads on a file of the last run whose path leads elsewhere by now, if it can be found. True if it was. */
-  adopt(position: FilePosition, stream: Stream): boolean {
-    const found = findByInode(position) ?? findCopy(position);
-    if (found === undefined) return false;
-    this.#readRest(position, found, stream);
-    return true;
+  adopt(position: FilePosition, stream: Stream, look = new DirectoryLook()): boolean {
+    const path = findByInode(position, look) ?? findCopy(position, look);
+    return path !== undefined && this.#readRest(position, path, stream);
   }
 
-  /** Whether a file beside `path`, whose content rotation may have given to it, is being read and is as `holds`
-   *  wants it. */
+  /** Whether a file whose content rotation may have given to `path` is being read and is as `holds` wants it, or
+   *  has bytes that nobody has seen. */
   isReading(job: string, path: string, holds: (position: FilePosition) => boolean): boolean {
-    return [...this.#byDirectory.get(parentPath(path)) ?? []].some((file) =>
-      file.job === job && mayBecome(file, path) &&
-      holds(file.positionBefore(undefined))
-    );
+    return [...this.#related.of(path)].some((file) => {
+      if (file.job !== job || !mayBecome(file, path)) return false;
+      const position = file.positionBefore(undefined);
+      if (position.headBytes > 0) return holds(position);
+      return file.withContent((content) => content.status().bytes > 0) ?? false;
+    });
   }
 
   /** Looks at the file of that name at the next pass. */
   wake(path: string): void {
-    for (const file of this.#byDirectory.get(parentPath(path)) ?? []) {
-      if (file.path !== path) continue;
+    for (const file of this.#byName.get(path) ?? []) {
       this.#woken.add(file);
       this.#schedule.wake(file);
     }
@@ -240,7 +246,7 @@ export class Tailer {
         return false;
       }
       if (outcome === "lines") file.activeMs = nowMs;
-      this.#checkPath(file, nowMs);
+      this.#checkDue(file, nowMs);
     } catch (error) {
       this.#options.warn(`Cannot read "${file.path}": ${errorText(error)}`);
     }
@@ -249,7 +255,7 @@ export class Tailer {
   }
 
   /** Notices that the path leads elsewhere, and when a file without a path has been quiet for long enough. */
-  #checkPath(file: TailedFile, nowMs: number): void {
+  #checkDue(file: TailedFile, nowMs: number): void {
     if (file.detachedMs !== undefined) {
       const quietMs = nowMs - Math.max(file.activeMs, file.detachedMs);
       if (quietMs < deletedQuietMs) return;
@@ -258,93 +264,74 @@ export class Tailer {
     }
     const checkedMs = this.#pathCheckedMs.get(file) ?? file.activeMs;
     if (nowMs - checkedMs < pathCheckMs && !this.#woken.delete(file)) return;
-    this.#pathCheckedMs.set(file, nowMs);
-    const status = logFileStatus(file.path);
-    if (status?.inode === file.inode && status.device === file.device) return;
-    const { job, path, stream } = file;
-    this.#detach(file);
-    if (status !== undefined) this.offer({ job, path, stream });
+    this.#checkPath(file);
   }
 
-  /** Where a file that was not known begins; or that it has been read, or is to be offered again. */
-  #identify(
-    log: OpenLogFile,
-    status: LogFileStatus,
-    target: FileTarget,
-    isRotated: boolean,
-  ): FilePosition | "later" | "read" {
-    const { job, path } = target;
+  /** Where the path leads elsewhere, the file there is read as well. */
+  #checkPath(file: TailedFile): void {
+    const { job, target } = file;
+    if (target === undefined) return;
+    this.#pathCheckedMs.set(file, this.#now());
+    const status = logFileStatus(target);
+    if (status?.inode === file.inode && status.device === file.device) return;
+    this.#detach(file);
+    if (status !== undefined) this.offer(targetOf(file, job, target));
+  }
+
+  /** Where reading a file begins that was not known; or that it has been read, or is to be offered again. */
+  #identify(log: OpenLogFile, target: FileTarget): FilePosition | "later" | "read" {
+    const { job } = target;
     const { positions } = this.#options;
-    const place = { job, path, device: status.device, inode: status.inode };
-    for (const position of positions.candidates(job, path, status.inode)) {
-      if (!holds(log, status.bytes, position)) continue;
-      if (isRotated && position.offset === status.bytes) return "read";
-      positions.take(position.id);
-      const { finishedMs: _, ...unfinished } = position;
-      return { ...unfinished, ...place };
-    }
-    if (this.#isCopyOfOpen(log, status, target)) return "later";
-    const offset = target.migratedOffset ?? 0;
+    const path = realPath(target.path) ?? target.path;
+    const { device, inode, bytes } = log.status();
+    const identity = identify({ log, job, path }, this.#related.of(path), positions);
+    if (identity === "later" || identity === "read") return identity;
+    if (identity !== "new") return { ...identity, path, device, inode };
+    const { migratedOffset = 0, sinceMs } = target;
+    const offset = migratedOffset <= bytes ? migratedOffset : 0;
     return {
-      ...place,
-      log: target.log ?? path,
-      id: `${status.inode}-${this.#now().toString(36)}-${this.#idCount++}`,
-      ...headOf(log),
-      offset: offset <= status.bytes ? offset : 0,
-      checkOffset: offset <= status.bytes ? offset : 0,
+      job,
+      path,
+      device,
+      inode,
+      log: target.log ?? target.path,
+      id: `${inode}-${this.#now().toString(36)}-${this.#idCount++}`,
+      // Only what has been read tells a file: the beginning of a line may be that of any file.
+      ...headOf(log, offset),
+      offset,
+      checkOffset: offset,
       checkHash: -1,
       readMs: this.#now(),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
     };
-  }
-
-  /** Whether the file is a copy, perhaps unfinished, of one beside it that is being read: logrotate's
-   *  copytruncate is at work. It is offered again at the next look for files. */
-  #isCopyOfOpen(log: OpenLogFile, status: LogFileStatus, { job, path }: FileTarget): boolean {
-    return this.#besides(job, path).some((file) => {
-      const position = file.positionBefore(undefined);
-      const { headBytes, headHash } = position;
-      if (status.bytes === 0) return false;
-      // What has not been read yet is read first, or found to be gone.
-      if (headBytes === 0) return (logFileStatus(file.path)?.bytes ?? 0) > 0;
-      // A copy that has only begun has fewer bytes than the head.
-      if (status.bytes < headBytes) return isPrefix(log, status.bytes, file.path);
-      return headOf(log, headBytes).headHash === headHash;
-    });
-  }
-
-  #besides(job: string, path: string): ReadonlyArray<TailedFile> {
-    return [...this.#byDirectory.get(parentPath(path)) ?? []].filter((file) =>
-      file.job === job && mayBecome(file, path)
-    );
   }
 
   /** The content before the place read up to is gone, or, for a file that was closed to save descriptors, the file
    *  is not at its path any more. What is left of it is looked for now, and, since it may be compressed, at each
    *  look for files. */
   #replaced(file: TailedFile): void {
-    const { job, path, stream } = file;
-    const wasAttached = file.detachedMs === undefined;
+    const { job, target, stream } = file;
     const position = file.positionBefore(undefined);
     this.#remove(file);
     stream.pipeline.flushOrigin(file);
-    this.#options.positions.put(position);
-    this.adopt(position, stream);
-    if (wasAttached) this.offer({ job, path, stream });
+    if (position.headBytes === 0) this.#options.positions.finish(position, this.#now());
+    else {
+      this.#options.positions.put(position);
+      this.adopt(position, stream);
+    }
+    if (target !== undefined) this.offer(targetOf(file, job, target));
   }
 
-  /** Reads the rest of `position`'s content from a file that holds it. */
-  #readRest(position: FilePosition, found: FoundFile, stream: Stream): void {
-    if (this.#byInode.has(inodeKey(position.job, found.status))) return;
+  /** Reads the rest of `position`'s content from the file at `path`, which holds it. False if that is being read. */
+  #readRest(position: FilePosition, path: string, stream: Stream): boolean {
+    const status = logFileStatus(path);
+    if (status === undefined || this.#byInode.has(inodeKey(position.job, status))) return false;
     this.#options.positions.take(position.id);
     const { finishedMs: _, ...unfinished } = position;
-    const { device, inode } = found.status;
-    const rest = new TailedFile({
-      position: { ...unfinished, path: found.path, device, inode },
-      stream,
-      nowMs: this.#now(),
-    });
-    this.#add(rest);
-    this.#detach(rest);
+    const { device, inode } = status;
+    const rest = { ...unfinished, path, device, inode };
+    this.#add(new TailedFile({ position: rest, stream, nowMs: this.#now() }), undefined);
+    return true;
   }
 
   #finish(file: TailedFile): void {
@@ -355,11 +342,13 @@ export class Tailer {
     this.#options.positions.put(position);
   }
 
-  #add(file: TailedFile): void {
+  /** `target`: the path that leads to it; undefined if none does. */
+  #add(file: TailedFile, target: string | undefined): void {
     if (file.isOpen) this.#openCount++;
     this.#files.add(file);
-    this.#setPath(file, file.path);
+    this.#setTarget(file, target);
     this.#byInode.set(inodeKey(file.job, file), file);
+    this.#pathCheckedMs.set(file, this.#now());
     this.#schedule.plan(file, this.#now(), 0);
     this.#schedule.wake(file);
     this.#limitOpen();
@@ -370,42 +359,38 @@ export class Tailer {
     file.close();
     this.#schedule.remove(file);
     this.#files.delete(file);
-    this.#unsetPath(file);
+    this.#forgetNames(file);
     deleteIf(this.#byInode, inodeKey(file.job, file), file);
   }
 
   #detach(file: TailedFile): void {
-    file.detachedMs = this.#now();
-    deleteIf(this.#byPath, pathKey(file.job, file.path), file);
+    this.#forgetNames(file);
+    this.#setTarget(file, undefined);
     this.#schedule.plan(file, this.#now(), 0);
   }
 
   /** A known file has a further, or a new, name. */
-  #reattach(file: TailedFile, path: string): void {
-    const old = logFileStatus(file.path);
+  #reattach(file: TailedFile, target: string): void {
     // Two links to one file: it is read once, under the name found first.
-    if (file.detachedMs === undefined && old?.inode === file.inode) return;
-    this.#unsetPath(file);
-    file.detachedMs = undefined;
-    this.#setPath(file, path);
+    if (file.target !== undefined && logFileStatus(file.target)?.inode === file.inode) return;
+    this.#forgetNames(file);
+    file.path = realPath(target) ?? target;
+    this.#setTarget(file, target);
     this.#schedule.plan(file, this.#now(), 0);
   }
 
-  #setPath(file: TailedFile, path: string): void {
-    file.path = path;
-    this.#byPath.set(pathKey(file.job, path), file);
-    const directory = parentPath(path);
-    const besides = this.#byDirectory.get(directory);
-    if (besides === undefined) this.#byDirectory.set(directory, new Set([file]));
-    else besides.add(file);
+  #setTarget(file: TailedFile, target: string | undefined): void {
+    file.target = target;
+    file.detachedMs = target === undefined ? this.#now() : undefined;
+    if (target !== undefined) this.#byPath.set(pathKey(file.job, target), file);
+    for (const name of namesOf(file)) addTo(this.#byName, name, file);
+    this.#related.add(file);
   }
 
-  #unsetPath(file: TailedFile): void {
-    deleteIf(this.#byPath, pathKey(file.job, file.path), file);
-    const directory = parentPath(file.path);
-    const besides = this.#byDirectory.get(directory);
-    besides?.delete(file);
-    if (besides?.size === 0) this.#byDirectory.delete(directory);
+  #forgetNames(file: TailedFile): void {
+    if (file.target !== undefined) deleteIf(this.#byPath, pathKey(file.job, file.target), file);
+    for (const name of namesOf(file)) deleteFrom(this.#byName, name, file);
+    this.#related.remove(file);
   }
 
   #access(file: TailedFile): "open" | "gone" | "later" {
@@ -486,6 +471,27 @@ function pathKey(job: string, path: string): string {
 
 function inodeKey(job: string, file: { readonly device: number; readonly inode: number }): string {
   return `${job}\0${file.device}:${file.inode}`;
+}
+
+function namesOf({ path, target }: TailedFile): ReadonlyArray<string> {
+  return target === undefined || target === path ? [path] : [path, target];
+}
+
+/** What is to be read at the path that led to `file`. */
+function targetOf({ stream, sinceMs }: TailedFile, job: string, path: string): FileTarget {
+  return { job, path, stream, ...(sinceMs === undefined ? {} : { sinceMs }) };
+}
+
+function addTo<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, new Set([value]));
+  else known.add(value);
+}
+
+function deleteFrom<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): void {
+  const known = map.get(key);
+  known?.delete(value);
+  if (known?.size === 0) map.delete(key);
 }
 
 function deleteIf<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {

@@ -1,20 +1,97 @@
-/** Which file is which, after names have moved: whether a file continues what a position says, and where the
- *  rest of a file went that was rotated away. Owns the rules; it only looks, Tailer.ts acts. A file is the
- *  one that was read if its first bytes and the bytes before the place read up to are the same; inode and
- *  name only say where to look first. */
-import type { CompressionFormat } from "../../platform/decompressedFile.ts";
-import { baseName, parentPath } from "../../platform/files.ts";
-import {
-  directoryEntries,
-  joinLogPath,
-  type LogFileStatus,
-  logFileStatus,
-  OpenLogFile,
-} from "../../platform/logFiles.ts";
+/** Which file is which, after names have moved: whether a file continues what was read, is a copy of it, or is
+ *  new. Owns the rules; it only looks, Tailer.ts acts. A file is the one that was read if its first bytes and the
+ *  bytes before the place read up to are the same; inode and name only say where to look.
+ *
+ *  - The inode's file that holds what was read continues it, whatever it is called now.
+ *  - Another file that holds it, or that is a beginning of it, is a copy by the name that rotation gives to copies.
+ *    While the original is there the copy waits: it may be half done. When the original is gone it is continued.
+ *  - A file of another inode at the log's own path is new if what was read is elsewhere, or was finished. */
+import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
+import { DirectoryLook } from "./DirectoryLook.ts";
+import type { FilePositions } from "./FilePositions.ts";
 import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
+import { compressionOf, mayBecome } from "./rotationNames.ts";
+import type { TailedFile } from "./TailedFile.ts";
 
 const scratch = new Uint8Array(headBytesMax);
+
+/** A file that is to be told. */
+export interface UnknownFile {
+  readonly log: OpenLogFile;
+  readonly job: string;
+  /** Where it really is. */
+  readonly path: string;
+}
+
+/** A position that it continues; or that it is new, that all of it has been read, or that it cannot be told yet. */
+export type Identity = FilePosition | "new" | "read" | "later";
+
+/** Tells what an open file is, given the files that are being read (of any job) and the positions of others. */
+export function identify(
+  file: UnknownFile,
+  active: Iterable<TailedFile>,
+  positions: FilePositions,
+): Identity {
+  const { log, job, path } = file;
+  const { inode, bytes } = log.status();
+  const candidates = positions.candidates(job, path, inode);
+  const own = candidates.find((position) =>
+    position.inode === inode && holds(log, bytes, position)
+  );
+  if (own !== undefined) return own;
+  for (const other of active) {
+    if (other.job === job && mayBecome(other, path) && isCopyOfActive(log, bytes, other)) {
+      return "later";
+    }
+  }
+  const look = new DirectoryLook();
+  for (const position of candidates) {
+    const identity = position.inode === inode ? undefined : asCopy(file, bytes, position, look);
+    if (identity !== undefined) return identity;
+  }
+  return "new";
+}
+
+/** Whether the file is a copy, perhaps unfinished, of one that is being read; also if that has been truncated and
+ *  nobody has noticed yet. */
+function isCopyOfActive(log: OpenLogFile, bytes: number, active: TailedFile): boolean {
+  // A copy that has not begun.
+  if (bytes === 0) return true;
+  return active.withContent((content) =>
+    isPrefix(log, bytes, content) ||
+    !holdsIfAny(content, content.status().bytes, active.positionBefore(undefined))
+  ) ?? true;
+}
+
+/** What a file with another inode than the position's is, if it has to do with it. */
+function asCopy(
+  { log, path }: UnknownFile,
+  bytes: number,
+  position: FilePosition,
+  look: DirectoryLook,
+): Identity | undefined {
+  const isRotated = mayBecome(position, path);
+  const isFinished = position.finishedMs !== undefined;
+  const isAllRead = isFinished && position.offset === bytes;
+  if (holds(log, bytes, position)) {
+    if (findByInode(position, look) !== undefined) {
+      if (!isRotated) return undefined;
+      return isAllRead ? "read" : "later";
+    }
+    return isRotated || !isFinished ? position : undefined;
+  }
+  if (!isRotated || bytes >= position.checkOffset) return undefined;
+  const original = findByInode(position, look);
+  if (original !== undefined) {
+    return !isFinished && pathBeginsAs(original, log, bytes) ? "later" : undefined;
+  }
+  // The copy was made before the last lines were written, which were read from the original all the same.
+  const { headBytes, headHash } = position;
+  const isShorter = headBytes > 0 && bytes >= headBytes &&
+    headOf(log, headBytes).headHash === headHash;
+  return isShorter ? "read" : undefined;
+}
 
 /** Whether the open file holds what was read according to `position`, and perhaps more. False for positions
  *  without content. */
@@ -29,6 +106,10 @@ export function holds(log: OpenLogFile, bytes: number, position: FilePosition): 
     hashBytes(scratch, 0, check) === checkHash;
 }
 
+function holdsIfAny(log: OpenLogFile, bytes: number, position: FilePosition): boolean {
+  return position.headBytes === 0 || holds(log, bytes, position);
+}
+
 /** The hash of the first bytes of a file, as a position has it. */
 export function headOf(log: OpenLogFile, bytesMax = headBytesMax): {
   readonly headBytes: number;
@@ -38,148 +119,69 @@ export function headOf(log: OpenLogFile, bytesMax = headBytesMax): {
   return { headBytes, headHash: hashBytes(scratch, 0, headBytes) };
 }
 
-/** The first part of the names that a rotation may give to `original`. */
-export function rotatedStem(original: string): string {
-  const dot = original.lastIndexOf(".");
-  return dot <= 0 ? original : original.slice(0, dot);
-}
-
-/** Whether a rotation may have given the content of `original` to `candidate`, judged by their names: app.log
- *  becomes app.log.1, app.log-20260101.gz, app-2026-01-01.log. */
-export function isRotatedName(original: string, candidate: string): boolean {
-  if (original === candidate) return false;
-  if (candidate.startsWith(original)) return true;
-  const stem = rotatedStem(original);
-  if (stem === original) return false;
-  const extension = original.slice(stem.length);
-  return candidate.startsWith(stem) && candidate.replace(/\.(gz|z)$/, "").endsWith(extension);
-}
-
-/** Whether a rotation may have given a file's content to `path`. */
-export function mayBecome(
-  file: { readonly path: string; readonly log: string },
-  path: string,
-): boolean {
-  const name = baseName(path);
-  return isRotatedName(baseName(file.path), name) || isRotatedName(baseName(file.log), name);
-}
-
-export interface FoundFile {
-  readonly path: string;
-  readonly status: LogFileStatus;
-}
-
 /** The file with the position's inode in its directory, if that holds what was read. */
-export function findByInode(position: FilePosition): FoundFile | undefined {
-  return siblings(position, () => true).find(({ path, status }) =>
-    status.inode === position.inode && pathHolds(path, status, position)
-  );
+export function findByInode(
+  position: FilePosition,
+  look = new DirectoryLook(),
+): string | undefined {
+  // Its own path first: that spares looking at all the others.
+  const path = logFileStatus(position.path)?.inode === position.inode
+    ? position.path
+    : look.withInode(position.path, position.inode);
+  return path !== undefined && pathHolds(path, position) ? path : undefined;
 }
 
 /** A file beside the position's that holds the same content: what copytruncate left, or a file that was moved
  *  over from another disk. The one with the most of it. */
-export function findCopy(position: FilePosition): FoundFile | undefined {
-  return siblings(position, mayBecome)
-    .filter(({ path, status }) =>
-      compressionOf(path) === undefined && pathHolds(path, status, position)
+export function findCopy(
+  position: FilePosition,
+  look = new DirectoryLook(),
+): string | undefined {
+  return look.beside(position.path)
+    .filter((path) =>
+      mayBecome(position, path) && compressionOf(path) === undefined && pathHolds(path, position)
     )
-    .sort((a, b) => b.status.bytes - a.status.bytes)[0];
-}
-
-/** Names in directories, sorted, for the time of one look. */
-export type DirectoryListings = Map<string, ReadonlyArray<string>>;
-
-/** Files beside `path` that by their names a rotation made of it, and that have been written to since a time. */
-export function rotatedSince(
-  path: string,
-  sinceMs: number,
-  listings: DirectoryListings,
-): ReadonlyArray<FoundFile> {
-  const directory = parentPath(path);
-  const name = baseName(path);
-  let names = listings.get(directory);
-  if (names === undefined) {
-    names = directoryEntries(directory).filter((entry) => !entry.isDirectory)
-      .map((entry) => entry.name).sort();
-    listings.set(directory, names);
-  }
-  const stem = rotatedStem(name);
-  const found: FoundFile[] = [];
-  for (let index = firstAtLeast(names, stem); names[index]?.startsWith(stem); index++) {
-    if (!isRotatedName(name, names[index]!)) continue;
-    const sibling = joinLogPath(directory, names[index]!);
-    const status = logFileStatus(sibling);
-    if (status?.isFile === true && status.modifiedMs >= sinceMs) {
-      found.push({ path: sibling, status });
-    }
-  }
-  return found;
-}
-
-function firstAtLeast(names: ReadonlyArray<string>, wanted: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (names[middle]! < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Compressed files beside the position's that by their names can hold its content. */
-export function compressedCandidates(position: FilePosition): ReadonlyArray<FoundFile> {
-  return siblings(position, mayBecome).filter(({ path }) => compressionOf(path) !== undefined);
-}
-
-/** How a file is compressed, by its name. */
-export function compressionOf(path: string): CompressionFormat | undefined {
-  if (path.endsWith(".gz")) return "gz";
-  return path.endsWith(".z") ? "z" : undefined;
+    .sort((a, b) => (logFileStatus(b)?.bytes ?? 0) - (logFileStatus(a)?.bytes ?? 0))[0];
 }
 
 /** Whether the file at `path` holds what was read according to `position`. */
-export function pathHolds(path: string, status: LogFileStatus, position: FilePosition): boolean {
-  try {
-    const log = new OpenLogFile(path);
-    try {
-      return holds(log, status.bytes, position);
-    } finally {
-      log.close();
-    }
-  } catch {
-    // It went away meanwhile, or may not be read.
+export function pathHolds(path: string, position: FilePosition): boolean {
+  return withFile(path, (log) => holds(log, log.status().bytes, position)) ?? false;
+}
+
+/** Whether the first `bytes` bytes of the file at `path` are those of `log`. */
+function pathBeginsAs(path: string, log: OpenLogFile, bytes: number): boolean {
+  return withFile(path, (content) => isPrefix(log, bytes, content)) ?? false;
+}
+
+/** Whether the `bytes` bytes of a file are the first of another one, by the first and the last of them. */
+function isPrefix(log: OpenLogFile, bytes: number, content: OpenLogFile): boolean {
+  const head = headOf(log, bytes);
+  const contentHead = headOf(content, bytes);
+  if (head.headBytes !== contentHead.headBytes || head.headHash !== contentHead.headHash) {
     return false;
   }
+  const check = Math.min(checkBytesMax, bytes);
+  const hashOf = (file: OpenLogFile) => {
+    const count = file.read(scratch, check, bytes - check);
+    return count < check ? -1 : hashBytes(scratch, 0, check);
+  };
+  return hashOf(log) === hashOf(content);
 }
 
-/** Files in the directory of a position's file that may be related to it as wanted. */
-function siblings(
-  position: FilePosition,
-  isRelated: (position: FilePosition, path: string) => boolean,
-): ReadonlyArray<FoundFile> {
-  const directory = parentPath(position.path);
-  return directoryEntries(directory).flatMap((entry) => {
-    const sibling = joinLogPath(directory, entry.name);
-    if (entry.isDirectory || !isRelated(position, sibling)) return [];
-    const status = logFileStatus(sibling);
-    return status?.isFile === true ? [{ path: sibling, status }] : [];
-  });
-}
-
-/** Whether the open file's `bytes` bytes are the first of the file at `path`. True also if that is gone: what became
- *  of it is found out before the copy is judged. */
-export function isPrefix(log: OpenLogFile, bytes: number, path: string): boolean {
-  const head = headOf(log, bytes);
+/** Undefined if the file went away meanwhile, or may not be read. */
+function withFile<Result>(path: string, use: (log: OpenLogFile) => Result): Result | undefined {
+  let log: OpenLogFile;
   try {
-    const other = new OpenLogFile(path);
-    try {
-      const same = headOf(other, bytes);
-      return head.headBytes === same.headBytes && head.headHash === same.headHash;
-    } finally {
-      other.close();
-    }
+    log = new OpenLogFile(path);
   } catch {
-    return true;
+    return undefined;
+  }
+  try {
+    return use(log);
+  } catch {
+    return undefined;
+  } finally {
+    log.close();
   }
 }
