@@ -5,7 +5,7 @@
  *  A batch is sealed when it is large enough, or old enough, together with the positions of everything it
  *  covers, and becomes one record of the disk buffer. Lines that stages hold back keep their origin's
  *  position before them.
- *  Invariant: a position is sealed only with or after the lines before it. */
+ *  Invariant: lines and the positions behind them are sealed together. */
 import { NanosecondClock } from "../platform/clock.ts";
 import { BatchBuilder, type PushRequestDraft } from "./delivery/BatchBuilder.ts";
 import type { Position } from "./positions/position.ts";
@@ -60,6 +60,7 @@ export class Intake implements LineSink {
   };
 
   lines(columns: LineColumns, stream: Stream, origin: Origin): void {
+    this.#sealIfFull();
     const { bytes, starts, ends, count, offset } = columns;
     const { pipeline, labels } = stream;
     const entry = this.#entry;
@@ -73,7 +74,7 @@ export class Intake implements LineSink {
       entry.reset(labels, bytes, start, ends[index]!, seconds, nanoseconds, origin, offset + start);
       pipeline.process(entry);
     }
-    this.moved(origin);
+    this.#note(origin);
   }
 
   /** One line with a time of its own, in nanoseconds. */
@@ -85,6 +86,7 @@ export class Intake implements LineSink {
     offset: number,
     metadata: ReadonlyArray<readonly [string, string]> = [],
   ): void {
+    this.#sealIfFull();
     const { pipeline, labels } = stream;
     const entry = this.#entry;
     this.#pipelines.add(pipeline);
@@ -94,12 +96,22 @@ export class Intake implements LineSink {
     entry.reset(labels, bytes, 0, bytes.byteLength, seconds, nanos, origin, offset);
     entry.metadata.push(...metadata);
     pipeline.process(entry);
-    this.moved(origin);
+    this.#note(origin);
   }
 
   moved(origin: Origin): void {
+    this.#note(origin);
+    this.#sealIfFull();
+  }
+
+  #note(origin: Origin): void {
     this.#moved.add(origin);
     this.#openedMs ??= this.#options.nowMs();
+  }
+
+  /** Not right after lines were taken: their origin moves its position on when that has returned, and a batch
+   *  without the positions of its lines would be read again after a crash. */
+  #sealIfFull(): void {
     if (this.#builder.bytes >= this.#options.batchBytes) this.seal();
   }
 

@@ -36,19 +36,22 @@ const noStages: StagePipeline = {
   pausedUntilMs: 0,
 };
 
-/** Takes lines as the intake does; what is not sealed is lost in a crash. */
+/** Takes lines as the intake does, which seals a batch when it is full; what is not sealed is lost in a crash. */
 class ModelSink implements LineSink {
   readonly sealed: string[] = [];
   readonly positions = new Map<string, FilePosition>();
   #pending: string[] = [];
   readonly #moved = new Set<Origin>();
   readonly #history: string[];
+  readonly #random: Random;
 
-  constructor(history: string[]) {
+  constructor(history: string[], random: Random) {
     this.#history = history;
+    this.#random = random;
   }
 
   lines({ bytes, starts, ends, count }: LineColumns, _: unknown, origin: Origin): void {
+    if (this.#random.oneIn(8)) this.seal();
     for (let index = 0; index < count; index++) {
       const line = new TextDecoder().decode(bytes.subarray(starts[index], ends[index]));
       this.#pending.push(line.split(" ", 2).join(" "));
@@ -62,6 +65,7 @@ class ModelSink implements LineSink {
 
   moved(origin: Origin): void {
     this.#moved.add(origin);
+    if (this.#random.oneIn(8)) this.seal();
   }
 
   seal(): void {
@@ -154,7 +158,7 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "tailrace-tailing-"));
   readonly warnings: string[] = [];
   readonly history: string[] = [];
-  readonly sink = new ModelSink(this.history);
+  readonly sink: ModelSink;
   readonly random: Random;
   readonly openFilesMax: number;
   nowMs = 1_700_000_000_000;
@@ -167,6 +171,7 @@ export class World {
 
   constructor(random: Random) {
     this.random = random;
+    this.sink = new ModelSink(this.history, random);
     this.openFilesMax = random.pick([100, 100, 2]);
     this.#logs = ["a.log", "b.out", "c.log"].map((name) =>
       new RotatingLog({
@@ -310,7 +315,8 @@ export class World {
     this.history.push(`delete ${log.name} at line ${log.written}`);
     rmSync(log.path);
     await this.#pass();
-    this.nowMs += 300;
+    // By then an idle file is looked at again.
+    this.nowMs += 6_000;
     await this.#pass();
     this.sink.seal();
   }

@@ -58,9 +58,11 @@ export class DeliveredState {
     return this.#next.get(client)!;
   }
 
-  /** The client has done with its next record, whose positions these are. True if it was the last to. */
-  advance(client: string, positions: ReadonlyArray<Position>): boolean {
-    this.#next.set(client, this.nextOf(client) + 1);
+  /** The client has done with a record, whose positions these are. True if it was the last to. Nothing happens if the
+   *  record is not its next one: it was given up while it was being sent. */
+  advance(client: string, offset: number, positions: ReadonlyArray<Position>): boolean {
+    if (offset !== this.nextOf(client)) return false;
+    this.#next.set(client, offset + 1);
     this.#version++;
     const least = Math.min(...this.#next.values());
     if (least === this.#least) return false;

@@ -41,6 +41,8 @@ const waitingMax = 3;
 /** Records kept in memory for clients that are about to send them. */
 const recentMax = 8;
 const readBytes = 4 << 20;
+/** The part of the buffer that is given up at once. */
+const givenUpShare = 8;
 
 export class Delivery extends Context.Service<Delivery, {
   /** What sources go on from: everything in the buffer counts, whether or not it is delivered. */
@@ -196,16 +198,21 @@ class Line {
       }
       const record = this.#recent.get(offset) ?? (yield* this.#read(offset));
       for (const body of record.bodies) {
-        if (body.external === client.external.text) yield* client.deliver(body);
+        if (body.external !== client.external.text) continue;
+        yield* client.deliver(body, () => this.#delivered.nextOf(client.name) === offset);
       }
-      if (this.#delivered.advance(client.name, record.positions)) {
-        this.#recent.delete(offset);
-        this.#bufferedBytes -= bodyBytes(record);
-        this.#showBuffered();
-      }
-      this.#changed.notify();
+      this.#advance(client, offset, record);
     }
   });
+
+  #advance(client: PushClient, offset: number, record: BufferRecord): void {
+    if (this.#delivered.advance(client.name, offset, record.positions)) {
+      this.#recent.delete(offset);
+      this.#bufferedBytes -= bodyBytes(record);
+      this.#showBuffered();
+    }
+    this.#changed.notify();
+  }
 
   /** Saves what is delivered and gives its room up. */
   readonly save = Effect.suspend(() => {
@@ -248,6 +255,7 @@ class Line {
         Effect.catch((error) => this.#sayFull(error.message)),
       );
       if (offset === undefined) {
+        yield* this.#giveUpOldest;
         // What has been delivered since is given up at once, and not when positions are saved next.
         yield* this.save;
         yield* Effect.sleep(200);
@@ -262,12 +270,48 @@ class Line {
     }
   });
 
+  /** When the buffer is full of what only clients want whose servers are away, the oldest part of it is given up for
+   *  them, so that the others go on. One client alone, or all of them failing, waits. */
+  readonly #giveUpOldest = Effect.suspend(() => {
+    const { clients } = this.#options;
+    const isAhead = ({ name, failingSinceMs }: PushClient) =>
+      failingSinceMs === undefined && this.#delivered.nextOf(name) === this.#next;
+    if (!clients.some(isAhead)) return Effect.void;
+    const { least } = this.#delivered;
+    const end = least + Math.ceil((this.#next - least) / givenUpShare);
+    const behind = clients.filter(({ name, failingSinceMs }) =>
+      failingSinceMs !== undefined && this.#delivered.nextOf(name) < end
+    );
+    return Effect.forEach(behind, (client) => this.#skip(client, end), { discard: true });
+  });
+
+  readonly #skip = Effect.fnUntraced({ self: this }, function* (
+    this: Line,
+    client: PushClient,
+    end: number,
+  ) {
+    let lines = 0;
+    for (let offset = this.#delivered.nextOf(client.name); offset < end; offset++) {
+      const record = yield* this.#read(offset);
+      const bodies = record.bodies.filter(({ external }) => external === client.external.text);
+      for (const body of bodies) {
+        client.countDropped(body, "buffer_full");
+        lines += body.lines;
+      }
+      this.#advance(client, offset, record);
+    }
+    yield* Effect.logError(
+      `The disk buffer is full of what ${client.name} has not taken; its oldest ${lines} lines are given up, ` +
+        "since other clients wait for room (--buffer-size)",
+    );
+  });
+
   #sayFull(reason: string): Effect.Effect<undefined> {
     if (this.#fullSinceMs !== undefined) return Effect.as(Effect.void, undefined);
     this.#fullSinceMs = systemNowMs();
     return Effect.logWarning(
       `The disk buffer takes no more (at most ${this.#options.bufferBytesMax} bytes, ` +
-        `--buffer-bytes-max): ${reason}. Files are not read on until servers have taken some of it; ` +
+        `--buffer-size): ${reason}. Files are not read on until servers have taken some of it; ` +
         "what cannot wait, such as syslog over UDP, is lost meanwhile",
     ).pipe(Effect.as(undefined));
   }

@@ -52,13 +52,13 @@ export class PushClient {
     this.#sender.close();
   }
 
-  /** Sends `body` until the server has taken it or it is given up. */
+  /** Sends `body` until the server has taken it, it is given up, or it is not wanted any more. */
   readonly deliver = Effect.fnUntraced(
     { self: this },
-    function* (this: PushClient, body: PushBody) {
+    function* (this: PushClient, body: PushBody, isWanted: () => boolean) {
       const { min_period, max_period, max_retries } = this.#config.backoff_config;
       let delayMs = min_period;
-      for (let attempt = 0;; attempt++) {
+      for (let attempt = 0; isWanted(); attempt++) {
         const sent = yield* Effect.result(this.#attempt(body));
         const problem = Result.isFailure(sent) ? sent.failure : problemOf(sent.success);
         if (problem === undefined) return yield* this.#taken(body);
@@ -106,12 +106,16 @@ export class PushClient {
     return Effect.logInfo(`${this.#host} takes pushes again, after ${seconds} s`);
   }
 
-  #giveUp(body: PushBody, problem: Problem): Effect.Effect<void> {
+  /** Counts lines that this client's server will not have. */
+  countDropped(body: PushBody, reason: string): void {
     const metrics = this.#metrics;
-    const reason = problem.status === 429 ? "rate_limited" : "ingester_error";
     const labels = { ...this.#labels(body), reason };
     metrics.series(metrics.droppedEntries, labels).value += body.lines;
     metrics.series(metrics.droppedBytes, labels).value += body.lineBytes;
+  }
+
+  #giveUp(body: PushBody, problem: Problem): Effect.Effect<void> {
+    this.countDropped(body, problem.status === 429 ? "rate_limited" : "ingester_error");
     return Effect.logError(
       `${this.#host} refused a push of ${body.lines} lines (some of which it may have stored) ` +
         `with status ${problem.status}; it is not sent again: ${problem.text}`,

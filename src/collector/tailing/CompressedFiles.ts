@@ -211,6 +211,7 @@ export class CompressedFiles {
         if (signal.aborted) break;
         const lines = content.push(fresh);
         if (lines.count > 0) sink.lines(lines, stream, content);
+        sink.moved(content);
       }
       if (!signal.aborted) {
         const last = content.cutter.end();

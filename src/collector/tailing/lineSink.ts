@@ -47,7 +47,7 @@ export class LineColumns {
 /** Takes lines. Everything is copied or encoded before it returns. */
 export interface LineSink {
   readonly lines: (columns: LineColumns, stream: Stream, origin: Origin) => void;
-  /** The origin has gone on without lines to show for it, or its position is worth keeping. */
+  /** The origin's position has moved on, over lines that were handed over or without any. */
   readonly moved: (origin: Origin) => void;
 }
 
