@@ -4,6 +4,8 @@
 const encoder = new TextEncoder();
 /** Bytes kept for a nested message's length: a varint padded to 5 bytes, valid for up to 2^35. */
 const lengthBytes = 5;
+/** Copied one by one. */
+const shortBytes = 64;
 
 export class ProtobufWriter {
   #bytes: Uint8Array;
@@ -50,6 +52,54 @@ export class ProtobufWriter {
     this.#bytes[this.#at++] = Number(rest);
   }
 
+  /** An int64 or int32 that is a natural number up to 2^53. */
+  natural(field: number, value: number): void {
+    this.#reserve(20);
+    this.#varint(field << 3);
+    this.#varint(value);
+  }
+
+  /** The bytes of `source` in [from, to), without a view for few. */
+  range(field: number, source: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    this.#reserve(20 + length);
+    this.#varint(field << 3 | 2);
+    this.#varint(length);
+    if (length <= shortBytes) {
+      for (let at = from; at < to; at++) this.#bytes[this.#at++] = source[at]!;
+    } else {
+      this.#bytes.set(source.subarray(from, to), this.#at);
+      this.#at += length;
+    }
+  }
+
+  /** Fields that were written before. */
+  fields(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Eight bytes, the least significant first. */
+  fixed64(field: number, value: bigint): void {
+    this.#reserve(20);
+    this.#varint(field << 3 | 1);
+    let rest = BigInt.asUintN(64, value);
+    for (let count = 0; count < 8; count++, rest >>= 8n) {
+      this.#bytes[this.#at++] = Number(rest & 0xffn);
+    }
+  }
+
+  double(field: number, value: number): void {
+    const [bits] = new BigUint64Array(Float64Array.of(value).buffer);
+    this.fixed64(field, bits!);
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#at;
+  }
+
   /** What was written. */
   bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
@@ -57,8 +107,8 @@ export class ProtobufWriter {
 
   #varint(value: number): void {
     while (value >= 0x80) {
-      this.#bytes[this.#at++] = (value & 0x7f) | 0x80;
-      value >>>= 7;
+      this.#bytes[this.#at++] = (value % 128) | 0x80;
+      value = Math.floor(value / 128);
     }
     this.#bytes[this.#at++] = value;
   }

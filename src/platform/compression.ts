@@ -6,6 +6,7 @@ import {
   inflateRaw,
   type InputType,
   type ZlibOptions,
+  zstdDecompress,
 } from "node:zlib";
 
 /** The bytes are not what their encoding says, or are larger than allowed once decompressed. */
@@ -29,9 +30,14 @@ export function decompressDeflate(bytes: Uint8Array, bytesMax: number): Promise<
   return unzip("deflate", hasHeader ? inflate : inflateRaw, bytes, bytesMax);
 }
 
+export function decompressZstd(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {
+  const method: Unzip = (input, options, callback) => zstdDecompress(input, options, callback);
+  return unzip("zstd", method, bytes, bytesMax);
+}
+
 type Unzip = (
   input: InputType,
-  options: ZlibOptions,
+  options: Pick<ZlibOptions, "maxOutputLength" | "chunkSize">,
   callback: (error: Error | null, result: Uint8Array) => void,
 ) => void;
 
