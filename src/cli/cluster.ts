@@ -5,6 +5,7 @@ import { inboxPrefix, permissionsConfig } from "../cluster/permissions.ts";
 import { Nats } from "../cluster/Nats.ts";
 import { errorText } from "../platform/files.ts";
 import { type ClusterStatus, readClusterStatus } from "../storage/jetstream/clusterStatus.ts";
+import { credentials } from "./clusterCredentials.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
 
@@ -70,7 +71,7 @@ const permissions = Command.make(
 export const cluster = Command.make("cluster").pipe(
   Command.withShortDescription("Look at a cluster"),
   Command.withDescription("Look at a cluster on NATS."),
-  Command.withSubcommands([status, permissions]),
+  Command.withSubcommands([status, permissions, credentials]),
 );
 
 function problemsOf({ partitions, streams }: ClusterStatus): ReadonlyArray<string> {
