@@ -37,6 +37,8 @@ export class AcknowledgedLines {
   refusals = 0;
   /** Pushes that had to be sent again. */
   retries = 0;
+  /** From the first attempt to the acknowledgement, of the push that took longest. */
+  longestPushMs = 0;
 
   constructor(options: CheckerOptions) {
     this.#options = options;
@@ -87,6 +89,7 @@ export class AcknowledgedLines {
         line: lineOf(writer, from + at),
       }));
       const body = protobufBody([{ labels: `{writer="${writer.name}"}`, entries }]);
+      const startMs = performance.now();
       for (;;) {
         const client = new PushClient(distributors[turn % distributors.length]!);
         const status = await within(requestMs, client.send(body)).then(
@@ -100,6 +103,7 @@ export class AcknowledgedLines {
         await sleep(100);
       }
       writer.acknowledged = writer.sent;
+      this.longestPushMs = Math.max(this.longestPushMs, performance.now() - startMs);
       await sleep(this.#options.random.below(20));
     }
   }

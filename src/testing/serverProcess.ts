@@ -264,7 +264,8 @@ process.once("exit", cleanUp);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     cleanUp();
-    process.kill(process.pid, signal);
+    // Once every other listener is gone: while there is one, the signal ends nothing.
+    setImmediate(() => process.kill(process.pid, signal));
   });
 }
 

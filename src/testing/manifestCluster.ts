@@ -1,0 +1,241 @@
+/** The workloads of rendered manifests as processes: what `kubectl apply -k` would start, with as many pods as the manifests say,
+ *  Secrets made by the manifests' own Job, Services that lead to ready pods, and rolling restarts as Kubernetes' controllers
+ *  do them. Owns pods and their order; containerProcess.ts runs one. */
+import { connect, createServer, type Server } from "node:net";
+import type { AddressInfo } from "node:net";
+import { ContainerProcess, portsFor } from "./containerProcess.ts";
+import { KubernetesApi } from "./kubernetesApi.ts";
+import { type Manifest, podLabels, selects, workloads } from "./manifests.ts";
+
+interface Pod {
+  readonly workload: Manifest;
+  readonly process: ContainerProcess;
+  isReady: boolean;
+}
+
+export interface ManifestClusterOptions {
+  /** Directories of the node, and where this machine has them. */
+  readonly hostPaths?: ReadonlyMap<string, string>;
+}
+
+/** Until every node's proxy knows of a change. */
+const proxiesLearnMs = 2000;
+
+/** The API's name and port as pods know it. */
+const apiAddress = "kubernetes.default.svc:443";
+
+export class ManifestCluster {
+  readonly #manifests: ReadonlyArray<Manifest>;
+  readonly #options: ManifestClusterOptions;
+  readonly api: KubernetesApi;
+  readonly #pods: Pod[] = [];
+  readonly #services = new Map<string, Server>();
+  readonly #addresses = new Map<string, string>();
+  readonly #statefulPorts = new Map<string, ReadonlyMap<string, number>>();
+  #podCount = 0;
+
+  private constructor(
+    manifests: ReadonlyArray<Manifest>,
+    options: ManifestClusterOptions,
+    api: KubernetesApi,
+  ) {
+    this.#manifests = manifests;
+    this.#options = options;
+    this.api = api;
+  }
+
+  /** Starts everything at once, as applying does, and waits until every pod is ready. */
+  static async start(manifests: ReadonlyArray<Manifest>, options: ManifestClusterOptions = {}) {
+    const namespace = manifests.find(({ kind }) => kind === "Namespace")?.metadata.name ?? "";
+    const cluster = new ManifestCluster(manifests, options, await KubernetesApi.start(namespace));
+    try {
+      await cluster.#reserveAddresses();
+      await cluster.runJobs();
+      const starting = cluster.workloads.flatMap((workload) =>
+        Array.from(
+          { length: cluster.#replicas(workload) },
+          (_, index) => cluster.#startPod(workload, index),
+        )
+      );
+      await Promise.all(starting);
+    } catch (error) {
+      await cluster.remove();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Everything that runs for good, in the manifests' order. */
+  get workloads(): ReadonlyArray<Manifest> {
+    return workloads(this.#manifests).filter(({ kind }) => kind !== "Job");
+  }
+
+  /** Where this machine has a Service, as a base URL. */
+  serviceUrl(name: string): string {
+    const server = this.#services.get(name);
+    if (server === undefined) throw new Error(`no Service ${name} with a port is rendered`);
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** The processes of a workload. */
+  of(name: string): ReadonlyArray<ContainerProcess> {
+    return this.#pods.filter(({ workload }) => workload.metadata.name === name)
+      .map(({ process }) => process);
+  }
+
+  /** Runs every Job to its end. */
+  async runJobs(): Promise<void> {
+    for (const job of workloads(this.#manifests).filter(({ kind }) => kind === "Job")) {
+      const process = await this.#processOf(job, `${job.metadata.name}-0`);
+      process.start();
+      const code = await process.ended();
+      await process.remove();
+      if (code !== 0) {
+        throw new Error(`Job ${job.metadata.name} ended with ${code}:\n${process.output}`);
+      }
+    }
+  }
+
+  /** `kubectl rollout restart`, to its end. Throws if a container does not end well. */
+  async rollingRestart(workload: Manifest): Promise<void> {
+    const old = this.#pods.filter((pod) => pod.workload === workload);
+    if (workload.kind === "Deployment") {
+      // One more than there should be, and none less: the others wait for it.
+      for (const [index, pod] of old.entries()) {
+        await this.#startPod(workload, index);
+        await this.#stopPod(pod);
+        await pod.process.remove();
+      }
+      return;
+    }
+    // From the last to the first, the same volume, one at a time.
+    for (const pod of old.toReversed()) {
+      await this.#stopPod(pod);
+      pod.process.start();
+      await pod.process.untilReady();
+      pod.isReady = true;
+      this.#pods.push(pod);
+    }
+  }
+
+  /** Ends every pod as the kubelet does. The exit codes that are not 0, by workload. */
+  async stop(): Promise<ReadonlyArray<string>> {
+    const ends = await Promise.all(
+      this.#pods.toReversed().map(async ({ workload, process }) => {
+        const code = await process.stop();
+        return code === 0
+          ? []
+          : [`${workload.metadata.name} ended with ${code}:\n${process.output}`];
+      }),
+    );
+    return ends.flat();
+  }
+
+  async remove(): Promise<void> {
+    for (const server of this.#services.values()) server.close();
+    this.api.close();
+    await Promise.all(this.#pods.map(({ process }) => process.remove()));
+  }
+
+  /** Names must be known before anything starts: NATS' servers by their pods' names, others by their Services'. */
+  async #reserveAddresses(): Promise<void> {
+    this.#addresses.set(apiAddress, this.api.address);
+    for (const workload of this.workloads.filter(({ kind }) => kind === "StatefulSet")) {
+      const { name } = workload.metadata;
+      const container = workload.spec!.template!.spec.containers[0]!;
+      for (let index = 0; index < this.#replicas(workload); index++) {
+        const ports = await portsFor(container);
+        this.#statefulPorts.set(`${name}-${index}`, ports);
+        for (const { name: portName, containerPort } of container.ports ?? []) {
+          const address = `${name}-${index}.${name}:${containerPort}`;
+          this.#addresses.set(address, `127.0.0.1:${ports.get(portName)}`);
+        }
+      }
+    }
+    for (const { kind, metadata, spec } of this.#manifests) {
+      const [port] = spec?.ports ?? [];
+      if (kind !== "Service" || spec?.selector === undefined || port === undefined) continue;
+      const server = await this.#openService(spec.selector, port.targetPort ?? "");
+      this.#services.set(metadata.name, server);
+      const local = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      this.#addresses.set(`${metadata.name}.${metadata.namespace}.svc:${port.port}`, local);
+    }
+  }
+
+  /** Each connection goes to one of the pods that are ready, in turn. */
+  async #openService(
+    selector: Readonly<Record<string, unknown>>,
+    portName: string,
+  ): Promise<Server> {
+    let turn = 0;
+    const server = createServer({ allowHalfOpen: true }, (client) => {
+      const ready = this.#pods.filter(({ workload, isReady }) =>
+        isReady && selects(selector, podLabels(workload))
+      );
+      const pod = ready[turn++ % Math.max(1, ready.length)];
+      const port = pod?.process.ports.get(portName);
+      client.on("error", () => client.destroy());
+      if (port === undefined) return void client.destroy();
+      const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      target.on("error", () => client.destroy());
+      client.on("close", () => target.destroy());
+      target.on("close", () => client.destroy());
+      client.pipe(target).pipe(client);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return server;
+  }
+
+  async #startPod(workload: Manifest, index: number): Promise<void> {
+    const isStateful = workload.kind === "StatefulSet";
+    const suffix = isStateful ? index : `x${this.#podCount++}`;
+    const podName = `${workload.metadata.name}-${suffix}`;
+    const process = await this.#processOf(workload, podName);
+    const pod = { workload, process, isReady: false };
+    this.#pods.push(pod);
+    process.start();
+    await process.untilReady();
+    pod.isReady = true;
+  }
+
+  /** It still gets new connections for a while: nodes learn late that a pod is going. */
+  async #stopPod(pod: Pod): Promise<void> {
+    const learning = setTimeout(() => pod.isReady = false, proxiesLearnMs);
+    const code = await pod.process.stop();
+    clearTimeout(learning);
+    pod.isReady = false;
+    this.#pods.splice(this.#pods.indexOf(pod), 1);
+    if (code !== 0) {
+      throw new Error(`${pod.workload.metadata.name} ended with ${code}:\n${pod.process.output}`);
+    }
+  }
+
+  #processOf(workload: Manifest, podName: string): Promise<ContainerProcess> {
+    const pod = workload.spec!.template!.spec;
+    const surroundings = {
+      podName,
+      nodeName: "node-1",
+      secrets: this.api.secrets,
+      addresses: this.#addresses,
+      ...(this.#options.hostPaths === undefined ? {} : { hostPaths: this.#options.hostPaths }),
+      ...(pod.automountServiceAccountToken === true
+        ? { serviceAccount: this.api.serviceAccount }
+        : {}),
+    };
+    return ContainerProcess.of(
+      this.#manifests,
+      pod,
+      surroundings,
+      this.#statefulPorts.get(podName),
+    );
+  }
+
+  /** As the workload says, or its autoscaler at least. */
+  #replicas({ metadata, spec }: Manifest): number {
+    const autoscaler = this.#manifests.find((manifest) =>
+      manifest.kind === "HorizontalPodAutoscaler" &&
+      manifest.spec?.scaleTargetRef?.name === metadata.name
+    );
+    return autoscaler?.spec?.minReplicas ?? spec?.replicas ?? 1;
+  }
+}
