@@ -22,6 +22,7 @@ export interface Manifest {
     readonly minReplicas?: number;
     readonly scaleTargetRef?: { readonly name: string };
     readonly template?: { readonly metadata?: Manifest["metadata"]; readonly spec: PodSpec };
+    readonly volumeClaimTemplates?: ReadonlyArray<{ readonly metadata: { readonly name: string } }>;
     readonly ports?: ReadonlyArray<{ readonly port: number; readonly targetPort?: string }>;
     readonly selector?: Readonly<Record<string, unknown>>;
   };
