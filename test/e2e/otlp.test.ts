@@ -169,7 +169,8 @@ async function refusals(...[t, { push, app, now }]: Parameters<ScenarioBody>): P
   t.equal(truncated.status, 400);
   t.equal(truncated.headers["content-type"], "application/x-protobuf");
   // A google.rpc.Status: code 3 (invalid argument), then the message.
-  t.match(truncated.body, /^\x08\x03\x12.*cannot read the request: a field at byte \d+ is longer/s);
+  t.same([...truncated.body.slice(0, 3)].map((text) => text.charCodeAt(0)), [0x08, 3, 0x12]);
+  t.match(truncated.body, /cannot read the request: a field at byte \d+ is longer/);
   const wrong = await send({
     headers: json,
     bytes: Buffer.from('{"resourceLogs":[{"scopeLogs":7}]}'),
