@@ -1,6 +1,7 @@
-/** Turns OTLP's log requests (ExportLogsServiceRequest) into the protobuf that Loki's agents send, so that one decoder and one set of
- *  rules serve both. Owns which attributes become labels, and what of a record becomes structured metadata: as in Loki. What
- *  resource and scope say is encoded once and copied to each of their records; a record's texts are copied as bytes. */
+/** Turns OTLP's log requests (ExportLogsServiceRequest) into the protobuf that Loki's agents send, so that one decoder and
+ *  one set of rules serve both. Owns which attributes become labels, and what of a record becomes structured metadata: as in
+ *  Loki. What resource and scope say is encoded once and copied to each of their records; a record's texts are copied as
+ *  bytes. */
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
 import { flattenAttribute, type Pair, repeated, valueText } from "./otlpValues.ts";
 import { ProtobufReader, WireType } from "./protobufReader.ts";

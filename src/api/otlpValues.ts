@@ -1,5 +1,5 @@
-/** OTLP's values (AnyValue, KeyValue) as text, as Loki stores them: strings as they are, maps and arrays as JSON or flattened into
- *  pairs. Owns what kinds of values there are; otlpLogs.ts owns the messages around them. */
+/** OTLP's values (AnyValue, KeyValue) as text, as Loki stores them: strings as they are, maps and arrays as JSON or flattened
+ *  into pairs. Owns what kinds of values there are; otlpLogs.ts owns the messages around them. */
 import { ProtobufInvalid, ProtobufReader, WireType } from "./protobufReader.ts";
 
 export type Pair = readonly [name: string, value: string];

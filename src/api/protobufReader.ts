@@ -1,5 +1,5 @@
-/** Reads protobuf's wire format in place: one cursor over bytes, which its user moves from field to field. Owns bounds and varints;
- *  what fields mean is the user's. Reading makes no object but views that are asked for. */
+/** Reads protobuf's wire format in place: one cursor over bytes, which its user moves from field to field. Owns bounds and
+ *  varints; what fields mean is the user's. Reading makes no object but views that are asked for. */
 
 /** The bytes are not protobuf; answered with 400. */
 export class ProtobufInvalid extends Error {

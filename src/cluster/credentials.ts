@@ -1,6 +1,6 @@
-/** Who is who in a cluster on Kubernetes: an authority, and a certificate for the NATS servers, for their routes and for each role,
- *  each in a Secret of its own in the form of cert-manager (ca.crt, tls.crt, tls.key). Owns which Secrets there are and when
- *  one is made anew; certificates.ts owns the encoding, and where Secrets are kept is the caller's. */
+/** Who is who in a cluster on Kubernetes: an authority, and a certificate for the NATS servers, for their routes and for each
+ *  role, each in a Secret of its own in the form of cert-manager (ca.crt, tls.crt, tls.key). Owns which Secrets there are and
+ *  when one is made anew; certificates.ts owns the encoding, and where Secrets are kept is the caller's. */
 import { createAuthority, createSelfTrusting, issueCertificate } from "./certificates.ts";
 import type { CertificateOptions, KeyPair } from "./certificates.ts";
 

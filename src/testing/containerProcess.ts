@@ -1,6 +1,6 @@
 /** A container of a manifest run as a process of this machine: its own command, arguments, environment and files, with the
- *  container's paths, addresses and ports replaced by this machine's. Owns that mapping, and ending as the kubelet ends a pod.
- *  Invariant: it signals only what it started. */
+ *  container's paths, addresses and ports replaced by this machine's. Owns that mapping, and ending as the kubelet ends a
+ *  pod. Invariant: it signals only what it started. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-/** The part of a Kubernetes API server that keeps Secrets, over TLS, with a token: for programs that run in a cluster. Owns what it
- *  keeps; it listens on loopback alone. */
+/** The part of a Kubernetes API server that keeps Secrets, over TLS, with a token: for programs that run in a cluster. Owns
+ *  what it keeps; it listens on loopback alone. */
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createAuthority, issueCertificate } from "../cluster/certificates.ts";

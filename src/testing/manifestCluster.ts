@@ -1,6 +1,6 @@
-/** The workloads of rendered manifests as processes: what `kubectl apply -k` would start, with as many pods as the manifests say,
- *  Secrets made by the manifests' own Job, Services that lead to ready pods, and rolling restarts as Kubernetes' controllers
- *  do them. Owns pods and their order; containerProcess.ts runs one. */
+/** The workloads of rendered manifests as processes: what `kubectl apply -k` would start, with as many pods as the manifests
+ *  say, Secrets made by the manifests' own Job, Services that lead to ready pods, and rolling restarts as Kubernetes'
+ *  controllers do them. Owns pods and their order; containerProcess.ts runs one. */
 import { connect, createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import { ContainerProcess, portsFor } from "./containerProcess.ts";

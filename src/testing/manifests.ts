@@ -1,5 +1,5 @@
-/** The Kubernetes manifests as they are applied: rendered by kustomize and parsed. containerProcess.ts runs what they say; what must
- *  hold of them is the tests' business. */
+/** The Kubernetes manifests as they are applied: rendered by kustomize and parsed. containerProcess.ts runs what they say;
+ *  what must hold of them is the tests' business. */
 import { spawnSync } from "node:child_process";
 import { homedir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-/** OTLP log requests in JSON and in protobuf, written independently of the code under test: the JSON is the specification's, the
- *  protobuf is encoded from that JSON. Owns both encodings; what they mean is the test's business. */
+/** OTLP log requests in JSON and in protobuf, written independently of the code under test: the JSON is the specification's,
+ *  the protobuf is encoded from that JSON. Owns both encodings; what they mean is the test's business. */
 import { ProtobufWriter } from "./protobuf.ts";
 import type { PushBody } from "./pushClient.ts";
 

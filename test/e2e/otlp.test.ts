@@ -1,5 +1,5 @@
-/** OTLP over HTTP: what a collector pushes, in protobuf and in JSON, is found with the labels and the structured metadata that Loki
- *  gives it; refusals are google.rpc.Status. */
+/** OTLP over HTTP: what a collector pushes, in protobuf and in JSON, is found with the labels and the structured metadata
+ *  that Loki gives it; refusals are google.rpc.Status. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { onServer, type ScenarioBody } from "../../src/testing/onServer.ts";
 import {

@@ -1,7 +1,8 @@
-/** Shows every variant of k8s/ to a real API server: `kubectl apply -k` twice, without a warning and without a change the second
- *  time, and a pod of each workload in its namespace, so that Pod Security has its say. Outside of the default run, since it needs
- *  a server: kind, minikube, or a kube-apiserver with etcd alone, named by KUBECONFIG. `node test/kubernetes/applyManifests.ts`;
- *  CRDS=<folder> has the Prometheus operator's definitions for the variants that need them. It deletes what it made. */
+/** Shows every variant of k8s/ to a real API server: `kubectl apply -k` twice, without a warning and without a change the
+ *  second time, and a pod of each workload in its namespace, so that Pod Security has its say. Outside of the default run,
+ *  since it needs a server: kind, minikube, or a kube-apiserver with etcd alone, named by KUBECONFIG. `node
+ *  test/kubernetes/applyManifests.ts`; CRDS=<folder> has the Prometheus operator's definitions for the variants that need
+ *  them. It deletes what it made. */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-/** The manifests in k8s/: every container is limited, probed and confined, every pod spreads and may be drained, selectors find their
- *  pods, autoscalers are not overruled, and roles may do what they need. run.test.ts starts what they say; applyManifests.ts
- *  shows them to a real API server. */
+/** The manifests in k8s/: every container is limited, probed and confined, every pod spreads and may be drained, selectors
+ *  find their pods, autoscalers are not overruled, and roles may do what they need. run.test.ts starts what they say;
+ *  applyManifests.ts shows them to a real API server. */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import t from "tap";

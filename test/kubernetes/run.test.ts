@@ -1,5 +1,5 @@
-/** What the manifests in k8s/ say to start is started here, as processes of this machine: the Job that makes the credentials, three
- *  NATS servers, every role; and all of it is restarted in turn, as Kubernetes does it, under writers and readers. */
+/** What the manifests in k8s/ say to start is started here, as processes of this machine: the Job that makes the credentials,
+ *  three NATS servers, every role; and all of it is restarted in turn, as Kubernetes does it, under writers and readers. */
 import t from "tap";
 import { AcknowledgedLines } from "../../src/testing/acknowledgedLines.ts";
 import { ManifestCluster } from "../../src/testing/manifestCluster.ts";
