@@ -11,6 +11,8 @@ export class HeldEntry {
   lines = 0;
   /** When the latest of them came. */
   sinceMs = 0;
+  /** What the stage that holds it knows of it. */
+  state = 0;
   #bytes = new Uint8Array(256);
   #length = 0;
 
@@ -19,6 +21,7 @@ export class HeldEntry {
     this.#length = 0;
     this.lines = 1;
     this.sinceMs = nowMs;
+    this.state = 0;
     this.entry.copyFrom(first);
     this.append(nothing, first.bytes, first.start, first.end);
   }

@@ -19,6 +19,7 @@ import { pack } from "./pack.ts";
 import { regex } from "./regex.ts";
 import { replace } from "./replace.ts";
 import { sampling } from "./sampling.ts";
+import { stackTraces } from "./stackTraces.ts";
 import { staticLabels } from "./staticLabels.ts";
 import { template } from "./template.ts";
 import { tenant } from "./tenant.ts";
@@ -48,6 +49,7 @@ export const stageDefinitions: ReadonlyMap<string, StageDefinition> = new Map(
     regex,
     replace,
     sampling,
+    stackTraces,
     staticLabels,
     template,
     tenant,
