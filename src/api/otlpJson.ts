@@ -1,7 +1,7 @@
 /** Turns OTLP's JSON requests into its protobuf, so that otlpLogs.ts is the only reader. Names are lowerCamelCase, numbers of
  *  64 bits may be strings, ids are hexadecimal, bytes base64, as the specification says. The path of scripts and browsers,
  *  not of collectors. */
-import { ProtobufWriter } from "./protobufWriter.ts";
+import { ProtobufWriter } from "../streams/protobufWriter.ts";
 
 /** The JSON is no log request; answered with 400. */
 export class OtlpJsonInvalid extends Error {

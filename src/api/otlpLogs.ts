@@ -5,7 +5,7 @@
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
 import { flattenAttribute, type Pair, repeated, valueText } from "./otlpValues.ts";
 import { ProtobufReader, WireType } from "./protobufReader.ts";
-import { ProtobufWriter } from "./protobufWriter.ts";
+import { ProtobufWriter } from "../streams/protobufWriter.ts";
 
 /** Records would be more bytes than a push may have. */
 export class OtlpTooLarge extends Error {

@@ -3,13 +3,13 @@
 import { Cause, Clock, Effect } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { type Distributor, PushRefused } from "../actors/distributor/Distributor.ts";
-import { DecompressFailed } from "../platform/compression.ts";
+import { type ContentEncoding, DecompressFailed } from "../platform/compression.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { OtlpJsonInvalid, otlpJsonToProtobuf } from "./otlpJson.ts";
 import { OtlpTooLarge, transcodeOtlpLogs } from "./otlpLogs.ts";
 import { ProtobufInvalid } from "./protobufReader.ts";
-import { ProtobufWriter } from "./protobufWriter.ts";
-import { type BytesInFlight, type ContentEncoding, withPushBody } from "./pushBody.ts";
+import { ProtobufWriter } from "../streams/protobufWriter.ts";
+import { type BytesInFlight, withPushBody } from "./pushBody.ts";
 import { RequestRefused, tenantOf } from "./request.ts";
 
 /** The handler of `POST /otlp/v1/logs`. */

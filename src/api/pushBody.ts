@@ -3,16 +3,9 @@
 import { Effect } from "effect";
 import { type HttpServerRequest } from "effect/http";
 import { PushRefused } from "../actors/distributor/Distributor.ts";
-import {
-  decompressDeflate,
-  DecompressFailed,
-  decompressGzip,
-  decompressZstd,
-} from "../platform/compression.ts";
+import { type ContentEncoding, unzipBody } from "../platform/compression.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { readBody } from "./request.ts";
-
-export type ContentEncoding = "" | "gzip" | "deflate" | "zstd";
 
 /** Gives the current request's body, at most `unzippedMax` bytes of it, to `use`; it counts as held until that ends. */
 export const withPushBody = <Result, Failure>(
@@ -31,7 +24,7 @@ export const withPushBody = <Result, Failure>(
     hold.add(Math.min(Number(headers["content-length"] ?? bytesMax), bytesMax));
     const body = yield* readBody(bytesMax, settings.server.http_server_read_timeout);
     const unzipped = yield* Effect.tryPromise({
-      try: () => unzip(body, encoding, unzippedMax),
+      try: () => unzipBody(body, encoding, unzippedMax),
       catch: (error) => error,
     });
     hold.add(unzipped.length - body.length);
@@ -87,29 +80,5 @@ export class Hold {
   release(): void {
     this.#inFlight.release(this.#bytes);
     this.#bytes = 0;
-  }
-}
-
-/** The body without its content encoding, at most `bytesMax` bytes. */
-async function unzip(
-  body: Uint8Array,
-  encoding: ContentEncoding,
-  bytesMax: number,
-): Promise<Uint8Array> {
-  switch (encoding) {
-    case "gzip":
-      return await decompressGzip(body, bytesMax);
-    case "deflate":
-      return await decompressDeflate(body, bytesMax);
-    case "zstd":
-      return await decompressZstd(body, bytesMax);
-    default:
-      if (body.length > bytesMax) {
-        throw new DecompressFailed(
-          `the body has ${body.length} bytes, the limit is ${bytesMax}`,
-          true,
-        );
-      }
-      return body;
   }
 }

@@ -1,4 +1,4 @@
-/** `POST /loki/api/v1/push` and its legacy spelling: content types and encodings as Loki takes them. otlpRoutes.ts has OTLP's. */
+/** `POST /loki/api/v1/push` and its legacy spelling: streams/pushFormat.ts knows its forms, otlpRoutes.ts OTLP's. */
 import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Distributor, PushRefused } from "../actors/distributor/Distributor.ts";
@@ -6,8 +6,9 @@ import type { Settings } from "../platform/config/mod.ts";
 import { DecompressFailed } from "../platform/compression.ts";
 import { otlpLogsHandler } from "./otlpRoutes.ts";
 import { BytesInFlight, withPushBody } from "./pushBody.ts";
-import { JsonPushInvalid, transcodeJsonPush } from "./pushJson.ts";
-import { RequestRefused, tenantOf } from "./request.ts";
+import { encodedPush, pushFormatOf, PushHeadersInvalid } from "../streams/pushFormat.ts";
+import { JsonPushInvalid } from "../streams/pushJson.ts";
+import { tenantOf } from "./request.ts";
 import { respondError, respondFailure } from "./respond.ts";
 
 export const pushRoutes = (settings: Settings) =>
@@ -31,7 +32,7 @@ const handlePush = (
     const { tenant, format } = yield* Effect.try({
       try: () => ({
         tenant: tenantOf(settings, request.headers),
-        format: formatOf(request.headers),
+        format: pushFormatOf(request.headers),
       }),
       catch: (error) => error,
     });
@@ -42,12 +43,7 @@ const handlePush = (
     };
     yield* withPushBody(settings, inFlight, request.headers, wanted, (body) =>
       Effect.suspend(() =>
-        distributor.push(
-          tenant,
-          format.json
-            ? { bytes: transcodeJsonPush(body, legacy), isSnappy: false }
-            : { bytes: body, isSnappy: true },
-        )
+        distributor.push(tenant, encodedPush(body, format, legacy))
       ));
     return HttpServerResponse.empty({ status: 204 });
   }).pipe(
@@ -57,38 +53,6 @@ const handlePush = (
       Effect.succeed(respondPushFailure(Cause.squash(cause)))
     ),
   );
-
-interface PushFormat {
-  readonly json: boolean;
-  readonly encoding: "" | "gzip" | "deflate";
-}
-
-/** What the headers say the body is. */
-function formatOf(headers: Readonly<Record<string, string | undefined>>): PushFormat {
-  const type = (headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
-  if (!/^[\w.+-]+\/[\w.+-]+$/.test(type)) {
-    throw new RequestRefused(
-      400,
-      `cannot read Content-Type "${
-        headers["content-type"] ?? ""
-      }": want application/json or application/x-protobuf`,
-    );
-  }
-  const encoding = (headers["content-encoding"] ?? "").trim().toLowerCase();
-  switch (encoding) {
-    case "":
-    case "snappy":
-      return { json: type === "application/json", encoding: "" };
-    case "gzip":
-    case "deflate":
-      return { json: type === "application/json", encoding };
-    default:
-      throw new RequestRefused(
-        400,
-        `Content-Encoding "${encoding}" not supported: want gzip, deflate, snappy or none`,
-      );
-  }
-}
 
 function respondPushFailure(error: unknown): HttpServerResponse.HttpServerResponse {
   if (error instanceof PushRefused) {
@@ -101,6 +65,8 @@ function respondPushFailure(error: unknown): HttpServerResponse.HttpServerRespon
   if (error instanceof DecompressFailed) {
     return respondError(error.tooLarge ? 413 : 400, error.message);
   }
-  if (error instanceof JsonPushInvalid) return respondError(400, error.message);
+  if (error instanceof JsonPushInvalid || error instanceof PushHeadersInvalid) {
+    return respondError(400, error.message);
+  }
   return respondFailure(error);
 }

@@ -19,6 +19,8 @@ export class DecompressFailed extends Error {
   }
 }
 
+export type ContentEncoding = "" | "gzip" | "deflate" | "zstd";
+
 export function decompressGzip(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {
   return unzip("gzip", gunzip, bytes, bytesMax);
 }
@@ -61,6 +63,30 @@ function unzip(
       );
     });
   });
+}
+
+/** The body without its content encoding, at most `bytesMax` bytes. Throws DecompressFailed. */
+export async function unzipBody(
+  body: Uint8Array,
+  encoding: ContentEncoding,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  switch (encoding) {
+    case "gzip":
+      return await decompressGzip(body, bytesMax);
+    case "deflate":
+      return await decompressDeflate(body, bytesMax);
+    case "zstd":
+      return await decompressZstd(body, bytesMax);
+    default:
+      if (body.length > bytesMax) {
+        throw new DecompressFailed(
+          `the body has ${body.length} bytes, the limit is ${bytesMax}`,
+          true,
+        );
+      }
+      return body;
+  }
 }
 
 /** Compresses a response, fast rather than small. */

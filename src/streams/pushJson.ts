@@ -1,6 +1,6 @@
 /** Turns Loki's JSON pushes into the protobuf that agents send, so that one decoder and one set of rules serve both. This is the
  *  path of scripts: convenient, not fast. Numbers, nesting and types are checked here, where the JSON is still visible. */
-import { formatLabels, labelsFromObject } from "../streams/labels.ts";
+import { formatLabels, labelsFromObject } from "./labels.ts";
 import { ProtobufWriter } from "./protobufWriter.ts";
 
 /** The JSON is not a push; answered with 400. The message says where it is wrong. */
