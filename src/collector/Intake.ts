@@ -62,7 +62,7 @@ export class Intake implements LineSink {
   lines(columns: LineColumns, stream: Stream, origin: Origin): void {
     this.#sealIfFull();
     const { bytes, starts, ends, count, offset } = columns;
-    const { pipeline, labels } = stream;
+    const { pipeline, labels, encoding } = stream;
     const entry = this.#entry;
     const clock = this.#clock;
     this.#pipelines.add(pipeline);
@@ -71,7 +71,12 @@ export class Intake implements LineSink {
       // Lines of one stream that are the same and have the same time would be one.
       clock.tick();
       const { seconds, nanoseconds } = clock;
-      entry.reset(labels, bytes, start, ends[index]!, seconds, nanoseconds, origin, offset + start);
+      const end = ends[index]!;
+      entry.reset(labels, bytes, start, end, seconds, nanoseconds, origin, offset + start);
+      if (encoding !== undefined) {
+        const line = encoding.toUtf8(bytes.subarray(start, end));
+        entry.replaceBytes(line, 0, line.byteLength);
+      }
       pipeline.process(entry);
     }
     this.#note(origin);

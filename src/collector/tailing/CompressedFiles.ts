@@ -199,7 +199,7 @@ export class CompressedFiles {
     const { stream, path } = target;
     const content = new CompressedContent(
       { ...position, path, device: status.device, inode: status.inode },
-      new LineCutter(limits, position.offset),
+      new LineCutter(limits, position.offset, stream.encoding?.lineEnds),
     );
     let at = 0;
     try {

@@ -14,6 +14,7 @@ import type { Stream } from "./lineSink.ts";
 import { type FileReaders, RotatedFiles } from "./RotatedFiles.ts";
 import { compressionOf, logNameOf } from "./rotationNames.ts";
 import type { Tailer } from "./Tailer.ts";
+import type { TextEncoding } from "./textEncoding.ts";
 
 /** Files that one target names, and what their lines get. */
 export interface FileGroup {
@@ -27,6 +28,8 @@ export interface FileGroup {
   readonly labels: LabelSet;
   /** Set if all files of the group are compressed, whatever their names say. */
   readonly compression: CompressionFormat | undefined;
+  /** Set if the files are not UTF-8. */
+  readonly encoding?: TextEncoding | undefined;
   /** A compressed file is read once it has not changed for so long. */
   readonly compressedDelayMs: number;
 }
@@ -192,5 +195,6 @@ function matchesGroup({ glob, exclude }: FileGroup, path: string): boolean {
 }
 
 function streamOf(group: FileGroup, path: string): Stream {
-  return { pipeline: group.pipeline, labels: group.labels.with("filename", path) };
+  const { pipeline, labels, encoding } = group;
+  return { pipeline, labels: labels.with("filename", path), encoding };
 }

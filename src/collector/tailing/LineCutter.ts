@@ -3,12 +3,11 @@
  *  the limit for lines. */
 import type { LineLimits } from "./lineLimits.ts";
 import { LineColumns } from "./lineSink.ts";
-
-const lineFeed = 10;
-const carriageReturn = 13;
+import { byteLineEnds, type LineEnds } from "./textEncoding.ts";
 
 export class LineCutter {
   readonly #limits: LineLimits;
+  readonly #ends: LineEnds;
   readonly #columns = new LineColumns();
   #rest: Uint8Array = new Uint8Array(0);
   /** Inside a line of which nothing more is wanted. */
@@ -17,8 +16,9 @@ export class LineCutter {
   longLines = 0;
 
   /** `offset`: where in the stream the first byte stands. */
-  constructor(limits: LineLimits, offset = 0) {
-    this.#limits = limits;
+  constructor(limits: LineLimits, offset = 0, ends = byteLineEnds) {
+    this.#limits = { ...limits, bytesMax: limits.bytesMax - limits.bytesMax % ends.width };
+    this.#ends = ends;
     this.#consumed = offset;
   }
 
@@ -37,18 +37,19 @@ export class LineCutter {
     const bytes = this.#rest.byteLength === 0 ? part : joined(this.#rest, part);
     const { bytesMax } = this.#limits;
     this.#columns.clear(bytes, this.#consumed);
+    const ends = this.#ends;
     let start = 0;
     for (;;) {
-      const found = bytes.indexOf(lineFeed, start);
+      const found = ends.find(bytes, start);
       if (found < 0) break;
-      const end = found > start && bytes[found - 1] === carriageReturn ? found - 1 : found;
+      const end = ends.textEnd(bytes, start, found);
       if (this.#isSkipping) this.#isSkipping = false;
       else if (end - start <= bytesMax) this.#columns.add(start, end);
       else this.#addLong(start, end);
-      start = found + 1;
+      start = found + ends.width;
     }
     if (this.#isSkipping) start = bytes.byteLength;
-    while (bytes.byteLength - start > bytesMax + 1) start = this.#beginLong(bytes, start);
+    while (bytes.byteLength - start > bytesMax + ends.width) start = this.#beginLong(bytes, start);
     this.#consumed += start;
     this.#rest = bytes.slice(start);
     return this.#columns;

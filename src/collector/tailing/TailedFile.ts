@@ -6,6 +6,7 @@ import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
 import type { LineSink, Origin, Stream } from "./lineSink.ts";
+import { byteLineEnds } from "./textEncoding.ts";
 import type { ReadBuffer } from "./ReadBuffer.ts";
 
 /** idle: nothing new. lines: all there is has been read. more: there is more to read. replaced: the bytes before the
@@ -19,9 +20,6 @@ export interface ReadCounts {
   /** Lines longer than the limit. */
   longLines: number;
 }
-
-const lineFeed = 10;
-const carriageReturn = 13;
 
 export class TailedFile implements Origin {
   readonly id: string;
@@ -216,21 +214,23 @@ export class TailedFile implements Origin {
   ): number {
     let start = from;
     this.#wholeEnd = from;
+    const ends = this.stream.encoding?.lineEnds ?? byteLineEnds;
     if (this.#longLine !== undefined) {
-      const end = bytes.indexOf(lineFeed, start);
-      if (end < 0 || end >= to) return to;
+      const end = ends.find(bytes, start);
+      // Half of a character is left for the next look.
+      if (end < 0 || end >= to) return to - (to - start) % ends.width;
       this.#endLongLine(buffer, sink);
-      start = end + 1;
+      start = end + ends.width;
     }
     const { columns, limits } = buffer;
     columns.clear(bytes, this.#next - from);
     for (;;) {
-      const found = bytes.indexOf(lineFeed, start);
-      if (found < 0 || found >= to) break;
-      const end = found > start && bytes[found - 1] === carriageReturn ? found - 1 : found;
+      const found = ends.find(bytes, start);
+      if (found < 0 || found + ends.width > to) break;
+      const end = ends.textEnd(bytes, start, found);
       if (end - start <= limits.bytesMax) columns.add(start, end);
       else this.#addLongLine(start, end, buffer);
-      start = found + 1;
+      start = found + ends.width;
     }
     this.#wholeEnd = start;
     // One more than the limit may be the carriage return of an end of line that is not there yet.

@@ -2,6 +2,7 @@
  *  Invariant: lines arrive as columns: bytes, and where each line begins and ends in them. */
 import type { LabelSet } from "../stages/labelSet.ts";
 import type { StagePipeline } from "../stages/stage.ts";
+import type { TextEncoding } from "./textEncoding.ts";
 import type { Position } from "../positions/position.ts";
 
 /** Where lines come from: a file, a connection, the journal. */
@@ -16,6 +17,8 @@ export interface Origin {
 export interface Stream {
   readonly pipeline: StagePipeline;
   readonly labels: LabelSet;
+  /** Set if its bytes are not UTF-8. */
+  readonly encoding?: TextEncoding | undefined;
 }
 
 /** Some lines in a row. */
