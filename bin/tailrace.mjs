@@ -54,12 +54,11 @@ function denoOptions() {
     "--no-lock",
     "--v8-flags=--expose-gc",
   ];
+  if (command === "collect") return [...options, ...collectorPermissions()];
   if (!usesData.has(command)) {
     // Client commands read the files they are given and connect where they are told to.
     const client = ["--allow-ffi", "--allow-env", "--allow-sys", "--allow-read", "--allow-net"];
-    // The collector keeps positions and a buffer where its configuration says, and reads the journal through journalctl.
-    const collector = command === "collect" ? ["--allow-write", "--allow-run=journalctl"] : [];
-    return [...options, ...client, ...collector];
+    return [...options, ...client];
   }
   const { listen, connects, readsFiles, dataDirectory, configFile } = serverPlan();
   const reads = [
@@ -79,6 +78,21 @@ function denoOptions() {
   ];
 }
 
+/** The collector reads files wherever they are; what it writes, runs and talks to is what its configuration says. */
+function collectorPermissions() {
+  const reader = ["--allow-ffi", "--allow-env", "--allow-sys", "--allow-read"];
+  const runsNothing = ["--check", "-check", "--help", "-h", "convert"];
+  if (commandLine.some((argument) => runsNothing.includes(argument))) return reader;
+  const { net, write, run } = planOf([
+    join(root, "src", "main.ts"),
+    ...commandLine,
+    "--print-permissions",
+  ]);
+  const allow = (name, values) =>
+    values.length === 0 ? [] : [`--allow-${name}=${values.map(escapeComma).join(",")}`];
+  return [...reader, ...allow("net", net), ...allow("write", write), ...allow("run", run)];
+}
+
 /** A sandboxed server sees its settings and what a runtime needs, not the secrets of other programs that a variable may hold. */
 function childEnvironment() {
   if (!usesData.has(command)) return process.env;
@@ -92,13 +106,14 @@ function childEnvironment() {
 
 /** Where the server will listen and what it will touch, by the same code that the server loads its settings with. */
 function serverPlan() {
+  return planOf([join(root, "src", "platform", "config", "launchPlan.ts"), ...commandLine]);
+}
+
+/** What a program prints as JSON. Its mistakes are the user's, who has read them when this ends. */
+function planOf(program) {
   const result = spawnSync(
     join(root, "node_modules", ".bin", "node"),
-    [
-      "--disable-warning=ExperimentalWarning",
-      join(root, "src", "platform", "config", "launchPlan.ts"),
-      ...commandLine,
-    ],
+    ["--disable-warning=ExperimentalWarning", ...program],
     { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
   );
   if (result.status !== 0) process.exit(result.status ?? 1);

@@ -1,32 +1,25 @@
-/** `tailrace collect`: the agent, with a configuration of Promtail's. Owns its flags and how a
- *  configuration is found, checked and printed; src/collector does the work. */
+/** `tailrace collect`: the agent, with a configuration of Promtail's or none. Owns what is done with a configuration: checked,
+ *  printed, run; collectConfig.ts finds it, src/collector does the work. */
 import { Console, Effect, Option, Schema } from "effect";
 import { Command, Flag } from "effect/cli";
 import {
   type CollectorConfig,
-  ConfigInvalid,
   dryRunInput,
   EntryPrinter,
-  parseConfig,
+  permissionsOf,
   printConfig,
 } from "../collector/mod.ts";
-import { unfinishedUses } from "../collector/sources/notYet.ts";
 import { readInput, standardInput } from "../platform/inputs.ts";
-import { environment, writeOutput } from "../platform/terminal.ts";
+import { writeOutput } from "../platform/terminal.ts";
 import { ByteSize } from "../platform/config/units.ts";
-import { readTextFile } from "../platform/files.ts";
+import {
+  configFlags,
+  configName,
+  type ConfigOptions,
+  defaultDirectory,
+  loadConfig,
+} from "./collectConfig.ts";
 import { failed, misused } from "./failure.ts";
-
-const configFlags = {
-  file: Flag.String("config.file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("The configuration, as Promtail's"),
-  ),
-  expandEnvironment: Flag.Boolean("config.expand-env").pipe(
-    Flag.withDescription("Put ${VARIABLES} of the environment into the configuration"),
-    Flag.withDefault(false),
-  ),
-};
 
 const runFlags = {
   dataDirectory: Flag.String("data-dir").pipe(
@@ -70,17 +63,27 @@ export const collect = Command.make(
       Flag.withDefault(false),
     ),
     stdin: Flag.Boolean("stdin").pipe(
-      Flag.withDescription("With --dry-run: read standard input, for the first job's pipeline"),
+      Flag.withDescription(
+        "Collect standard input through the first job's pipeline, and nothing else",
+      ),
+      Flag.withDefault(false),
+    ),
+    printPermissions: Flag.Boolean("print-permissions").pipe(
+      Flag.withDescription("Print what the collector must be allowed to do, as JSON, and end"),
       Flag.withDefault(false),
     ),
     ...runFlags,
   },
   Effect.fnUntraced(function* (options) {
     const config = yield* loadConfig(options);
-    if (options.check) return yield* Console.log(`${options.file} is valid`);
-    if (options.dryRun) return yield* dryRun(config, options.stdin);
-    if (options.stdin) return yield* misused("--stdin needs --dry-run; to send, use tailrace push");
-    yield* run(config, options);
+    if (options.check) return yield* Console.log(`${configName(options)} is valid`);
+    const readsInput = options.stdin || config.target_config.stdin;
+    if (options.printPermissions) {
+      const directory = options.dryRun ? undefined : directoryOf(config, options);
+      return yield* Console.log(JSON.stringify(permissionsOf(config, directory)));
+    }
+    if (options.dryRun) return yield* dryRun(config, readsInput);
+    yield* run(config, readsInput, options);
   }),
 ).pipe(
   Command.withSubcommands([convert]),
@@ -111,48 +114,39 @@ const dryRun = Effect.fnUntraced(function* (config: CollectorConfig, readsInput:
   }
   const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
   const printer = new EntryPrinter(writeOutput);
-  yield* collect({ config, dataDirectory: "", bufferBytesMax: 0, dryRun: printer }).pipe(
+  const nothing = { dataDirectory: "", bufferBytesMax: 0, readsInput: false };
+  yield* collect({ config, ...nothing, dryRun: printer }).pipe(
     Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
   );
 });
 
-/** Collects until the process is told to stop. */
+type RunOptions = ConfigOptions & {
+  readonly dataDirectory: Option.Option<string>;
+  readonly bufferSize: string;
+};
+
+function directoryOf(config: CollectorConfig, options: RunOptions): string {
+  return Option.getOrElse(options.dataDirectory, () => defaultDirectory(options, config));
+}
+
+/** Collects until the process is told to stop, or standard input has ended. */
 const run = Effect.fnUntraced(function* (
   config: CollectorConfig,
-  options: { readonly dataDirectory: Option.Option<string>; readonly bufferSize: string },
+  readsInput: boolean,
+  options: RunOptions,
 ) {
   if (config.clients.length === 0) {
-    return yield* misused("The configuration has no clients: name a server to send to");
-  }
-  const unfinished = unfinishedUses(config);
-  if (unfinished.length > 0) {
-    return yield* misused(`The collector cannot do this yet:\n${unfinished.join("\n")}`);
+    return yield* misused(
+      "The configuration has no clients: name a server to send to, there or with --client.url",
+    );
   }
   const bufferBytesMax = yield* Effect.fromResult(
     Schema.decodeUnknownResult(ByteSize)(options.bufferSize),
   ).pipe(Effect.mapError((error) => misused(`--buffer-size: ${error.message}`)));
-  const dataDirectory = Option.getOrElse(
-    options.dataDirectory,
-    () => `${config.positions.filename.replace(/\.ya?ml$/, "")}.d`,
-  );
+  const dataDirectory = directoryOf(config, options);
   // Loaded here: it has native code, and other commands start faster without it.
   const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
-  yield* collect({ config, dataDirectory, bufferBytesMax }).pipe(
+  yield* collect({ config, dataDirectory, bufferBytesMax, readsInput }).pipe(
     Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
-  );
-});
-
-const loadConfig = Effect.fnUntraced(function* (options: {
-  readonly file: string;
-  readonly expandEnvironment: boolean;
-}): Effect.fn.Return<CollectorConfig, ReturnType<typeof misused>> {
-  const { file } = options;
-  const text = yield* Effect.tryPromise({
-    try: () => readTextFile(file),
-    catch: (cause) => misused(`Cannot read ${file}: ${(cause as Error).message}`),
-  });
-  const source = { file, text, environment: options.expandEnvironment ? environment : null };
-  return yield* Effect.fromResult(parseConfig(source)).pipe(
-    Effect.mapError((invalid: ConfigInvalid) => misused(invalid.message)),
   );
 });

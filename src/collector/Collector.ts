@@ -12,11 +12,18 @@ import type { CollectorConfig } from "./config/collectorConfig.ts";
 import { Delivery } from "./delivery/Delivery.ts";
 import { dryDeliveryLayer } from "./delivery/dryDelivery.ts";
 import { PushClient } from "./delivery/PushClient.ts";
+import { fileDiscoveryLayer } from "./discovery/FileDiscovery.ts";
+import { kubernetesLayer } from "./discovery/kubernetes/KubernetesDiscovery.ts";
 import { staticGroups } from "./discovery/staticTargets.ts";
 import type { EntryPrinter } from "./dryRun.ts";
 import { Lines } from "./Lines.ts";
 import { pages } from "./pages.ts";
+import { dockerLayer } from "./sources/docker/Docker.ts";
+import { journalLayer } from "./sources/Journal.ts";
+import { pushApiLayer } from "./sources/PushApi.ts";
+import { collectInput, inputConfig } from "./sources/Stdin.ts";
 import { syslogLayer } from "./sources/Syslog.ts";
+import { lineLimits } from "./tailing/lineLimits.ts";
 import { FileTail } from "./tailing/FileTail.ts";
 
 export interface CollectorOptions {
@@ -24,6 +31,8 @@ export interface CollectorOptions {
   /** Holds positions and the disk buffer. */
   readonly dataDirectory: string;
   readonly bufferBytesMax: number;
+  /** Collects standard input until it ends, and nothing else. */
+  readonly readsInput: boolean;
   /** Prints entries instead of sending them: reads from the start, keeps no positions, has no pages. */
   readonly dryRun?: EntryPrinter;
 }
@@ -32,18 +41,36 @@ const megabyte = 1024 * 1024;
 /** How long a stop waits for servers. */
 const drainMs = 5_000;
 
-/** Runs until it is interrupted. Fails if it cannot start. */
-export const collect = (options: CollectorOptions) =>
-  Effect.never.pipe(
-    Effect.provide(collectorLayer(options)),
-    Effect.provide(loggingLayer(options.config.server)),
+/** Runs until it is interrupted, or standard input has ended if that is collected. Fails if it cannot start. */
+export const collect = (options: CollectorOptions) => {
+  const { config, readsInput } = options;
+  const work = readsInput
+    ? collectInput(config).pipe(Effect.provide(inputLayer(options)))
+    : Effect.never.pipe(Effect.provide(collectorLayer(options)));
+  return work.pipe(Effect.provide(loggingLayer(config.server)));
+};
+
+function inputLayer(options: CollectorOptions) {
+  const metrics = new CollectorMetrics();
+  return Lines.layer(inputConfig(options.config), metrics).pipe(
+    Layer.provide(deliveryLayer(options, metrics)),
   );
+}
 
 function collectorLayer(options: CollectorOptions) {
   const { config, dryRun } = options;
   const metrics = new CollectorMetrics();
   const isDry = dryRun !== undefined;
-  return Layer.mergeAll(staticLayer, syslogLayer, isDry ? Layer.empty : pagesLayer(config)).pipe(
+  return Layer.mergeAll(
+    staticLayer,
+    fileDiscoveryLayer,
+    kubernetesLayer,
+    dockerLayer(config.positions.filename),
+    journalLayer(config.positions.filename),
+    syslogLayer,
+    pushApiLayer(lineLimits(config.limits_config)),
+    isDry ? Layer.empty : pagesLayer(config),
+  ).pipe(
     Layer.provideMerge(FileTail.layer(config)),
     Layer.provideMerge(Lines.layer(config, metrics, dryRun?.admit)),
     Layer.provide(isDry ? dryDeliveryLayer(dryRun) : deliveryLayer(options, metrics)),

@@ -6,10 +6,13 @@ import { CollectorMetrics } from "./collectorMetrics.ts";
 import type { CollectorConfig } from "./config/collectorConfig.ts";
 import type { ScrapeConfig } from "./config/scrapeConfig.ts";
 import { Delivery } from "./delivery/Delivery.ts";
+import { EntryLimits } from "./EntryLimits.ts";
 import { Intake, type IntakeOptions } from "./Intake.ts";
 import type { Position } from "./positions/position.ts";
 import { type RelabeledTarget, targetRelabeler } from "./relabel/targetLabels.ts";
+import type { SourceState } from "./sourceState.ts";
 import { compileStages } from "./stages/compile.ts";
+import type { StageEntry } from "./stages/entry.ts";
 import { LabelSet } from "./stages/labelSet.ts";
 import type { StagePipeline } from "./stages/stage.ts";
 
@@ -29,11 +32,17 @@ export class Lines extends Context.Service<Lines, {
   readonly positions: ReadonlyMap<string, Position>;
   /** Resolves when more lines may be handed over. */
   readonly room: () => Promise<void>;
+  /** The same, or when the signal aborts: for sources that are told to stop. */
+  readonly roomOrEnd: (signal: AbortSignal) => Promise<void>;
   readonly hasRoom: () => boolean;
   /** Seals what has been handed over and resolves when the disk buffer has it. */
   readonly durable: () => Promise<void>;
+  /** Resolves when every client has done with all that is durable. */
+  readonly delivered: () => Promise<void>;
   readonly metrics: CollectorMetrics;
   readonly jobs: ReadonlyArray<Job>;
+  /** What sources say of themselves. */
+  readonly sources: Set<SourceState>;
 }>()("tailrace/collector/Lines") {
   /** Fails with PipelineInvalid only if the configuration was not checked. `admit` sees what comes out of
    *  pipelines, see Intake. */
@@ -46,24 +55,39 @@ export class Lines extends Context.Service<Lines, {
       Lines,
       Effect.gen(function* () {
         const delivery = yield* Delivery;
-        const intake = intakeOf(config, delivery, admit);
+        const limits = new EntryLimits(config.limits_config, metrics, systemNowMs);
+        const intake = intakeOf(
+          config,
+          delivery,
+          (entry) => limits.admit(entry) && (admit === undefined || admit(entry)),
+        );
         const jobs = config.scrape_configs.map((job) => jobOf(job, intake, metrics));
         yield* Effect.addFinalizer(() => Effect.sync(() => intake.seal()));
         const tick = Effect.sync(() => {
           if (delivery.hasRoom()) intake.tick();
         });
         yield* Effect.forkScoped(tick.pipe(Effect.delay(tickMs), Effect.forever));
+        const room = async () => {
+          await delivery.room();
+          while (limits.waitMs > 0) await waited(limits.waitMs);
+        };
+        const hasRoom = () => delivery.hasRoom() && limits.waitMs === 0;
         return Lines.of({
           intake,
           positions: new Map(delivery.positions.map((position) => [position.id, position])),
-          room: delivery.room,
-          hasRoom: delivery.hasRoom,
+          room,
+          hasRoom,
+          roomOrEnd: async (signal) => {
+            if (!hasRoom()) await Promise.race([room(), aborted(signal)]);
+          },
+          delivered: delivery.delivered,
           durable: () => {
             intake.seal();
             return delivery.durable();
           },
           metrics,
           jobs,
+          sources: new Set(),
         });
       }),
     );
@@ -73,7 +97,7 @@ export class Lines extends Context.Service<Lines, {
 function intakeOf(
   { clients }: CollectorConfig,
   delivery: Delivery["Service"],
-  admit: IntakeOptions["admit"],
+  admit: (entry: StageEntry) => boolean,
 ): Intake {
   const externals = new Map(clients.map(({ external_labels }) => {
     const labels = LabelSet.of(external_labels);
@@ -85,7 +109,7 @@ function intakeOf(
     batchWaitMs: Math.min(...clients.map(({ batchwait }) => batchwait)),
     nowMs: systemNowMs,
     onSealed: delivery.submit,
-    ...(admit === undefined ? {} : { admit }),
+    admit,
   });
 }
 
@@ -97,4 +121,15 @@ function jobOf(config: ScrapeConfig, intake: Intake, metrics: CollectorMetrics):
     pipeline: compileStages(config.pipeline_stages, environment, intake.add),
     relabel: targetRelabeler(config.relabel_configs),
   };
+}
+
+function waited(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

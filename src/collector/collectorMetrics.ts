@@ -76,6 +76,26 @@ export class CollectorMetrics {
     "counter",
     "Syslog messages that could not be read",
   );
+  readonly journalLines = this.#define(
+    "promtail_journal_target_lines_total",
+    "counter",
+    "Journal entries read",
+  );
+  readonly journalErrors = this.#define(
+    "promtail_journal_target_parsing_errors_total",
+    "counter",
+    "Journal entries that became no line, by reason",
+  );
+  readonly dockerEntries = this.#define(
+    "promtail_docker_target_entries_total",
+    "counter",
+    "Lines read from containers",
+  );
+  readonly dockerErrors = this.#define(
+    "promtail_docker_target_parsing_errors_total",
+    "counter",
+    "Lines of containers whose time could not be read",
+  );
   readonly openFiles = this.#define(
     "tailrace_collector_open_files",
     "gauge",

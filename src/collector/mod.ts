@@ -3,3 +3,5 @@ export { type CollectorConfig } from "./config/collectorConfig.ts";
 export { ConfigInvalid, parseConfig } from "./config/load.ts";
 export { printConfig } from "./config/printConfig.ts";
 export { dryRunInput, EntryPrinter } from "./dryRun.ts";
+export { kubernetesConfig, withClient } from "./kubernetesConfig.ts";
+export { permissionsOf } from "./permissions.ts";

@@ -20,9 +20,13 @@ const outputCharsMax = 1_000_000;
 
 export interface CollectorOptions {
   readonly runtime: RuntimeName;
-  /** The configuration but for `server` and `positions`, given the directory for logs. */
-  readonly config: (logs: string) => Readonly<Record<string, unknown>>;
-  readonly flags?: ReadonlyArray<string>;
+  /** The configuration but for `server` and `positions`, given the directory for logs; or the whole file as text; or none. */
+  readonly config: ((logs: string) => Readonly<Record<string, unknown>> | string) | undefined;
+  /** Given the directory for logs. */
+  readonly flags?: ReadonlyArray<string> | ((logs: string) => ReadonlyArray<string>);
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What it reads from standard input. */
+  readonly input?: string;
 }
 
 export class CollectorProcess {
@@ -31,6 +35,8 @@ export class CollectorProcess {
   readonly logs: string;
   readonly port: number;
   readonly #options: CollectorOptions;
+  /** Variables that the next start gets. */
+  environment: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
   #output = "";
@@ -38,11 +44,12 @@ export class CollectorProcess {
   private constructor(options: CollectorOptions, port: number) {
     this.#options = options;
     this.port = port;
+    this.environment = options.environment ?? {};
     this.directory = mkdtempSync(join(tmpdir(), "tailrace-collector-"));
     this.logs = join(this.directory, "logs");
     mkdirSync(this.logs);
     started.add(this);
-    this.configure(options.config(this.logs));
+    if (options.config !== undefined) this.configure(options.config(this.logs));
   }
 
   /** A collector that has not been started. */
@@ -57,14 +64,16 @@ export class CollectorProcess {
   }
 
   /** Replaces the configuration; it counts from the next start on. */
-  configure(config: Readonly<Record<string, unknown>>): void {
+  configure(config: Readonly<Record<string, unknown>> | string): void {
+    const path = join(this.directory, "config.yaml");
+    if (typeof config === "string") return writeFileSync(path, config);
     const whole = {
       server: { http_listen_address: "127.0.0.1", http_listen_port: this.port },
       positions: { filename: join(this.directory, "positions.yaml"), sync_period: "1s" },
       ...config,
     };
     // JSON is YAML.
-    writeFileSync(join(this.directory, "config.yaml"), JSON.stringify(whole, undefined, 2));
+    writeFileSync(path, JSON.stringify(whole, undefined, 2));
   }
 
   get output(): string {
@@ -97,23 +106,27 @@ export class CollectorProcess {
   }
 
   launch(): void {
-    const flags = this.#options.flags ?? [];
+    const { config, flags = [], input } = this.#options;
     const child = spawn("env", [
       "-u",
       "NODE_OPTIONS",
       process.execPath,
       launcherPath,
       "collect",
-      `--config.file=${join(this.directory, "config.yaml")}`,
-      ...flags,
+      ...(config === undefined ? [] : [`--config.file=${join(this.directory, "config.yaml")}`]),
+      `--server.http-listen-port=${this.port}`,
+      `--data-dir=${join(this.directory, "positions.d")}`,
+      ...(typeof flags === "function" ? flags(this.logs) : flags),
     ], {
-      env: { ...process.env, TAILRACE_RUNTIME: this.#options.runtime },
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.environment, TAILRACE_RUNTIME: this.#options.runtime },
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
     const remember = (part: Buffer) => {
       this.#output = (this.#output + part.toString()).slice(-outputCharsMax);
     };
+    child.stdin.on("error", () => {});
+    child.stdin.end(input ?? "");
     child.stdout.on("data", remember);
     child.stderr.on("data", remember);
     this.#child = child;

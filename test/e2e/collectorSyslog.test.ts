@@ -1,7 +1,7 @@
 /** Syslog into the collector, over TCP and UDP, and out of the real server, with labels by relabel rules. */
 import { createSocket } from "node:dgram";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import t from "tap";
 import { CollectorProcess } from "../../src/testing/collectorProcess.ts";
 import { onServer } from "../../src/testing/onServer.ts";
 import { freePort } from "../../src/testing/serverProcess.ts";
@@ -50,19 +50,27 @@ onServer({}, {
       ["db: one", "mail: three", "web: two\nlines"],
     );
     t.equal(await collector.metric("promtail_syslog_target_parsing_errors_total"), 1);
+    t.match(await collector.page("/targets"), /syslog: tcp.*2 messages/s);
   },
-});
-
-t.test("a source that is not there yet is refused, not ignored", async (t) => {
-  const collector = await CollectorProcess.create({
-    runtime: "node",
-    config: () => ({
-      clients: [{ url: "http://127.0.0.1:1/loki/api/v1/push" }],
-      scrape_configs: [{ job_name: "j", journal: {} }],
-    }),
-  });
-  t.teardown(() => collector.remove());
-  collector.launch();
-  t.equal(await collector.ended, 2);
-  t.match(collector.output, 'scrape config "j": journal');
+  "with the configuration of Promtail's reference": async (t, { server, app, query, now }) => {
+    const port = await freePort();
+    const collector = await CollectorProcess.start({
+      runtime: server.runtime,
+      // Only addresses are others.
+      config: () =>
+        readFileSync(new URL("../promtail/syslog.yaml", import.meta.url), "utf8")
+          .replace("0.0.0.0:1514", `127.0.0.1:${port}`)
+          .replace("http://loki_addr:3100", server.baseUrl),
+    });
+    t.teardown(() => collector.remove());
+    connect(port, "127.0.0.1").end(`<34>1 - ${app} su - - [a@1 b="c"] hello\n`);
+    const range = { query: `{job="syslog", host="${app}"}`, start: now, end: now * 2n };
+    let found = await query.range(range);
+    while (found.length < 1) {
+      if (!collector.isRunning) throw new Error(collector.output);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      found = await query.range(range);
+    }
+    t.strictSame(found.map(({ line }) => line), ["hello"]);
+  },
 });

@@ -40,6 +40,16 @@ t.test("one mistake", (t) => {
   f("clients:\n- batchwait: 1s", "p.yaml:2:3: clients[0].url: is required");
   f("server: {log_level: {}}", "p.yaml:1:10: server.log_level: must be a single value");
   f("- a", "p.yaml:1:1: the file: must be a map");
+  f(
+    "scrape_configs:\n- job_name: a\n  encoding: klingon",
+    'p.yaml:3:3: scrape_configs[0].encoding: "klingon" is no encoding that is supported: ' +
+      "see https://encoding.spec.whatwg.org/#names-and-labels",
+  );
+  f(
+    "scrape_configs:\n- job_name: a\n  decompression: {format: bz2}",
+    "p.yaml:3:19: scrape_configs[0].decompression.format: bz2 is not supported: compress with " +
+      "gzip, whose files are read",
+  );
   f("tracing: {enabled: true}", "p.yaml:1:11: tracing.enabled: is not supported; leave it out");
   t.end();
 });

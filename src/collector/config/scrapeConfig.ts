@@ -15,6 +15,7 @@ import {
   withDefault,
   word,
 } from "./scalars.ts";
+import { textEncoding } from "../tailing/textEncoding.ts";
 import { ServerConfig } from "./serverConfig.ts";
 
 /** Stages as written: maps of one key, the stage's name. */
@@ -102,7 +103,14 @@ export const PushApiConfig = Schema.Struct({
 export const DecompressionConfig = Schema.Struct({
   enabled: withDefault(Toggle, false),
   initial_delay: withDefault(DurationMs, "0s"),
-  format: withDefault(word("", "gz", "bz2", "z"), ""),
+  format: withDefault(
+    word("", "gz", "bz2", "z").check(
+      Schema.makeFilter((format) =>
+        format !== "bz2" || "bz2 is not supported: compress with gzip, whose files are read"
+      ),
+    ),
+    "",
+  ),
 });
 
 const noDiscovery = (what: string) =>
@@ -122,7 +130,15 @@ export const ScrapeConfig = Schema.Struct({
   journal: Schema.optional(JournalConfig),
   syslog: Schema.optional(SyslogConfig),
   loki_push_api: Schema.optional(PushApiConfig),
-  encoding: withDefault(Text, ""),
+  encoding: withDefault(
+    Text.check(
+      Schema.makeFilter((name) =>
+        isEncoding(name) ||
+        `"${name}" is no encoding that is supported: see https://encoding.spec.whatwg.org/#names-and-labels`
+      ),
+    ),
+    "",
+  ),
   decompression: withDefault(DecompressionConfig, {}),
 
   kafka: unsupported("reading Kafka", "have a consumer push to a job with loki_push_api"),
@@ -158,3 +174,12 @@ export type JournalConfig = typeof JournalConfig.Type;
 export type SyslogConfig = typeof SyslogConfig.Type;
 export type PushApiConfig = typeof PushApiConfig.Type;
 export type DecompressionConfig = typeof DecompressionConfig.Type;
+
+function isEncoding(name: string): boolean {
+  try {
+    textEncoding(name);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,10 +1,10 @@
 /** How far each client has got in the disk buffer, and the positions that all of them have delivered: what
  *  positions.json says. Pure; Delivery.ts owns the fibers and the disk.
  *  Invariant: `positions` are those of all records below `least`, and of no other. */
-import { isFilePosition, type Position } from "../positions/position.ts";
+import type { Position } from "../positions/position.ts";
 import type { PositionsState } from "../positions/positionsFile.ts";
 
-/** How long the position of a file that has ended is kept: as long as a compressed copy of it may turn up. */
+/** How long the position of a source that has ended is kept: as long as a compressed copy of a file may turn up. */
 const finishedKeptMs = 7 * 24 * 3600_000;
 
 export class DeliveredState {
@@ -71,10 +71,10 @@ export class DeliveredState {
     return true;
   }
 
-  /** What to save. Forgets files that ended long ago. */
+  /** What to save. Forgets sources that ended long ago. */
   state(nowMs: number): PositionsState {
     for (const position of this.#positions.values()) {
-      const { finishedMs = nowMs } = isFilePosition(position) ? position : {};
+      const { finishedMs = nowMs } = position;
       if (nowMs - finishedMs > finishedKeptMs) this.#positions.delete(position.id);
     }
     return {

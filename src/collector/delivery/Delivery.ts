@@ -54,6 +54,8 @@ export class Delivery extends Context.Service<Delivery, {
   readonly hasRoom: () => boolean;
   /** Resolves when everything submitted so far is in the buffer. */
   readonly durable: () => Promise<void>;
+  /** Resolves when every client has done with everything in the buffer. */
+  readonly delivered: () => Promise<void>;
 }>()("tailrace/collector/delivery/Delivery") {
   static readonly layer = (
     options: DeliveryOptions,
@@ -171,6 +173,10 @@ class Line {
     while (this.#durable < goal) await this.#changed.wait();
   };
 
+  readonly delivered = async (): Promise<void> => {
+    while (this.#delivered.least < this.#next) await this.#changed.wait();
+  };
+
   /** Makes waiting batches durable, one after the other. */
   readonly write = Effect.gen({ self: this }, function* (this: Line) {
     for (;;) {
@@ -236,9 +242,7 @@ class Line {
 
   /** Waits until all is durable and, for a while, until it is delivered; then saves. */
   readonly stop = Effect.suspend(() =>
-    Effect.promise(async () => {
-      while (this.#delivered.least < this.#next) await this.#changed.wait();
-    }).pipe(
+    Effect.promise(this.delivered).pipe(
       Effect.timeoutOption(this.#options.drainMs),
       Effect.andThen(this.save),
     )

@@ -10,9 +10,10 @@
  *  - other 4xx: the server does not want these lines (of some, it has stored the rest). Given up. */
 import { Effect, Result } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";
-import { errorText, readTextFileNow } from "../../platform/files.ts";
+import { errorText } from "../../platform/files.ts";
 import { type HttpAnswer, HttpSender } from "../../platform/httpPush.ts";
 import { version } from "../../platform/version.ts";
+import { authorizationOf } from "../authorization.ts";
 import type { CollectorMetrics } from "../collectorMetrics.ts";
 import type { ClientConfig } from "../config/clientConfig.ts";
 import { LabelSet } from "../stages/labelSet.ts";
@@ -171,31 +172,6 @@ function fateOf(
   if (status === 429) return dropsRateLimited ? "refused" : "passing";
   if (status === 0 || status >= 500 || status === 408) return "passing";
   return [401, 403, 404, 407].includes(status) ? "misdirected" : "refused";
-}
-
-/** Files are read for each request: secrets in them are replaced while we run. */
-function authorizationOf(config: ClientConfig): string | undefined {
-  const { basic_auth: basic, authorization, bearer_token, bearer_token_file } = config;
-  if (basic !== undefined) {
-    const username = secret(basic.username || undefined, basic.username_file) ?? "";
-    const password = secret(basic.password, basic.password_file) ?? "";
-    return `Basic ${btoaBytes(`${username}:${password}`)}`;
-  }
-  if (authorization !== undefined) {
-    const { type, credentials, credentials_file } = authorization;
-    return `${type} ${secret(credentials, credentials_file) ?? ""}`;
-  }
-  const token = secret(bearer_token, bearer_token_file);
-  return token === undefined ? undefined : `Bearer ${token}`;
-}
-
-function secret(value: string | undefined, file: string | undefined): string | undefined {
-  if (value !== undefined) return value;
-  return file === undefined ? undefined : readTextFileNow(file).trim();
-}
-
-function btoaBytes(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 function withoutPassword(address: string): string {

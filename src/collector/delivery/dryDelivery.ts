@@ -18,6 +18,7 @@ export const dryDeliveryLayer = (printer: EntryPrinter): Layer.Layer<Delivery> =
         room: () => printer.room(),
         hasRoom: () => printer.hasRoom,
         durable: () => printer.flush(),
+        delivered: () => printer.flush(),
       });
     }),
   );

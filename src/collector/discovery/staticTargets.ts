@@ -5,6 +5,7 @@ import type { Job } from "../Lines.ts";
 import { type FileGroup } from "../tailing/FileTargets.ts";
 import { compressedDelayMs } from "../tailing/CompressedFiles.ts";
 import { Glob } from "../tailing/glob.ts";
+import { textEncoding } from "../tailing/textEncoding.ts";
 
 /** The groups of files of a job's static targets. */
 export function staticGroups(job: Job): ReadonlyArray<FileGroup> {
@@ -39,6 +40,7 @@ export function fileGroup(
     pipeline: job.pipeline,
     labels,
     compression: enabled && (format === "gz" || format === "z") ? format : undefined,
+    encoding: textEncoding(job.config.encoding),
     compressedDelayMs: Math.max(compressedDelayMs, initial_delay),
   };
 }

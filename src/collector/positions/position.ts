@@ -36,7 +36,12 @@ export const FilePosition = Schema.Struct({
 export type FilePosition = typeof FilePosition.Type;
 
 /** A source that says itself where it was: the journal's cursor, a container's last timestamp. */
-export const CursorPosition = Schema.Struct({ id: Schema.String, cursor: Schema.String });
+export const CursorPosition = Schema.Struct({
+  id: Schema.String,
+  cursor: Schema.String,
+  /** When it was known that there will be nothing more, ms since 1970. */
+  finishedMs: Schema.optional(Schema.Number),
+});
 
 export type CursorPosition = typeof CursorPosition.Type;
 

@@ -32,13 +32,21 @@ const listen = Effect.fnUntraced(function* (
     tls: config.tls_config,
   };
   const bytesMax = config.max_message_length || 8192;
+  const target: Target = { lines, job, config, count: 0 };
+  lines.sources.add({
+    job: job.name,
+    kind: "syslog",
+    where: `${protocol} ${address}`,
+    isReady: true,
+    detail: () => `${target.count} messages`,
+  });
   yield* Effect.acquireRelease(
     Effect.tryPromise({
       try: () =>
         protocol === "udp"
           ? listenUdp(options, (bytes, from) => {
             const { metrics } = lines;
-            if (lines.hasRoom()) receive(lines, job, config, bytes, from, { id: "" });
+            if (lines.hasRoom()) receive(target, bytes, from, { id: "" });
             else metrics.series(metrics.droppedEntries, { reason: "buffer_full" }).value++;
           })
           : listenTcp(options, async (parts, from) => {
@@ -46,7 +54,7 @@ const listen = Effect.fnUntraced(function* (
             for await (const part of parts) {
               await lines.room();
               for (const bytes of framer.push(part)) {
-                receive(lines, job, config, bytes, from, { id: from });
+                receive(target, bytes, from, { id: from });
               }
             }
           }),
@@ -57,14 +65,22 @@ const listen = Effect.fnUntraced(function* (
   );
 });
 
+/** What messages of one address go through. */
+interface Target {
+  readonly lines: Lines["Service"];
+  readonly job: Job;
+  readonly config: SyslogConfig;
+  /** Messages so far. */
+  count: number;
+}
+
 function receive(
-  lines: Lines["Service"],
-  job: Job,
-  config: SyslogConfig,
+  syslog: Target,
   bytes: Uint8Array,
   address: string,
   source: { readonly id: string },
 ): void {
+  const { lines, job, config } = syslog;
   const text = new TextDecoder().decode(bytes).replace(/\n$/, "");
   const nowMs = systemNowMs();
   const message = config.syslog_format === "rfc3164"
@@ -86,6 +102,7 @@ function receive(
   // A message is whole: nothing of it waits for another.
   job.pipeline.flushOrigin(origin);
   lines.metrics.series(lines.metrics.syslogEntries).value++;
+  syslog.count++;
 }
 
 /** What relabel rules see. */

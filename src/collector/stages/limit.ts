@@ -3,6 +3,7 @@
  *  fed nothing until they would have been due. */
 import { Schema } from "effect";
 import { Float, Text, Toggle, wholeNumber, withDefault } from "../config/scalars.ts";
+import { TokenBucket } from "../TokenBucket.ts";
 import { LabelSet } from "./labelSet.ts";
 import { drop, keep, type Stage, type StageContext } from "./stage.ts";
 import { defineStage } from "./stageDefinition.ts";
@@ -73,39 +74,4 @@ function limitByLabel(config: typeof Config.Type, context: StageContext): Stage 
       return drop;
     },
   };
-}
-
-/** Fills at a rate up to its size; each line takes one. */
-class TokenBucket {
-  readonly #perMs: number;
-  readonly #size: number;
-  #tokens: number;
-  #filledMs: number;
-
-  constructor(perSecond: number, size: number, nowMs: number) {
-    this.#perMs = perSecond / 1000;
-    this.#size = size;
-    this.#tokens = size;
-    this.#filledMs = nowMs;
-  }
-
-  tryTake(nowMs: number): boolean {
-    this.#fill(nowMs);
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
-
-  /** Takes one on credit if there is none; answers when that is paid back. */
-  take(nowMs: number): number {
-    this.#fill(nowMs);
-    this.#tokens--;
-    return this.#tokens >= 0 ? nowMs : nowMs - this.#tokens / this.#perMs;
-  }
-
-  #fill(nowMs: number): void {
-    const elapsed = Math.max(0, nowMs - this.#filledMs);
-    this.#tokens = Math.min(this.#size, this.#tokens + elapsed * this.#perMs);
-    this.#filledMs = nowMs;
-  }
 }

@@ -5,7 +5,7 @@ import { daysFromCivil, daysOfMonth } from "./civil.ts";
 
 /** Sets the entry's time from bytes[start..end); false, changing nothing, if they are no timestamp. */
 export function setRfc3339(
-  entry: StageEntry,
+  entry: Pick<StageEntry, "seconds" | "nanos">,
   bytes: Uint8Array,
   start: number,
   end: number,

@@ -33,8 +33,15 @@ const pythonChain =
   /^(?:During handling of the above exception|The above exception was the direct cause)/;
 const qualifiedException = /^(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable)\b/;
 const goStart = /^(?:panic: |fatal error: |goroutine \d+ \[)/;
-const goLine =
-  /^(?:panic: |fatal error: |goroutine \d+ \[|created by |\[signal |\[recovered\]|exit status \d|runtime[:. ]|[\w./*()[\]-]+\(.*\)$|r\w{1,5} +0x)/;
+const goLines = [
+  "panic: |fatal error: |goroutine \\d+ \\[|created by |\\[signal |\\[recovered\\]",
+  "exit status \\d|runtime[:. ]",
+  // A function with its arguments.
+  "[\\w./*()[\\]-]+\\(.*\\)$",
+  // A register.
+  "r\\w{1,5} +0x",
+];
+const goLine = new RegExp(`^(?:${goLines.join("|")})`);
 
 /** What a line begins that belongs to none before it. */
 export function startOf(head: string): TraceState {
