@@ -25,6 +25,6 @@ EXPOSE 3100
 VOLUME /data
 # As the manifests in k8s/ start it, with the same sandbox.
 ENTRYPOINT ["deno", "run", "--no-prompt", "--quiet", "--no-lock", "--config=/app/deno.json", "--v8-flags=--expose-gc", \
-  "--allow-env", "--allow-sys=cpus", "--allow-read=/app,/data,/etc/tailrace", "--allow-write=/data", \
+  "--allow-env", "--allow-sys=cpus,hostname", "--allow-read=/app,/data,/etc/tailrace", "--allow-write=/data", \
   "--allow-net=0.0.0.0:3100", "/app/src/main.ts"]
 CMD ["serve", "--common.path-prefix=/data"]

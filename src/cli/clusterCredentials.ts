@@ -33,7 +33,7 @@ export const credentials = Command.make(
         const roles = rolePermissions({ partitions: 1, objectShards: 1 }).map(({ role }) => role);
         return await ensureCredentials(store, {
           hosts: hosts.split(",").map((host) => host.trim()).filter((host) => host !== ""),
-          roles: [...roles, "admin"],
+          roles: [...roles, "operator", "admin"],
           now: new Date(),
         });
       },

@@ -2,7 +2,7 @@
  *  container's paths, addresses and ports replaced by this machine's. Owns that mapping, and ending as the kubelet ends a
  *  pod. Invariant: it signals only what it started. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ export interface PodSurroundings {
   readonly podName: string;
   readonly nodeName?: string;
   /** The files of Secrets, by the Secret's name. */
-  readonly secrets?: ReadonlyMap<string, Files>;
+  readonly secrets?: Pick<ReadonlyMap<string, Files>, "get">;
   /** What a pod that has a token finds beside it. */
   readonly serviceAccount?: Files;
   /** Addresses in the cluster, as "host:port", and where this machine has them. */
@@ -37,6 +37,7 @@ export class ContainerProcess {
   readonly #directory: string;
   readonly #local: (text: string) => string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #mount: () => void;
   #child: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
   output = "";
@@ -47,12 +48,14 @@ export class ContainerProcess {
     ports: ReadonlyMap<string, number>,
     local: (text: string) => string,
     environment: NodeJS.ProcessEnv,
+    mount: () => void,
   ) {
     this.container = container;
     this.#directory = directory;
     this.ports = ports;
     this.#local = local;
     this.#environment = environment;
+    this.#mount = mount;
   }
 
   /** `ports` are this machine's for the container's, by name; free ones if there are none. */
@@ -67,22 +70,9 @@ export class ContainerProcess {
     directories.add(directory);
     const own = ports ?? await portsFor(container);
     const local = localiser(container, directory, own, surroundings);
-    for (const { name, mountPath } of container.volumeMounts ?? []) {
-      const volume = pod.volumes?.find((volume) => volume.name === name);
-      const node = surroundings.hostPaths?.get(volume?.hostPath?.path ?? "");
-      if (node !== undefined) {
-        mkdirSync(dirname(`${directory}${mountPath}`), { recursive: true });
-        symlinkSync(node, `${directory}${mountPath}`);
-        continue;
-      }
-      const files = volume === undefined ? {} : filesOf(volume, manifests, surroundings);
-      writeFiles(`${directory}${mountPath}`, files, local);
-    }
-    if (surroundings.serviceAccount !== undefined) {
-      writeFiles(`${directory}${serviceAccount}`, surroundings.serviceAccount, (text) => text);
-    }
     const environment = environmentOf(container, local, surroundings);
-    return new ContainerProcess(container, directory, own, local, environment);
+    const mount = () => mountVolumes(container, pod, directory, local, manifests, surroundings);
+    return new ContainerProcess(container, directory, own, local, environment, mount);
   }
 
   /** The first of the container's ports. */
@@ -90,7 +80,9 @@ export class ContainerProcess {
     return [...this.ports.values()][0]!;
   }
 
+  /** Secrets are as they are at this moment. */
   start(): void {
+    this.#mount();
     const { command = [], args = [] } = this.container;
     const [program, ...parameters] = [...command, ...args].map(this.#local) as [string];
     // Out of sight of the test runner, which adds hooks to what it sees being started.
@@ -167,11 +159,46 @@ export class ContainerProcess {
     });
   }
 
+  /** As a node ends that loses its power. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** The directory that the container knows as `mountPath`. */
+  pathOf(mountPath: string): string {
+    return `${this.#directory}${mountPath}`;
+  }
+
   async remove(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#ended.catch(() => null);
     rmSync(this.#directory, { recursive: true, force: true });
     directories.delete(this.#directory);
+  }
+}
+
+function mountVolumes(
+  container: Container,
+  pod: PodSpec,
+  directory: string,
+  local: (text: string) => string,
+  manifests: ReadonlyArray<Manifest>,
+  surroundings: PodSurroundings,
+): void {
+  for (const { name, mountPath } of container.volumeMounts ?? []) {
+    const path = `${directory}${mountPath}`;
+    const volume = pod.volumes?.find((volume) => volume.name === name);
+    const node = surroundings.hostPaths?.get(volume?.hostPath?.path ?? "");
+    if (node === undefined) {
+      writeFiles(path, volume === undefined ? {} : filesOf(volume, manifests, surroundings), local);
+    } else if (!existsSync(path)) {
+      mkdirSync(dirname(path), { recursive: true });
+      symlinkSync(node, path);
+    }
+  }
+  if (surroundings.serviceAccount !== undefined) {
+    writeFiles(`${directory}${serviceAccount}`, surroundings.serviceAccount, (text) => text);
   }
 }
 

@@ -57,8 +57,12 @@ export class KubernetesApi {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  get secrets(): Map<string, Files> {
-    return new Map([...this.#secrets].map(([name, { stringData = {} }]) => [name, stringData]));
+  /** The files of each Secret, as it is now. */
+  get secrets(): Pick<ReadonlyMap<string, Files>, "get" | "keys"> {
+    return {
+      get: (name) => this.#secrets.get(name)?.stringData,
+      keys: () => this.#secrets.keys(),
+    };
   }
 
   deleteSecret(name: string): void {

@@ -1,6 +1,7 @@
 /** The workloads of rendered manifests as processes: what `kubectl apply -k` would start, with as many pods as the manifests
  *  say, Secrets made by the manifests' own Job, Services that lead to ready pods, and rolling restarts as Kubernetes'
  *  controllers do them. Owns pods and their order; containerProcess.ts runs one. */
+import { rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import { ContainerProcess, portsFor } from "./containerProcess.ts";
@@ -111,11 +112,38 @@ export class ManifestCluster {
     // From the last to the first, the same volume, one at a time.
     for (const pod of old.toReversed()) {
       await this.#stopPod(pod);
-      pod.process.start();
-      await pod.process.untilReady();
-      pod.isReady = true;
       this.#pods.push(pod);
+      await this.#startAgain(pod);
     }
+  }
+
+  async #startAgain(pod: Pod): Promise<void> {
+    pod.process.start();
+    await pod.process.untilReady();
+    pod.isReady = true;
+  }
+
+  /** The node with the first pod of each of these workloads loses its power; with `loseVolume` its disk, too. The controllers
+   *  start them again. */
+  async loseNode(names: ReadonlyArray<string>, loseVolume = false): Promise<void> {
+    const lost = names.map((name) =>
+      this.#pods.find(({ workload }) => workload.metadata.name === name)!
+    );
+    await Promise.all(lost.map(async (pod) => {
+      pod.isReady = false;
+      await pod.process.kill();
+    }));
+    await Promise.all(lost.map(async (pod) => {
+      if (loseVolume) rmSync(pod.process.pathOf("/data"), { recursive: true });
+      await this.#startAgain(pod);
+    }));
+  }
+
+  /** Ends everything and starts it again, all at once. */
+  async restartAtOnce(): Promise<void> {
+    const problems = await this.stop();
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+    await Promise.all(this.#pods.map((pod) => this.#startAgain(pod)));
   }
 
   /** Ends every pod as the kubelet does. The exit codes that are not 0, by workload. */

@@ -135,11 +135,15 @@ export function configMap(
   return found.data;
 }
 
-/** What k8s/base/nats/users.conf must hold: the permissions of the roles, each known by its certificate's subject. */
+/** What k8s/base/nats/users.conf must hold: the permissions of the roles, each known by its certificate's subject, and an
+ *  operator's, who may look at and back up all there is. */
 export function natsUsers(size: PermissionOptions): string {
   const users = permissionsConfig(size, (role) => `user: "CN=${role}"`);
   return "# Made by `node test/kubernetes/writeUsers.ts`: do not edit. What each role may do, and no more.\n" +
-    `${users}\n`;
+    users.replace(
+      /\]$/,
+      '  # A person with the NATS command line: docs/nats.md.\n  { user: "CN=operator" }\n]\n',
+    );
 }
 
 /** The labels of a workload's pods. */

@@ -1,7 +1,10 @@
 /** The manifests in k8s/: every container is limited, probed and confined, every pod spreads and may be drained, selectors
  *  find their pods, autoscalers are not overruled, and roles may do what they need. run.test.ts starts what they say;
  *  applyManifests.ts shows them to a real API server. */
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { parse } from "yaml";
@@ -19,6 +22,9 @@ import {
 
 const folder = fileURLToPath(new URL("../../k8s/overlays", import.meta.url));
 const variants = [".", ...readdirSync(folder).sort().map((name) => `overlays/${name}`)];
+const launchPlan = fileURLToPath(
+  new URL("../../src/platform/config/launchPlan.ts", import.meta.url),
+);
 /** The only one that reads files of its node. */
 const collector = "DaemonSet collector";
 
@@ -144,6 +150,43 @@ t.test("overlays/example: alerts count the partitions that there are", (t) => {
       ?.["tailrace-datasource.yaml"] ?? "",
   ).datasources;
   t.match(datasource, { type: "loki", url: "http://tailrace.tailrace.svc:3100" });
+  t.end();
+});
+
+t.test("overlays/example: the sandbox has what the configuration needs, and no more", (t) => {
+  const manifests = renderManifests("overlays/example");
+  const directory = mkdtempSync(join(tmpdir(), "tailrace-plan-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, "tailrace.yaml");
+  writeFileSync(config, configMap(manifests, "tailrace")["tailrace.yaml"]!);
+  for (const workload of workloads(manifests)) {
+    const [container] = workload.spec!.template!.spec.containers as [Container];
+    if (container.args?.[0] !== "serve") continue;
+    const environment = (container.env ?? []).map(({ name, value }) => [name, value] as const);
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [launchPlan, ...container.args],
+      {
+        env: { ...Object.fromEntries(environment), TAILRACE_CONFIG_FILE: config },
+        encoding: "utf8",
+      },
+    );
+    t.equal(status, 0, stderr);
+    const { listen, connects, readsFiles, dataDirectory } = JSON.parse(stdout) as {
+      readonly listen: string;
+      readonly connects: ReadonlyArray<string>;
+      readonly readsFiles: ReadonlyArray<string>;
+      readonly dataDirectory: string;
+    };
+    const allowed = (what: string) =>
+      container.command!.find((flag) => flag.startsWith(`--allow-${what}=`))!.split("=")[1]!
+        .split(",").sort();
+    t.same(allowed("net"), [listen, ...connects].sort(), `${nameOf(workload)}: net`);
+    t.same(allowed("write"), [dataDirectory], `${nameOf(workload)}: write`);
+    for (const path of readsFiles) {
+      t.ok(allowed("read").some((folder) => path.startsWith(`${folder}/`)), `reads ${path}`);
+    }
+  }
   t.end();
 });
 
