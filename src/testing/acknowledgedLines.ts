@@ -12,6 +12,13 @@ interface Writer {
   acknowledged: number;
 }
 
+/** What was acknowledged at a moment. */
+export interface Mark {
+  readonly acknowledged: number;
+  /** By writer. */
+  readonly counts: ReadonlyArray<number>;
+}
+
 export interface CheckerOptions {
   readonly distributors: ReadonlyArray<string>;
   readonly queriers: ReadonlyArray<string>;
@@ -70,6 +77,26 @@ export class AcknowledgedLines {
     for (const writer of this.#writers) {
       for (let from = 0; from < writer.sent; from += linesPerQuestion) {
         const to = Math.min(from + linesPerQuestion, writer.sent);
+        const found = await this.#askUntilAnswered(url, writer, from, to);
+        if (typeof found === "string") return [...problems, found];
+        problems.push(...this.#problemsOf(writer, from, to, to, found));
+      }
+    }
+    return problems;
+  }
+
+  /** What is acknowledged at this moment. */
+  mark(): Mark {
+    const counts = this.#writers.map(({ acknowledged }) => acknowledged);
+    return { counts, acknowledged: counts.reduce((sum, count) => sum + count, 0) };
+  }
+
+  /** Asks for what was acknowledged at a mark; what came later may be there or not. The result is what is wrong. */
+  async checkMarked(url: string, mark: Mark): Promise<ReadonlyArray<string>> {
+    const problems: string[] = [];
+    for (const [index, writer] of this.#writers.entries()) {
+      for (let from = 0; from < mark.counts[index]!; from += linesPerQuestion) {
+        const to = Math.min(from + linesPerQuestion, mark.counts[index]!);
         const found = await this.#askUntilAnswered(url, writer, from, to);
         if (typeof found === "string") return [...problems, found];
         problems.push(...this.#problemsOf(writer, from, to, to, found));

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Container, Manifest, PodSpec, Probe } from "./manifests.ts";
 import { findNatsServer } from "./natsProgram.ts";
-import { freePort } from "./serverProcess.ts";
+import { freePort, type ProcessUsage, usageOf } from "./serverProcess.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -163,6 +163,11 @@ export class ContainerProcess {
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#ended;
+  }
+
+  /** What it has used since its start. */
+  usage(): ProcessUsage {
+    return usageOf(this.#child?.pid ?? 0);
   }
 
   /** The directory that the container knows as `mountPath`. */

@@ -139,6 +139,15 @@ export class ManifestCluster {
     }));
   }
 
+  /** Starts what was stopped, with empty volumes if told so. */
+  async startWorkload(name: string, loseVolumes = false): Promise<void> {
+    const pods = this.#pods.filter(({ workload }) => workload.metadata.name === name);
+    await Promise.all(pods.map(async (pod) => {
+      if (loseVolumes) rmSync(pod.process.pathOf("/data"), { recursive: true });
+      await this.#startAgain(pod);
+    }));
+  }
+
   /** Ends everything and starts it again, all at once. */
   async restartAtOnce(): Promise<void> {
     const problems = await this.stop();
