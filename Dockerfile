@@ -23,6 +23,9 @@ USER 65532:65532
 WORKDIR /data
 EXPOSE 3100
 VOLUME /data
+# For docker and podman; Kubernetes has probes. Without curl in the image, the shell asks.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3100 && printf 'GET /ready HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3 | grep -q ' 200 '"]
 # As the manifests in k8s/ start it, with the same sandbox.
 ENTRYPOINT ["deno", "run", "--no-prompt", "--quiet", "--no-lock", "--config=/app/deno.json", "--v8-flags=--expose-gc", \
   "--allow-env", "--allow-sys=cpus,hostname", "--allow-read=/app,/data,/etc/tailrace", "--allow-write=/data", \
