@@ -30,4 +30,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
 ENTRYPOINT ["deno", "run", "--no-prompt", "--quiet", "--no-lock", "--config=/app/deno.json", "--v8-flags=--expose-gc", \
   "--allow-env", "--allow-sys=cpus,hostname", "--allow-read=/app,/data,/etc/tailrace", "--allow-write=/data", \
   "--allow-net=0.0.0.0:3100", "/app/src/main.ts"]
-CMD ["serve", "--common.path-prefix=/data"]
+CMD ["serve", "--common.path-prefix=/data", "--server.http-listen-address=0.0.0.0", "--server.http-listen-port=3100"]

@@ -19,6 +19,7 @@ const withoutLimits = `limits_config:
   per_stream_rate_limit_burst: 100GB
 `;
 const agentCount = 4;
+let retries = 0;
 
 const scale = Number(process.argv.find((flag) => flag.startsWith("--scale="))?.slice(8) ?? "0.3");
 const corpus = await cachedCorpus(scale);
@@ -55,7 +56,9 @@ async function measure(): Promise<void> {
   });
   const perByte = (bytes: number) => (bytes / corpus.facts.lineBytes).toFixed(2);
   process.stdout.write(
-    `${Math.round(corpus.facts.lineBytes / 1e6)} MB of lines in ${wallSeconds.toFixed(1)} s\n\n` +
+    `${Math.round(corpus.facts.lineBytes / 1e6)} MB of lines in ${
+      wallSeconds.toFixed(1)
+    } s, ${retries} pushes sent again\n\n` +
       "| workload | pods | CPU seconds per GB, all pods | peak MB of a pod |\n| --- | --- | --- | --- |\n" +
       `${rows.join("\n")}\n\n` +
       `Bytes on the three volumes per byte of lines: ${perByte(logBytes)} after the pushes, ` +
@@ -85,6 +88,7 @@ async function push(
       if (reply.status !== 429) {
         throw new Error(`a push is answered ${reply.status}: ${reply.body}`);
       }
+      retries++;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }

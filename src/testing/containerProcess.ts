@@ -282,7 +282,9 @@ function localiser(
   }
   for (const { name, containerPort } of container.ports ?? []) {
     replacements.push([`:${containerPort}`, `:${ports.get(name)}`]);
-    replacements.push([`port: ${containerPort}`, `port: ${ports.get(name)}`]);
+    for (const before of ["port: ", "port="]) {
+      replacements.push([`${before}${containerPort}`, `${before}${ports.get(name)}`]);
+    }
   }
   // In one pass, so that nothing replaced is replaced again.
   const pattern = new RegExp(replacements.map(([from]) => escaped(from)).join("|"), "g");
