@@ -93,18 +93,18 @@ t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothin
   const running = lines.run();
   const disturb = async (what: string, work: () => Promise<void>) => {
     const [acknowledged, started] = [lines.acknowledged, performance.now()];
-    lines.longestPushMs = 0;
+    lines.longestFailureMs = 0;
     await work();
     const count = lines.acknowledged - acknowledged;
     t.comment(
       `${what}: ${
         Math.round(performance.now() - started)
       } ms, ${count} lines acknowledged meanwhile, ` +
-        `longest push ${Math.round(lines.longestPushMs)} ms`,
+        `a push failed for at most ${Math.round(lines.longestFailureMs)} ms`,
     );
     t.ok(count > 0, `pushes go on: ${what}`);
-    // Promtail's and Alloy's first five retries: 0.5, 1, 2, 4 and 8 s apart. They make ten.
-    t.ok(lines.longestPushMs < 15_500, "no push takes longer than retries");
+    // Promtail and Alloy try ten times, 0.5, 1, 2, 4, … s apart: this is the time of the first seven.
+    t.ok(lines.longestFailureMs < 63_500, "no push fails for longer than agents retry");
   };
   // The authority stays: who has its certificate already and who has not yet know each other.
   const leaves = [...cluster.api.secrets.keys()].filter((name) => /server|client/.test(name));
