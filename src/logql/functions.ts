@@ -84,6 +84,8 @@ export const foreignFunctions: Readonly<Record<string, string>> = {
   label_join: "use label_format in the pipeline",
   count_distinct: "use count(count by (label) (...))",
   distinct: "use count by (label) (...)",
+  histogram_quantile: "use quantile_over_time(0.99, ... | unwrap x [5m])",
+  delta: "use last_over_time(...) - first_over_time(...)",
 };
 
 function rangeTable(

@@ -97,7 +97,9 @@ function strayCharacter(query: string, start: number): ParseError {
     offset: start,
     found: `character ${JSON.stringify(character)}`,
     expected: "LogQL",
-    hint: hints[character] ?? letter,
+    hint: query.startsWith("{{", start - 2)
+      ? "a template is written in quotes"
+      : hints[character] ?? letter,
   });
 }
 
@@ -121,7 +123,9 @@ function numeric(query: string, start: number): Token {
     offset: start,
     found: `"${text.slice(0, 40)}"`,
     expected: "a number, a duration or a size",
-    hint: "durations are such as 1.5s or 2h30m, sizes such as 20KB or 4MiB",
+    hint: query.slice(0, start).trimEnd().endsWith("~")
+      ? `a regular expression is written in quotes: "${text.slice(0, 40)}"`
+      : "durations are such as 1.5s or 2h30m, sizes such as 20KB or 4MiB",
   });
 }
 
@@ -172,6 +176,8 @@ function unclosedString(query: string, start: number, quote: string): ParseError
     expected: `string is not closed: expected ${quote === '"' ? "a double quote" : "a backquote"}`,
     hint: quote === '"' && newline >= 0
       ? "a string in double quotes ends on its line; write \\n or use backquotes"
+      : query.indexOf(quote) < start
+      ? "or a quote before it is missing"
       : undefined,
   });
 }

@@ -200,6 +200,10 @@ function unknownFunction(stream: TokenStream, token: Token, called: boolean) {
     const known = functionNames.includes(name);
     const hint = known
       ? `${name} is a function: write ${name}(...)`
+      : binaryOperators.has(name)
+      ? `"${name}" stands between two metric queries`
+      : stream.peek(1).kind === "word" || stream.peek(1).kind === "operator"
+      ? 'log queries start with a selector such as {app="web"}'
       : `log queries start with a selector such as {app="${token.text.slice(0, 40)}"}`;
     return stream.fail("a log or metric query", hint);
   }
@@ -341,21 +345,27 @@ function parseGrouping(stream: TokenStream): Grouping | null {
 
 function parseLabelReplace(stream: TokenStream): MetricExpr {
   const start = stream.next().start;
+  const comma = () =>
+    stream.expect(
+      ",",
+      undefined,
+      'label_replace(v, "target", "$1", "source", "(.*)") has five arguments',
+    );
   stream.expect("(");
   const inner = stream.nested(() => parseOperators(stream, 0));
   if (inner.kind === "LogQuery") {
     throw stream.complain(inner.span, "unexpected log query as argument of label_replace");
   }
-  stream.expect(",");
+  comma();
   const destination = stream.expectString("the destination label in quotes");
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(destination.value)) {
     throw stream.complain(destination, `invalid label name ${destination.text} in label_replace`);
   }
-  stream.expect(",");
+  comma();
   const replacement = stream.expectString("the replacement in quotes").value;
-  stream.expect(",");
+  comma();
   const source = stream.expectString("the source label in quotes").value;
-  stream.expect(",");
+  comma();
   const regex = stream.expectString("a regular expression in quotes");
   try {
     compileValueRegex(regex.value);

@@ -188,6 +188,29 @@ f("1)", "1:2", 'unexpected ")"', "end of query");
 f('({app="web"}', "1:13", "unexpected end of query", 'a stage or ")"');
 f('{app="web"} ; 1', "1:13", 'unexpected character ";"', "single expression");
 
+// What other languages would write.
+f('{a="b"} | limit 10', "1:11", 'unexpected "limit"', "the parameter limit");
+f('{a="b"} | sort', "1:11", 'unexpected "sort"', "direction");
+f('{a="b"} | json | where level="x"', "1:18", 'unexpected "where"', '| level="error"');
+f('{a="b"} | json | status in (500, 501)', "1:18", 'unexpected "status"', 'name=~"a|b"');
+f('{a="b"} | json | line contains "x"', "1:18", "or |=");
+f('{a="b"} | json | not level="x"', "1:18", 'level!="error"');
+f('{a="b"} | ip("10.0.0.1")', "1:11", "addr = ip(");
+f('{a="b"} | = "x"', "1:11", 'did you mean |= "x"?');
+f('{a="b"} |= "x" or |= "y"', "1:19", 'or "y"');
+f('{a="b"} | json | size > 5 MB', "1:27", "5MB");
+f('{a="b"} | json | took > 5 ms', "1:27", "5ms");
+f('{a="b"} | json | status=~5..', "1:26", 'in quotes: "5.."');
+f('{a="b"} | line_format {{.msg}}', "1:25", "a template is written in quotes");
+f('{a="b} |= "x"', "1:13", "string is not closed", "a quote before it is missing");
+f("sum by app (vector(1))", "1:8", 'expected "("', "(app)");
+f("sum(vector(1)) by app", "1:19", "(app)");
+f("vector(1) / vector(2) on (a)", "1:23", "follows the operator");
+f("vector(1) > and 5", "1:13", "between two metric queries");
+f("SELECT * FROM logs", "1:1", '{app="web"}');
+f('histogram_quantile(0.9, rate({a="b"}[5m]))', "1:1", "quantile_over_time(0.99");
+f('label_replace(vector(1), "a", "b", "c")', "1:39", "five arguments");
+
 // Places in longer text.
 f('{app="web"}\n  |= "a"\n  | jsno', "3:5", 'unexpected "jsno"');
 f('# first\n{app="wéb😀"} x', "2:14", 'unexpected "x"');

@@ -93,13 +93,30 @@ function utf8Bytes(query: string): number {
 function expectEnd(stream: TokenStream, expr: Expr): void {
   const token = stream.peek();
   if (token.kind === "end") return;
-  if (expr.kind !== "LogQuery") throw stream.fail("an operator or end of query");
+  if (expr.kind !== "LogQuery") {
+    throw stream.fail("an operator or end of query", metricHint(stream));
+  }
   throw stream.fail("a line filter, a stage or end of query", pipelineHint(stream));
+}
+
+/** What was probably meant after a metric query. */
+function metricHint(stream: TokenStream): string | undefined {
+  const word = ["on", "ignoring", "group_left", "group_right", "bool"].find((word) =>
+    stream.atWord(word)
+  );
+  return word === undefined ? undefined : `${word} follows the operator, as in a / on (app) b`;
 }
 
 /** What was probably meant after a selector. */
 function pipelineHint(stream: TokenStream): string | undefined {
   const token = stream.peek();
+  const previous = stream.peek(-1);
+  if (
+    token.kind === "word" && previous.kind === "number" &&
+    /^[kmgtp]i?b$|^[num]?s$|^[mhdw]$/i.test(token.text)
+  ) {
+    return `a unit follows its number at once: ${previous.text}${token.text}`;
+  }
   const following = stream.peek(1).text.slice(0, 60);
   if (token.kind === "string") return `did you mean |= ${token.text.slice(0, 60)}?`;
   if (token.kind === "range") return "a range goes into an aggregation: rate({...}[5m])";

@@ -13,6 +13,7 @@ import type {
   Stage,
 } from "./ast.ts";
 import { nearestWord } from "./error.ts";
+import { foreignComparisons, foreignStages } from "./habits.ts";
 import { parseJsonPath } from "./jsonPath.ts";
 import { isFilterOp, parseIpCall, parsePredicate } from "./labelFilterParser.ts";
 import type { Token } from "./lexer.ts";
@@ -55,7 +56,10 @@ function isLabelFilter(stream: TokenStream): boolean {
 function unknownStage(stream: TokenStream, token: Token) {
   const expected = "a stage such as json, logfmt, line_format, or a label filter";
   if (token.kind === "string") return stream.fail(expected, `did you mean |= ${token.text}?`);
-  if (token.kind !== "word") return stream.fail(expected);
+  if (token.kind !== "word") {
+    const isSplit = stream.at("=") && stream.peek(1).kind === "string";
+    return stream.fail(expected, isSplit ? `did you mean |= ${stream.peek(1).text}?` : undefined);
+  }
   if (stream.atWord("unwrap")) {
     return stream.complain(
       token,
@@ -63,8 +67,18 @@ function unknownStage(stream: TokenStream, token: Token) {
       "as in sum_over_time({...} | unwrap x [5m])",
     );
   }
-  const nearest = nearestWord(token.text, [...stageParsers.keys(), "unwrap"]);
-  return stream.fail(expected, nearest === undefined ? undefined : `did you mean "${nearest}"?`);
+  return stream.fail(expected, stageHint(token.text, stream.peek(1).text));
+}
+
+function stageHint(word: string, following: string): string | undefined {
+  const foreign = foreignHint(foreignStages, word) ?? foreignHint(foreignComparisons, following);
+  if (foreign !== undefined) return foreign;
+  const nearest = nearestWord(word, [...stageParsers.keys(), "unwrap"]);
+  return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
+}
+
+function foreignHint(hints: Readonly<Record<string, string>>, word: string): string | undefined {
+  return Object.hasOwn(hints, word.toLowerCase()) ? hints[word.toLowerCase()] : undefined;
 }
 
 // ---- line filters ----
@@ -88,6 +102,12 @@ function parseOperand(stream: TokenStream, op: LineFilterOp): LineFilterOperand 
     if (op !== "|=" && op !== "!=") throw stream.fail('a string: ip(...) goes with "|=" and "!="');
     const value = parseIpCall(stream);
     return { kind: "LineFilterOperand", type: "ip", value, span: stream.spanFrom(start) };
+  }
+  if (isLineFilterOp(stream.peek().text) && stream.peek(1).kind === "string") {
+    throw stream.fail(
+      "a string or ip(...)",
+      `the operator is not said again: or ${stream.peek(1).text}`,
+    );
   }
   const token = stream.expectString("a string or ip(...)");
   if (op === "|~" || op === "!~") checkRegex(stream, token);

@@ -92,7 +92,12 @@ export class TokenStream {
 
   /** `(a, b)`; empty is allowed. */
   labelList(): ReadonlyArray<string> {
-    this.expect("(");
+    const name = this.peek();
+    this.expect(
+      "(",
+      undefined,
+      name.kind === "word" ? `labels stand in parentheses: (${name.text})` : undefined,
+    );
     const labels: string[] = [];
     if (this.take(")")) return labels;
     do {
