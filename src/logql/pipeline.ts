@@ -156,7 +156,11 @@ function deciderOf(
     kind === "LabelFilter" || kind === "LineFilter"
   );
   if (needed.labels !== "all" || parser < 0 || filter < parser) return null;
-  const decisive = { ...description, filters: [], needed: { labels: [], line: false } };
+  const decisive = {
+    ...description,
+    filters: [],
+    needed: { labels: [], line: false, formatErrors: true },
+  };
   const decider = new CompiledPipeline(decisive, checkpoint);
   return decider.row.names.isOpen ? null : decider;
 }

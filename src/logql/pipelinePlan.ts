@@ -13,6 +13,9 @@ export interface Needed {
   readonly labels: "all" | ReadonlyArray<string>;
   /** Whether the line is: its bytes or its length. */
   readonly line: boolean;
+  /** Whether it matters that the template of a line format fails, even if nobody needs the line; false
+   *  unless given. */
+  readonly formatErrors?: boolean;
 }
 
 export interface PipelineDescription {
@@ -26,7 +29,7 @@ export interface PipelineDescription {
 }
 
 /** What a log query needs. */
-export const everything: Needed = { labels: "all", line: true };
+export const everything: Needed = { labels: "all", line: true, formatErrors: true };
 
 /** Describes the stages of a log query or of a range. A line filter moves in front of all stages
  *  that leave the line as it is. */
@@ -69,7 +72,7 @@ export function neededAfter(
   return { after, stored: now };
 }
 
-/** Whether a parser may be left out: nobody needs what it gives. */
+/** Whether a parser or a format may be left out: nobody needs what it gives. */
 export function isIdle(stage: Stage, after: Needed): boolean {
   const noLabels = after.labels !== "all" && after.labels.length === 0;
   switch (stage.kind) {
@@ -80,6 +83,8 @@ export function isIdle(stage: Stage, after: Needed): boolean {
       return noLabels;
     case "UnpackParser":
       return noLabels && !after.line;
+    case "LineFormat":
+      return !after.line && after.formatErrors !== true;
     case "Decolorize":
       return !after.line;
     default:
@@ -108,9 +113,8 @@ function neededBefore(stage: Stage, after: Needed): Needed {
     case "LabelFilter":
       return withLabels(after, predicateNames(stage.predicate));
     case "LineFormat": {
-      const { labels, line } = neededByTemplate(stage.template, after);
       // A template that fails leaves the line as it was.
-      return { labels, line: line || after.line };
+      return neededByTemplate(stage.template, after);
     }
     case "LabelFormat":
       return stage.assignments.reduce((needed, { name, type, source }) => {
@@ -126,7 +130,7 @@ function neededBefore(stage: Stage, after: Needed): Needed {
 function neededByTemplate(text: string, after: Needed): Needed {
   const { labelNames, readsLine } = compileTemplate(text);
   const line = after.line || readsLine;
-  if (labelNames === "all") return { labels: "all", line };
+  if (labelNames === "all") return { ...after, labels: "all", line };
   return withLabels({ ...after, line }, [...labelNames]);
 }
 

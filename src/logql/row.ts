@@ -128,8 +128,9 @@ export class Row {
     return this.#times.timestamps[this.#timeIndex]!;
   }
 
+  /** Also asked of a slot whose name was met only in other rows. */
   has(slot: number): boolean {
-    return this.categories[slot]! !== category.none;
+    return this.categories[slot]! > category.none;
   }
 
   /** The value as a string; undefined if the row has no such label. */

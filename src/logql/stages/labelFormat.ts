@@ -1,6 +1,6 @@
 /** `| label_format a=b, c="{{.d}}"`: renames labels, and sets them to what templates say.
  *  Invariant: templates see the labels as they were before the stage; assignments happen in their
- *  order. A label keeps its category when it is renamed; one that is set is a parsed one. */
+ *  order. What they give is a parsed label, also where a label of the stream is renamed. */
 import type { LabelAssignment } from "../ast.ts";
 import type { NameTable } from "../nameTable.ts";
 import { category, type Row } from "../row.ts";
@@ -70,8 +70,6 @@ export class LabelFormat implements RowStage {
 /** A missing source leaves the destination as it is. */
 function rename(row: Row, from: number, to: number): void {
   if (from === to || !row.has(from)) return;
-  // Metadata or a parsed label of the name would hide a stream label that takes it.
-  if (row.has(to)) row.delete(to);
-  row.set(to, row.categories[from]!, row.sources[from]!, row.starts[from]!, row.ends[from]!);
+  row.set(to, category.parsed, row.sources[from]!, row.starts[from]!, row.ends[from]!);
   row.delete(from);
 }

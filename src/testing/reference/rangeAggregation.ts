@@ -11,6 +11,7 @@ import {
   lookUp,
 } from "./row.ts";
 import { passesPredicate, runPipeline, type TemplateEngine } from "./stages.ts";
+import { templateFields } from "./templates.ts";
 import { numberOf, secondsOf, sizeOf } from "./values.ts";
 
 /** One value of a vector. */
@@ -41,9 +42,13 @@ export function evaluateRange(
   const { range } = expr;
   const isSummed = sum !== null && isAdditive(expr);
   const grouping = expr.grouping ?? (isSummed ? sum.grouping : null);
+  const formatted = withoutIdleFormats(expr.op, range.pipeline);
   const pipeline = isSummed || expr.op === "absent_over_time"
-    ? neededStages(expr, grouping)
-    : range.pipeline;
+    ? withoutIdleFormats(
+      expr.op,
+      neededStages({ ...expr, range: { ...range, pipeline: formatted } }, grouping),
+    )
+    : formatted;
   const series = new Map<string, { labels: LabelMap; values: number[] }>();
   for (const row of windowOf(rows, range, timeNs)) {
     const entry = runPipeline(row, pipeline, templates);
@@ -85,6 +90,24 @@ function windowOf(rows: ReadonlyArray<LogRow>, range: LogRange, timeNs: bigint):
 /** Operations whose sums over series are those over all lines. */
 function isAdditive({ op }: RangeAggregation): boolean {
   return ["count_over_time", "rate", "bytes_over_time", "bytes_rate", "sum_over_time"].includes(op);
+}
+
+/** The pipeline without the line formats whose line nobody reads, so that templates that fail are no errors. */
+function withoutIdleFormats(op: RangeAggregation["op"], pipeline: ReadonlyArray<Stage>): Stage[] {
+  let isRead = op.startsWith("bytes");
+  return pipeline.toReversed().filter((stage) => {
+    if (stage.kind === "LineFormat" && !isRead) return false;
+    isRead ||= readsLine(stage);
+    return true;
+  }).reverse();
+}
+
+function readsLine(stage: Stage): boolean {
+  if (stage.kind === "LabelFormat") {
+    return stage.assignments.some(({ source }) => source.includes("__line__"));
+  }
+  return stage.kind === "LineFilter" || stage.kind === "UnpackParser" ||
+    parserKinds.includes(stage.kind);
 }
 
 /** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
@@ -146,7 +169,11 @@ function comparesLabels(stage: Stage): boolean {
 /** Whether a stage of the pipeline reads labels: drop and keep only take some away. */
 function usesLabels({ unwrap, pipeline }: LogRange): boolean {
   return unwrap !== null ||
-    pipeline.some(({ kind }) => ![...parserKinds, ...blindKinds].includes(kind));
+    pipeline.some((stage) =>
+      stage.kind === "LineFormat"
+        ? templateFields(stage.template).length > 0
+        : ![...parserKinds, ...blindKinds].includes(stage.kind)
+    );
 }
 
 const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];

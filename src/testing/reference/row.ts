@@ -90,13 +90,11 @@ export function assign(entry: Entry, name: string, value: string): void {
   entry.parsed.set(name, value);
 }
 
-/** A new name for a label, which stays one of the stream, of metadata or a parsed one. */
+/** A new name for a label, which becomes a parsed one. */
 export function rename(entry: Entry, from: string, to: string): void {
-  const category = [entry.parsed, entry.metadata, entry.stream].find((labels) => labels.has(from));
-  const value = category?.get(from);
-  if (category === undefined || value === undefined) return;
-  remove(entry, to);
-  category.set(to, value);
+  const value = lookUp(entry, from);
+  if (value === undefined) return;
+  assign(entry, to, value);
   remove(entry, from);
 }
 

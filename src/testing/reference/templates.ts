@@ -45,6 +45,21 @@ export function isKnownTemplate(template: string): boolean {
   }
 }
 
+/** The labels that a template reads. */
+export function templateFields(template: string): string[] {
+  const ofExpression = (expression: Expression): string[] => {
+    if (expression.kind === "call") return expression.args.flatMap(ofExpression);
+    if (expression.kind === "value") return [];
+    return expression.of === null ? [expression.name] : ofExpression(expression.of);
+  };
+  const ofNode = (node: Node): string[] => {
+    if (node.kind === "text") return [];
+    if (node.kind === "output") return ofExpression(node.expression);
+    return [...ofExpression(node.condition), ...[...node.then, ...node.otherwise].flatMap(ofNode)];
+  };
+  return parseTemplate(template).flatMap(ofNode);
+}
+
 /** The text of a template for an entry. Throws any Error where rendering fails. */
 export function renderTemplate(template: string, entry: TemplateEntry): string {
   return renderNodes(parseTemplate(template), entry);
