@@ -67,14 +67,14 @@ t.test("label_format renames and sets, templates see the labels as they were", (
     return [stream, metadata, parsed];
   };
   const { app, env } = row.labels;
-  t.strictSame(f("| label_format service=app"), [{ env, service: app }, { trace: "t" }, {}]);
-  t.strictSame(f("| label_format id=trace"), [{ app, env }, { id: "t" }, {}]);
+  t.strictSame(f("| label_format service=app"), [{ env }, { trace: "t" }, { service: app }]);
+  t.strictSame(f("| label_format id=trace"), [{ app, env }, {}, { id: "t" }]);
   t.strictSame(f("| label_format a=none"), [{ app, env }, { trace: "t" }, {}]);
   t.strictSame(f('| label_format app="{{.app}}!", b="{{.app}}"'), [{ env }, { trace: "t" }, {
     app: "x!",
     b: "x",
   }]);
   t.strictSame(f('| label_format b="{{.app}}", c=b'), [{ app, env }, { trace: "t" }, { c: "x" }]);
-  t.strictSame(f("| label_format trace=app"), [{ env, trace: app }, {}, {}]);
+  t.strictSame(f("| label_format trace=app"), [{ env }, {}, { trace: app }]);
   t.end();
 });
