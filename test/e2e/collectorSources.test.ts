@@ -325,6 +325,10 @@ const filesOfTargets = async (t: Test, scenario: Scenario) => {
       scrape_configs: [{
         job_name: "files",
         file_sd_configs: [{ files: [`${logs}/targets/*.json`] }],
+      }, {
+        job_name: "wide",
+        encoding: "utf-16be",
+        static_configs: [{ labels: { app, name: "wide", __path__: `${logs}/wide` } }],
       }],
     }),
   });
@@ -348,6 +352,12 @@ const filesOfTargets = async (t: Test, scenario: Scenario) => {
   t.strictSame(await arrived(1), ["a of a"]);
   target("b");
   t.strictSame(await arrived(2), ["a of a", "b of b"], "a new file is noticed");
+  const wide = Buffer.from("\ufeffgrüße\r\n\u0a0a Ċ\n", "utf16le").swap16();
+  // Cut within a character.
+  writeFileSync(join(collector.logs, "wide"), wide.subarray(0, 17));
+  await sleep(400);
+  appendFileSync(join(collector.logs, "wide"), wide.subarray(17));
+  t.strictSame((await arrived(4)).slice(2), ["wide grüße", "wide \u0a0a Ċ"].sort(), "UTF-16");
 };
 
 onServer({}, {
@@ -356,7 +366,7 @@ onServer({}, {
   "pushes": pushes,
   "pushes with the configuration of Promtail's reference": pushAsDocumented,
   "standard input": standardInput,
-  "files of targets": filesOfTargets,
+  "files of targets, and of UTF-16": filesOfTargets,
 });
 
 /** An example configuration, sending to the server under test. */
