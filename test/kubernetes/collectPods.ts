@@ -4,9 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import t, { type Test } from "tap";
-import { clusterAccess } from "../../src/collector/discovery/kubernetes/clusterAccess.ts";
-import { linesOf } from "../../src/platform/httpStream.ts";
+import type { Test } from "tap";
 import { CollectorProcess } from "../../src/testing/collectorProcess.ts";
 import { onServer, type Scenario } from "../../src/testing/onServer.ts";
 
@@ -109,27 +107,3 @@ const podsOfANode = async (t: Test, { server, app: namespace, query, now }: Scen
 };
 
 onServer({}, { "pods of a node": podsOfANode });
-
-t.test("an expired version is told as the stand-in for this server tells it", async (t) => {
-  const { endpoint, authorization } = clusterAccess({
-    role: "pod",
-    kubeconfig_file: kubeconfig,
-    namespaces: { own_namespace: false, names: [] },
-    selectors: [],
-    attach_metadata: { node: false },
-    follow_redirects: true,
-    enable_http2: false,
-  });
-  const end = new AbortController();
-  const answer = await endpoint.get({
-    path: "/api/v1/pods?watch=1&resourceVersion=1&timeoutSeconds=5",
-    headers: { authorization: authorization() ?? "" },
-    signal: end.signal,
-    idleMs: 10_000,
-  });
-  const first = answer.status === 200
-    ? JSON.parse((await linesOf(answer.body, 1 << 20).next()).value as string)
-    : { type: "ERROR", object: { code: answer.status } };
-  end.abort();
-  t.match(first, { type: "ERROR", object: { code: 410 } });
-});
