@@ -74,7 +74,7 @@ function denoOptions() {
     "--allow-sys=cpus,hostname",
     `--allow-read=${reads.map(escapeComma).join(",")}`,
     `--allow-write=${escapeComma(dataDirectory)}`,
-    ...(command === "serve" ? [`--allow-net=${[listen, ...connects].join(",")}`] : []),
+    ...netOptions(command === "serve" ? [listen, ...connects] : connects),
   ];
 }
 
@@ -93,6 +93,10 @@ function collectorPermissions() {
   return [...reader, ...allow("net", net), ...allow("write", write), ...allow("run", run)];
 }
 
+function netOptions(addresses) {
+  return addresses.length === 0 ? [] : [`--allow-net=${addresses.join(",")}`];
+}
+
 /** A sandboxed server sees its settings and what a runtime needs, not the secrets of other programs that a variable may hold. */
 function childEnvironment() {
   if (!usesData.has(command)) return process.env;
@@ -100,7 +104,7 @@ function childEnvironment() {
   const environment = { MALLOC_ARENA_MAX: String(availableParallelism()), ...process.env };
   if (runtime !== "deno") return environment;
   const isNeeded =
-    /^(MALLOC_|TAILRACE_|DENO_|NODE_|NAPI_RS_|WS_|LC_|(PATH|HOME|TMPDIR|TZ|LANG|TERM|NO_COLOR|FORCE_COLOR)$)/;
+    /^(MALLOC_|TAILRACE_|DENO_|NODE_|NAPI_RS_|WS_|LC_|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|(DEFAULT_)?REGION)$|(PATH|HOME|TMPDIR|TZ|LANG|TERM|NO_COLOR|FORCE_COLOR)$)/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => isNeeded.test(name)));
 }
 

@@ -1,5 +1,5 @@
 /** Makes a checkout ready to start (or, with --test, to test): packages, kernels, the page, tap's plugins, a browser,
- *  nats-server.
+ *  nats-server, an S3 server.
  *  Does only what is missing or out of date, says each thing in one line, and needs nothing but Node 20 and npm.
  *  build-kernels.mjs owns how kernels are compiled, ui/vite.config.ts how the page is. */
 import { spawnSync } from "node:child_process";
@@ -31,6 +31,7 @@ export async function prepare({ forTests = false } = {}) {
     ensureBrowser();
     ensureNatsServer();
     ensureKustomize();
+    ensureS3Server();
   }
 }
 
@@ -158,6 +159,7 @@ function findBrowser() {
 }
 
 const natsVersion = "2.15.2";
+const versitygwVersion = "1.8.0";
 const kustomizeVersion = "5.5.0";
 
 /** Finds kustomize, alone or in kubectl, for the tests of the manifests, or installs it with Go. */
@@ -215,6 +217,30 @@ function ensureNatsServer() {
     `The tests of the cluster need nats-server ${natsVersion}: install Go and run\n` +
       `  GOBIN=${cache} go install github.com/nats-io/nats-server/v2@v${natsVersion}\n` +
       "or set NATS_SERVER to the program",
+  );
+}
+
+/** Finds versitygw, an S3 server over a directory, for the tests of the object store, as src/testing/s3Program.ts looks for it, or
+ *  puts it into the cache with Go. */
+function ensureS3Server() {
+  const { VERSITYGW } = process.env;
+  const cache = programCache();
+  if (VERSITYGW && existsSync(VERSITYGW)) return;
+  if (onPath("versitygw") !== undefined || existsSync(join(cache, "versitygw"))) return;
+  const module = `github.com/versity/versitygw/cmd/versitygw@v${versitygwVersion}`;
+  if (onPath("go") !== undefined) {
+    say(`versitygw: installing ${versitygwVersion} with go into ${cache}`);
+    mkdirSync(cache, { recursive: true });
+    run("go", ["install", module], {
+      env: { ...process.env, GOBIN: cache },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (existsSync(join(cache, "versitygw"))) return;
+  }
+  throw new Error(
+    `The tests of S3 need versitygw ${versitygwVersion}: install Go and run\n` +
+      `  GOBIN=${cache} go install ${module}\n` +
+      "or set VERSITYGW to the program",
   );
 }
 

@@ -43,10 +43,29 @@ export function embeddedLayer(settings: Settings) {
     )),
     Layer.provideMerge(Tailer.layer),
     Layer.provideMerge(Ingester.layer(settings)),
-    Layer.provideMerge(Scanners.local),
-    Layer.provideMerge(threadsAndActors(settings, dataPaths(settings.common.path_prefix).objects)),
+    Layer.provideMerge(ownScanners(settings)),
+    Layer.provideMerge(threadsAndActors(settings, segmentDirectory(settings))),
     Layer.provideMerge(embeddedStorageLayer(settings)),
   );
+}
+
+/** Segments are read in place, or from S3 over a cache. */
+function ownScanners(settings: Settings) {
+  return settings.storage.object_store === "s3"
+    ? Scanners.cached(segmentCache(settings))
+    : Scanners.local;
+}
+
+function segmentDirectory({ common, storage }: Settings): string {
+  const { cachedSegments, objects } = dataPaths(common.path_prefix);
+  return storage.object_store === "s3" ? cachedSegments : objects;
+}
+
+function segmentCache({ common, storage }: Settings) {
+  return {
+    directory: dataPaths(common.path_prefix).cachedSegments,
+    bytesMax: storage.cache_size,
+  };
 }
 
 /** A distributor needs nothing but the write log. */
@@ -149,14 +168,12 @@ function sharedQuerier(settings: Settings) {
 
 /** Scan jobs go to the querier that should have the segment. */
 function sharedScanners(settings: Settings) {
-  const { cachedSegments } = dataPaths(settings.common.path_prefix);
-  const cache = { directory: cachedSegments, bytesMax: settings.storage.cache_size };
   return Layer.effect(
     Scanners,
     Effect.gen(function* () {
       return yield* shareScans(yield* Nats, yield* QuerierService, yield* Scanners);
     }),
-  ).pipe(Layer.provide(Scanners.cached(cache)));
+  ).pipe(Layer.provide(Scanners.cached(segmentCache(settings))));
 }
 
 /** This process as one of those that answer queriers and rulers. */

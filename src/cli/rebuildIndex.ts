@@ -4,7 +4,7 @@ import { Console, Effect, Layer } from "effect";
 import { Command } from "effect/cli";
 import { dataPaths } from "../platform/paths.ts";
 import { DataDirectory } from "../storage/embedded/DataDirectory.ts";
-import { directoryObjectStoreLayer } from "../storage/embedded/DirectoryObjectStore.ts";
+import { objectStoreLayer } from "../storage/embedded/mod.ts";
 import { rebuildEmbeddedIndex } from "../storage/embedded/rebuildEmbeddedIndex.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
@@ -18,7 +18,7 @@ export const rebuildIndex = Command.make(
     const { root, index } = dataPaths(settings.common.path_prefix);
     const directory = DataDirectory.layer(root);
     const report = yield* rebuildEmbeddedIndex().pipe(
-      Effect.provide(directoryObjectStoreLayer().pipe(Layer.provideMerge(directory))),
+      Effect.provide(objectStoreLayer(settings).pipe(Layer.provideMerge(directory))),
       Effect.mapError((error) => failed(error.message)),
     );
     yield* Console.log(`${index} now has ${report.segments} segments`);

@@ -20,3 +20,10 @@ export function sha256Base64Url(parts: ReadonlyArray<Uint8Array>): string {
   for (const part of parts) hash.update(part);
   return hash.digest("base64url");
 }
+
+/** SHA-256 of the concatenation of `parts`, in lower-case hexadecimal. */
+export function sha256Hex(parts: ReadonlyArray<Uint8Array>): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}

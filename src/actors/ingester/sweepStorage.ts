@@ -25,7 +25,8 @@ export const sweepLayer = (settings: Settings) =>
         if (!owners.owned().has(0)) return;
         const removed = yield* sweepOrphans(objectStore, index);
         let chunks = 0;
-        for (let shard = 0; shard < settings.nats.object_shards; shard++) {
+        const inNats = settings.storage.object_store === "engine";
+        for (let shard = 0; inNats && shard < settings.nats.object_shards; shard++) {
           chunks += yield* Effect.tryPromise({
             try: () => sweepChunks(link, shard),
             catch: (error) => new Error(errorText(error)),

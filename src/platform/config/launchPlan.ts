@@ -6,6 +6,7 @@ import process from "node:process";
 import { resolve } from "node:path";
 import { Effect } from "effect";
 import { loadSettings } from "./load.ts";
+import { s3Access, s3BucketUrl } from "../s3Address.ts";
 import type { Settings } from "./settings.ts";
 
 const plan = loadSettings({ argv: process.argv.slice(2), env: process.env }).pipe(
@@ -17,8 +18,13 @@ const plan = loadSettings({ argv: process.argv.slice(2), env: process.env }).pip
     connects: [
       ...(settings.storage.engine === "nats" ? natsHosts(settings.nats.url) : []),
       ...rulerHosts(settings.ruler),
+      ...s3Hosts(settings.storage),
     ],
-    readsFiles: [...natsFiles(settings.nats), ...rulerFiles(settings.ruler)]
+    readsFiles: [
+      ...natsFiles(settings.nats),
+      ...rulerFiles(settings.ruler),
+      settings.storage.s3.tls_ca_path,
+    ].filter((path) => path !== "")
       .map((path) => resolve(path)),
     configFile: file === undefined ? undefined : resolve(file),
   })),
@@ -54,6 +60,16 @@ function rulerHosts({ alertmanager_url, remote_write }: Settings["ruler"]): Arra
     const url = URL.parse(text.trim());
     return url === null ? [] : [hostAndPort(url)];
   });
+}
+
+/** A wrong endpoint is told when the server starts. */
+function s3Hosts({ object_store, s3 }: Settings["storage"]): Array<string> {
+  if (object_store !== "s3") return [];
+  try {
+    return [hostAndPort(s3BucketUrl(s3, s3Access(s3, process.env).region))];
+  } catch {
+    return [];
+  }
 }
 
 function hostAndPort({ protocol, hostname, port }: URL): string {

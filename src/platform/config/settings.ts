@@ -5,6 +5,7 @@ import { Schema } from "effect";
 import { Limits, LimitsOverride } from "./limits.ts";
 import { NatsSettings } from "./natsSettings.ts";
 import { RulerSettings } from "./rulerSettings.ts";
+import { S3Settings } from "./s3Settings.ts";
 import { setting } from "./setting.ts";
 import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.ts";
 
@@ -28,10 +29,16 @@ export const Settings = Schema.Struct({
       "embedded",
       "Where logs are kept: files of this process, or NATS JetStream, which many processes share",
     ),
+    object_store: setting(
+      oneOf(["engine", "s3"]),
+      "engine",
+      "Where segments are kept: with the engine (files, or buckets of NATS), or in a bucket of S3",
+    ),
+    s3: S3Settings,
     cache_size: setting(
       ByteSize,
       "10GB",
-      "Bytes of segments that a querier keeps on its disk when storage.engine is nats",
+      "Bytes of segments that a querier keeps on its disk when they are in NATS or S3",
     ),
   }),
   nats: NatsSettings,

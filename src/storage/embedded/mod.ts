@@ -5,7 +5,8 @@ import { DataDirectory } from "./DataDirectory.ts";
 import { directoryObjectStoreLayer } from "./DirectoryObjectStore.ts";
 import { fileWriteLogLayer } from "./FileWriteLog.ts";
 import { Index } from "../Index.ts";
-import { ObjectStore } from "../ObjectStore.ts";
+import { ObjectStore, type ObjectStoreError } from "../ObjectStore.ts";
+import { s3ObjectStoreLayer } from "../s3/S3ObjectStore.ts";
 import { sweepOrphans } from "../sweepOrphans.ts";
 import { sqliteIndexLayer } from "./SqliteIndex.ts";
 import { sqliteRuleStoreLayer } from "./SqliteRuleStore.ts";
@@ -25,13 +26,22 @@ export function embeddedStorageLayer(settings: Settings) {
     Layer.provideMerge(
       Layer.mergeAll(
         writeLog,
-        directoryObjectStoreLayer(),
+        objectStoreLayer(settings),
         sqliteIndexLayer,
         sqliteRuleStoreLayer,
       ),
     ),
     Layer.provide(DataDirectory.layer(settings.common.path_prefix)),
   );
+}
+
+/** Segments in the data directory, or in S3. */
+export function objectStoreLayer(
+  { storage }: Settings,
+): Layer.Layer<ObjectStore, ObjectStoreError, DataDirectory> {
+  return storage.object_store === "s3"
+    ? s3ObjectStoreLayer(storage.s3)
+    : directoryObjectStoreLayer();
 }
 
 const sweepLayer = Layer.effectDiscard(

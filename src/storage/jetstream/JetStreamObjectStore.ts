@@ -17,7 +17,7 @@ import { ensureStream, objectBucketName, objectStream } from "../../cluster/stre
 import { sha256Base64Url } from "../../platform/digest.ts";
 import { errorText } from "../../platform/files.ts";
 import { keyProblem, type ObjectInfo, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
-import { cutParts, joinBytes } from "./cutParts.ts";
+import { cutParts, joinBytes } from "../cutParts.ts";
 import {
   chunkSubject,
   decodeMeta,
