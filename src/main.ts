@@ -18,6 +18,7 @@ import { ProcessSettings } from "./cli/processSettings.ts";
 import { push } from "./cli/push.ts";
 import { query } from "./cli/query.ts";
 import { rebuildIndex } from "./cli/rebuildIndex.ts";
+import { rules } from "./cli/rules.ts";
 import { serve } from "./cli/serve.ts";
 import { tail } from "./cli/tail.ts";
 import { loadSettings, parseSettingFlags, SettingsInvalid } from "./platform/config/mod.ts";
@@ -36,6 +37,7 @@ const root = Command.make("tailrace").pipe(
 const groups = [
   { group: "Server", commands: [serve, config, inspect, decode, rebuildIndex, cluster] },
   { group: "Logs", commands: [push, query, tail, labels, series, importLogs] },
+  { group: "Rules", commands: [rules] },
   { group: "Agent", commands: [collect] },
 ] as const;
 

@@ -26,7 +26,17 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "actors/runtime": ["platform"],
   api: ["actors", "storage", "logql", "streams", "kernels", "platform"],
   collector: ["actors", "storage", "logql", "streams", "kernels", "platform"],
-  cli: ["server", "cluster", "collector", "storage", "logql", "streams", "kernels", "platform"],
+  cli: [
+    "server",
+    "actors",
+    "cluster",
+    "collector",
+    "storage",
+    "logql",
+    "streams",
+    "kernels",
+    "platform",
+  ],
   roles: ["actors", "cluster", "storage", "logql", "streams", "kernels", "platform"],
   server: [
     "roles",

@@ -83,7 +83,7 @@ function problemsOf({ partitions, streams }: ClusterStatus): ReadonlyArray<strin
   ];
 }
 
-function textOf({ partitions, ingesters, queriers, streams }: ClusterStatus): string {
+function textOf({ partitions, ingesters, queriers, rulers, streams }: ClusterStatus): string {
   const partitionRows = partitions.map((status) => [
     String(status.partition),
     status.owner === "" ? "none" : status.owner,
@@ -106,6 +106,7 @@ function textOf({ partitions, ingesters, queriers, streams }: ClusterStatus): st
       ["ROLE", "PROCESS"],
       ...ingesters.map((name) => ["ingester", name]),
       ...queriers.map((name) => ["querier", name]),
+      ...rulers.map((name) => ["ruler", name]),
     ],
     [["STREAM", "LEADER", "MESSAGES", "BYTES", "REPLICAS"], ...streamRows],
   ].map(aligned).join("\n\n");

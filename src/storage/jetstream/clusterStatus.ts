@@ -33,6 +33,7 @@ export interface ClusterStatus {
   /** Processes that announced themselves in the last seconds, by role. */
   readonly ingesters: ReadonlyArray<string>;
   readonly queriers: ReadonlyArray<string>;
+  readonly rulers: ReadonlyArray<string>;
   readonly streams: ReadonlyArray<StreamStatus>;
 }
 
@@ -58,6 +59,7 @@ export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> 
     partitions: partitions.sort((a, b) => a.partition - b.partition),
     ingesters: membersOf("ingester"),
     queriers: membersOf("querier"),
+    rulers: membersOf("ruler"),
     streams: infos.map(streamStatus),
   };
 }
