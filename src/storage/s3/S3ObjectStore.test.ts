@@ -223,7 +223,10 @@ t.test("settings that cannot work are refused at the start, with what to do", as
     await refusal({ "storage.s3.secret_access_key": "wrong" }),
     /SignatureDoesNotMatch.*check storage/s,
   );
-  t.match(await refusal({ "storage.s3.access_key_id": "nobody" }), /InvalidAccessKeyId|No user exists/);
+  t.match(
+    await refusal({ "storage.s3.access_key_id": "nobody" }),
+    /InvalidAccessKeyId|No user exists/,
+  );
   t.match(await refusal({ "storage.s3.access_key_id": "" }), "AWS_ACCESS_KEY_ID");
   t.match(await refusal({ "storage.s3.endpoint": "ftp://x" }), 'is "ftp://x": want an address');
   t.match(

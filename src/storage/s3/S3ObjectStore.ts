@@ -143,7 +143,8 @@ class S3Bucket {
 
   async list(prefix: string): Promise<ReadonlyArray<ObjectInfo>> {
     const found: ObjectInfo[] = [];
-    for (let token: string | undefined;;) {
+    let token: string | undefined;
+    for (;;) {
       const page = await this.#page(prefix, token);
       for (const { key, bytes } of page.objects) {
         const own = key.slice(this.#client.prefix.length);
