@@ -159,7 +159,7 @@ function deciderOf(
   const decisive = {
     ...description,
     filters: [],
-    needed: { labels: [], line: false, formatErrors: true },
+    needed: { ...needed, labels: [], line: false },
   };
   const decider = new CompiledPipeline(decisive, checkpoint);
   return decider.row.names.isOpen ? null : decider;
