@@ -1,15 +1,19 @@
-/** Writers that push numbered lines until each is acknowledged, and readers that hold every answer
- *  against what was acknowledged before they asked. Invariant checked: an answer with status 200
- *  has each of those lines exactly once, and none that was never sent. */
+/** Writers that push numbered lines until each is acknowledged, readers that hold every answer against what was acknowledged
+ *  before they asked, and live tails. Invariants checked: an answer with status 200 has each of those lines exactly once, and
+ *  none that was never sent; a connection's tail has no line twice, unless its push was sent twice, and none that
+ *  was never sent. */
 import { protobufBody, PushClient } from "./pushClient.ts";
 import { QueryClient } from "./queryClient.ts";
 import type { Random } from "./random.ts";
+import { TailClient } from "./tailClient.ts";
 
 /** What one writer has sent and what was acknowledged: line numbers below these counts. */
 interface Writer {
   readonly name: string;
   sent: number;
   acknowledged: number;
+  /** First lines of pushes that were sent more than once. */
+  readonly repeated: Set<number>;
 }
 
 /** What was acknowledged at a moment. */
@@ -46,6 +50,8 @@ export class AcknowledgedLines {
   retries = 0;
   /** From the first failure to the acknowledgement, of the push that failed longest. */
   longestFailureMs = 0;
+  /** Lines that tails brought. */
+  tailed = 0;
 
   constructor(options: CheckerOptions) {
     this.#options = options;
@@ -53,6 +59,7 @@ export class AcknowledgedLines {
       name: `w${index}`,
       sent: 0,
       acknowledged: 0,
+      repeated: new Set<number>(),
     }));
   }
 
@@ -64,7 +71,8 @@ export class AcknowledgedLines {
   async run(): Promise<void> {
     const writing = this.#writers.map((writer, index) => this.#write(writer, index));
     const reading = this.#options.queriers.map((url) => this.#read(url));
-    await Promise.all([...writing, ...reading]);
+    const tailing = this.#options.queriers.map((url) => this.#tail(url));
+    await Promise.all([...writing, ...reading, ...tailing]);
   }
 
   stop(): void {
@@ -127,6 +135,7 @@ export class AcknowledgedLines {
         if (status === 204) break;
         failedAtMs ??= performance.now();
         this.retries++;
+        writer.repeated.add(from);
         turn++;
         await sleep(100);
       }
@@ -152,6 +161,46 @@ export class AcknowledgedLines {
       }
       this.answers++;
       this.violations.push(...this.#problemsOf(writer, from, acknowledged, writer.sent, found));
+    }
+  }
+
+  /** Tails everything over one connection after another. */
+  async #tail(url: string): Promise<void> {
+    const writers = new Map(this.#writers.map((writer) => [writer.name, writer]));
+    while (this.#running) {
+      const seen = new Set<string>();
+      const look = (line: string) => {
+        this.tailed++;
+        const [name = "", , number] = line.split(" ", 3);
+        const writer = writers.get(name);
+        if (writer === undefined || !(Number(number) < writer.sent)) {
+          this.violations.push(`a tail has "${line.slice(0, 40)}", which was never sent`);
+        }
+        const key = `${name} ${number}`;
+        const { linesPerPush } = this.#options;
+        // A push that was merged with others, and sent again alone, is another record: only queries remove its rows.
+        const isRepeated = writer?.repeated.has(Number(number) - Number(number) % linesPerPush);
+        if (seen.has(key) && isRepeated !== true) {
+          this.violations.push(`a tail has ${key} twice`);
+        }
+        seen.add(key);
+      };
+      const tail = await within(
+        requestMs,
+        TailClient.open(url, {
+          query: '{writer=~".+"}',
+          start: BigInt(Date.now()) * 1_000_000n,
+          onEntry: ({ line }) => look(line),
+        }),
+      ).catch(() => undefined);
+      if (tail === undefined) {
+        await sleep(200);
+        continue;
+      }
+      // A tail of a frozen process hears nothing, and of a dead one it ends.
+      const ended = tail.closed.then(() => true);
+      while (this.#running && !await Promise.race([ended, sleep(200).then(() => false)]));
+      await within(requestMs, tail.close()).catch(() => {});
     }
   }
 

@@ -1,9 +1,10 @@
 /** A whole cluster as child processes: three NATS servers and any number of processes of each role. Owns starting, and
  *  the faults that can be done to a member; what happens when is a test's business. */
 import { type NatsOptions, NatsServers } from "./natsServer.ts";
+import { type Replacement, TcpLink } from "./tcpLink.ts";
 import { type RuntimeName, type ServerOptions, ServerProcess } from "./serverProcess.ts";
 
-export type Role = "distributor" | "ingester" | "querier" | "ruler";
+export type Role = "distributor" | "ingester" | "querier" | "ruler" | "ui";
 
 /** Something that can be killed and frozen. */
 export interface Member {
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   readonly roleSettings?: Partial<Record<Role, Readonly<Record<string, string>>>>;
   /** Default: three servers that ask for no credentials. */
   readonly natsOptions?: NatsOptions;
+  /** A word that is replaced in what roles send to NATS. */
+  readonly replacement?: Replacement;
   /** Options of every role's process. */
   readonly process?: Partial<ServerOptions>;
 }
@@ -32,18 +35,32 @@ export class TailraceCluster {
   readonly nats: NatsServers;
   readonly roles: ReadonlyMap<Role, ReadonlyArray<ServerProcess>>;
 
-  private constructor(nats: NatsServers, roles: TailraceCluster["roles"]) {
+  readonly #links: ReadonlyArray<TcpLink>;
+
+  private constructor(
+    nats: NatsServers,
+    roles: TailraceCluster["roles"],
+    links: ReadonlyArray<TcpLink>,
+  ) {
     this.nats = nats;
     this.roles = roles;
+    this.#links = links;
   }
 
   /** Starts everything and waits until each role is ready. */
   static async start({ runtime, counts, settings, ...options }: ClusterOptions) {
     const nats = await NatsServers.start(options.natsOptions ?? { nodes: 3 });
     const roles = new Map<Role, ReadonlyArray<ServerProcess>>();
-    const cluster = new TailraceCluster(nats, roles);
+    const { replacement } = options;
+    const links = replacement === undefined
+      ? []
+      : await Promise.all(nats.nodes.map(({ port }) => TcpLink.to(port, replacement)));
+    const urls = links.length === 0
+      ? nats.urls
+      : links.map(({ port }) => `nats://127.0.0.1:${port}`).join(",");
+    const cluster = new TailraceCluster(nats, roles, links);
     try {
-      for (const role of ["ingester", "distributor", "querier", "ruler"] as const) {
+      for (const role of ["ingester", "distributor", "querier", "ruler", "ui"] as const) {
         const processes = Array.from({ length: counts[role] ?? 0 }, () =>
           ServerProcess.start({
             ...options.process,
@@ -51,7 +68,7 @@ export class TailraceCluster {
             settings: {
               ...settings,
               "storage.engine": "nats",
-              "nats.url": nats.urls,
+              "nats.url": urls,
               "nats.replicas": String(nats.nodes.length),
               ...options.roleSettings?.[role],
               "target": role,
@@ -95,6 +112,7 @@ export class TailraceCluster {
   /** Kills everything and deletes its data. */
   async remove(): Promise<void> {
     await Promise.all([...this.roles.values()].flat().map((process) => process.remove()));
+    for (const link of this.#links) link.close();
     await this.nats.remove();
   }
 }

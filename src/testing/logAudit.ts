@@ -18,6 +18,8 @@ export class LogAudit {
   readonly #seen = new Map<string, number>();
   readonly problems: string[] = [];
   records = 0;
+  /** Records that JetStream told of more than once. */
+  retold = 0;
 
   private constructor(connection: NatsConnection) {
     this.#connection = connection;
@@ -32,6 +34,7 @@ export class LogAudit {
         if (first !== undefined && first !== offset) {
           this.problems.push(`partition ${partition} has one record at ${first} and ${offset}`);
         }
+        if (first === offset) this.retold++;
         this.#seen.set(key, offset);
       },
     });

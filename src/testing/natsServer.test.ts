@@ -46,3 +46,29 @@ async function untilItWorks<Result>(work: () => Promise<Result>): Promise<Result
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+t.test("a server that is cut off keeps nothing, and catches up when it is not any more", async (t) => {
+  const servers = await NatsServers.start({ nodes: 3, links: true });
+  t.teardown(() => servers.remove());
+  const [first, ...rest] = servers.nodes;
+  const alone = await connect({ servers: first!.url });
+  const most = await connect({ servers: rest.map(({ url }) => url) });
+  t.teardown(() => Promise.all([alone.close(), most.close()]));
+  const manager = (nc: typeof alone) => jetstreamManager(nc, { checkAPI: false, timeout: 1000 });
+  const [cutOff, others] = [await manager(alone), await manager(most)];
+  await untilItWorks(() => others.streams.add({ name: "S", subjects: ["s"], num_replicas: 3 }));
+  const publish = (nc: typeof alone) => jetstream(nc, { timeout: 1000 }).publish("s", "x");
+  for (const other of [1, 2]) servers.cut(0, other);
+  await t.rejects(untilItFails(() => publish(alone)), "no quorum");
+  const { seq } = await untilItWorks(() => publish(most));
+  for (const other of [1, 2]) servers.heal(0, other);
+  await untilItWorks(async () => {
+    const { state } = await cutOff.streams.info("S");
+    return state.last_seq >= seq ? true : await Promise.reject(new Error("behind"));
+  });
+});
+
+/** What was a leader may take a message or two before it notices. */
+async function untilItFails(work: () => Promise<unknown>): Promise<never> {
+  for (;;) await work();
+}

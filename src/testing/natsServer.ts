@@ -1,6 +1,6 @@
 /** Runs real NATS servers with JetStream on free loopback ports: one alone, or three as a cluster. Owns their start, kill -9,
- *  freeze, restart and removal; natsProgram.ts finds the program. Invariant: it signals only processes it started, and nothing
- *  it started outlives the test. */
+ *  freeze, restart and removal, and the links between them; natsProgram.ts finds the program. Invariant: it signals only
+ *  processes it started, and nothing it started outlives the test. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,8 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { natsServerProgram } from "./natsProgram.ts";
 import { freePort } from "./serverProcess.ts";
+import { TcpLink } from "./tcpLink.ts";
+import type { TemporaryDisk } from "./temporaryDisk.ts";
 
 export interface NatsOptions {
   readonly nodes: 1 | 3;
@@ -16,23 +18,40 @@ export interface NatsOptions {
   readonly config?: string;
   /** Of a user that may look at streams, if `config` asks for users. */
   readonly admin?: { readonly user: string; readonly pass: string };
+  /** Whether to wait until streams can be kept, which needs a client that the servers take. Default: true. */
+  readonly wait?: boolean;
   /** Further lines of the jetstream section, such as max_file_store. */
   readonly jetstream?: string;
+  /** Default: always. */
+  readonly syncInterval?: string;
+  /** Servers reach each other over links that can be cut. */
+  readonly links?: boolean;
+  /** By node's name: a small disk for its store. */
+  readonly disks?: Readonly<Record<string, TemporaryDisk>>;
+  /** By node's name: a directory for its store that the test owns. */
+  readonly stores?: Readonly<Record<string, string>>;
 }
 
 /** One server. */
 export class NatsNode {
   readonly name: string;
   readonly port: number;
+  /** Where its store lies. */
+  readonly store: string;
+  readonly disk: TemporaryDisk | undefined;
   readonly #configFile: string;
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #output = "";
 
-  constructor(name: string, port: number, configFile: string) {
-    this.name = name;
-    this.port = port;
-    this.#configFile = configFile;
+  constructor(
+    place: Pick<NatsNode, "name" | "port" | "store" | "disk"> & { readonly configFile: string },
+  ) {
+    this.name = place.name;
+    this.port = place.port;
+    this.store = place.store;
+    this.disk = place.disk;
+    this.#configFile = place.configFile;
   }
 
   get url(): string {
@@ -51,8 +70,11 @@ export class NatsNode {
   /** Starts the process and waits until it takes connections; a cluster may still elect its leaders. */
   async start(): Promise<void> {
     // Out of sight of the test runner, which adds hooks to what it sees being started.
-    const command = ["-u", "NODE_OPTIONS", natsServerProgram(), "-c", this.#configFile];
-    const child = spawn("env", command, { stdio: ["ignore", "pipe", "pipe"] });
+    const command = [
+      ...(this.disk?.enterCommand ?? []),
+      ...["env", "-u", "NODE_OPTIONS", natsServerProgram(), "-c", this.#configFile],
+    ];
+    const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     if (child.pid !== undefined) running.add(child.pid);
     this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
@@ -97,10 +119,12 @@ export class NatsNode {
 export class NatsServers {
   readonly nodes: ReadonlyArray<NatsNode>;
   readonly directory: string;
+  readonly #links: Links;
 
-  private constructor(nodes: ReadonlyArray<NatsNode>, directory: string) {
+  private constructor(nodes: ReadonlyArray<NatsNode>, directory: string, links: Links) {
     this.nodes = nodes;
     this.directory = directory;
+    this.#links = links;
   }
 
   /** Every node's address, as a client takes them. */
@@ -113,18 +137,24 @@ export class NatsServers {
     const directory = mkdtempSync(join(tmpdir(), "tailrace-nats-"));
     directories.add(directory);
     const routePorts = await Promise.all(Array.from({ length: options.nodes }, freePort));
+    const links: Links = options.links === true ? await linksBetween(routePorts) : [];
     const nodes: NatsNode[] = [];
     for (let index = 0; index < options.nodes; index++) {
       const [name, port] = [`n${index + 1}`, await freePort()];
+      const disk = options.disks?.[name];
+      const store = disk?.directory ?? options.stores?.[name] ?? join(directory, name);
       const configFile = join(directory, `${name}.conf`);
-      mkdirSync(join(directory, name));
-      writeFileSync(configFile, configOf(options, { name, port, directory, index, routePorts }));
-      nodes.push(new NatsNode(name, port, configFile));
+      mkdirSync(store, { recursive: true });
+      // Straight to its own port, else through the link from here to there.
+      const routes = routePorts.map((direct, to) => links[index]?.[to]?.port ?? direct);
+      const listen = routePorts[index]!;
+      writeFileSync(configFile, configOf(options, { name, port, store, listen, routes }));
+      nodes.push(new NatsNode({ name, port, store, disk, configFile }));
     }
-    const servers = new NatsServers(nodes, directory);
+    const servers = new NatsServers(nodes, directory, links);
     try {
       await Promise.all(nodes.map((node) => node.start()));
-      await untilStreamsWork(servers.urls, options.admin);
+      if (options.wait !== false) await untilStreamsWork(servers.urls, options.admin);
     } catch (error) {
       await servers.remove();
       throw error;
@@ -132,12 +162,42 @@ export class NatsServers {
     return servers;
   }
 
+  /** Cuts the network between two nodes, given by their places in `nodes`. */
+  cut(one: number, other: number): void {
+    for (const link of this.#between(one, other)) link.cut();
+  }
+
+  heal(one: number, other: number): void {
+    for (const link of this.#between(one, other)) link.heal();
+  }
+
   /** Kills all nodes and deletes their data. */
   async remove(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
+    for (const link of this.#links.flat()) link?.close();
     rmSync(this.directory, { recursive: true, force: true });
     directories.delete(this.directory);
   }
+
+  #between(one: number, other: number): ReadonlyArray<TcpLink> {
+    const links = [this.#links[one]?.[other], this.#links[other]?.[one]];
+    const known = links.filter((link) => link !== undefined);
+    if (known.length !== 2) throw new Error("the servers were started without links");
+    return known;
+  }
+}
+
+/** The link from one node to another, by their places. */
+type Links = ReadonlyArray<ReadonlyArray<TcpLink | undefined>>;
+
+async function linksBetween(routePorts: ReadonlyArray<number>): Promise<Links> {
+  return await Promise.all(
+    routePorts.map((_, from) =>
+      Promise.all(
+        routePorts.map((port, to) => from === to ? Promise.resolve(undefined) : TcpLink.to(port)),
+      )
+    ),
+  );
 }
 
 function configOf(
@@ -145,24 +205,27 @@ function configOf(
   node: {
     readonly name: string;
     readonly port: number;
-    readonly directory: string;
-    readonly index: number;
-    readonly routePorts: ReadonlyArray<number>;
+    readonly store: string;
+    /** Its own port for routes, and those at which it finds all nodes. */
+    readonly listen: number;
+    readonly routes: ReadonlyArray<number>;
   },
 ): string {
-  const { name, port, directory, index, routePorts } = node;
-  const routes = routePorts.map((routePort) => `nats-route://127.0.0.1:${routePort}`).join(", ");
+  const { name, port, store, listen } = node;
+  const routes = node.routes.map((route) => `nats-route://127.0.0.1:${route}`).join(", ");
+  // What nodes tell each other of their addresses would lead around the links: nothing listens at port 1.
+  const advertise = options.links === true ? '\n  advertise: "127.0.0.1:1"' : "";
   const cluster = options.nodes === 1 ? "" : `cluster {
   name: tailrace
-  listen: "127.0.0.1:${routePorts[index]}"
-  routes: [${routes}]
+  listen: "127.0.0.1:${listen}"
+  routes: [${routes}]${advertise}
 }
 `;
   return `server_name: ${name}
 listen: "127.0.0.1:${port}"
 jetstream {
-  store_dir: ${JSON.stringify(join(directory, name))}
-  sync_interval: always
+  store_dir: ${JSON.stringify(store)}
+  sync_interval: ${options.syncInterval ?? "always"}
   ${options.jetstream ?? ""}
 }
 ${cluster}${options.config ?? ""}

@@ -316,7 +316,8 @@ function statFields(pid: number): string[] | undefined {
   }
 }
 
-function cpuSecondsOf(pid: number): number {
+/** User and system time of a process and of children it has waited for, in seconds. */
+export function cpuSecondsOf(pid: number): number {
   const fields = statFields(pid);
   if (fields === undefined) throw new Error(`Process ${pid} has ended`);
   // utime, stime, cutime, cstime: fields 14 to 17 of proc(5), which counts from 1.

@@ -73,7 +73,15 @@ export class TemporaryDisk {
 
   /** Bytes that may still be written. */
   freeBytes(): number {
-    const output = this.#run(["df", "--block-size=1", "--output=avail", this.directory]);
+    return this.#df("avail");
+  }
+
+  sizeBytes(): number {
+    return this.#df("size");
+  }
+
+  #df(column: "avail" | "size"): number {
+    const output = this.#run(["df", "--block-size=1", `--output=${column}`, this.directory]);
     return Number(output.split("\n")[1]);
   }
 

@@ -17,25 +17,27 @@ export const clusterTailerLayer = Layer.effect(
     const local = yield* Tailer;
     const context = yield* Effect.context<never>();
     const feeds = new Map<string, { readonly subscription: Subscription; tails: number }>();
+    const isDamaged = (text: string) =>
+      // The partition's owner says so too, and does not go on; a tail can.
+      Effect.runForkWith(context)(Effect.logError(`a tail cannot read ${text}`));
     const open = (tenant: string) => {
       const known = feeds.get(tenant);
       if (known !== undefined) {
         known.tails++;
         return;
       }
+      const recent = new RecentOffsets();
       const subscription = connection.subscribe(tailSubject(tenantToken(tenant), "*"), {
         callback: (error, { subject, headers, data }) => {
           if (error !== null) return;
           const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
           const offset = Number(headers?.get("Nats-Sequence"));
+          if (!recent.add(partition, offset)) return;
           try {
             local.publish(partition, offset, decodeBatch(data));
           } catch (failure) {
             if (!(failure instanceof FormatError)) throw failure;
-            // The partition's owner says so too, and does not go on; a tail can.
-            Effect.runForkWith(context)(
-              Effect.logError(`a tail cannot read ${subject} at ${offset}: ${failure.message}`),
-            );
+            isDamaged(`${subject} at ${offset}: ${failure.message}`);
           }
         },
       });
@@ -65,3 +67,24 @@ export const clusterTailerLayer = Layer.effect(
     });
   }),
 ).pipe(Layer.provide(Tailer.layer));
+
+/** Offsets that were seen a moment ago: a new leader tells again of what the old one told of before it died. */
+export class RecentOffsets {
+  readonly #partitions = new Map<number, { readonly offsets: Float64Array; next: number }>();
+
+  /** False if the offset is among the partition's last ones. */
+  add(partition: number, offset: number): boolean {
+    let recent = this.#partitions.get(partition);
+    if (recent === undefined) {
+      recent = { offsets: new Float64Array(recentMax), next: 0 };
+      this.#partitions.set(partition, recent);
+    }
+    if (recent.offsets.includes(offset)) return false;
+    recent.offsets[recent.next] = offset;
+    recent.next = (recent.next + 1) % recentMax;
+    return true;
+  }
+}
+
+/** More than a leader can have told of that its followers did not know to be agreed on. */
+const recentMax = 256;
