@@ -9,6 +9,7 @@ import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "eff
 import type { Msg } from "@nats-io/transport-node";
 import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";
 import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
+import { writeLogMark } from "../../cluster/logMarks.ts";
 import type { MicroService } from "../../cluster/microService.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import { flushSubject, headSubject } from "../../cluster/subjects.ts";
@@ -28,6 +29,8 @@ interface OwnedPartition {
   readonly actor: ActorRef<PartitionMessage>;
   readonly scope: Scope.Closeable;
   revision: number;
+  /** The end of the log that was noted last. */
+  marked: number;
   /** When the lease ends if it is not renewed, by this process's clock. */
   endsMs: number;
   isLeaving: boolean;
@@ -63,7 +66,14 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
       name: `partition-${partition}`,
       supervision: clusterSupervision,
     });
-    const entry = { actor, scope, revision, endsMs: performance.now() + leaseMs, isLeaving: false };
+    const entry = {
+      actor,
+      scope,
+      revision,
+      marked: 1,
+      endsMs: performance.now() + leaseMs,
+      isLeaving: false,
+    };
     owned.set(partition, entry);
     const follow = followLog(
       link,
@@ -86,11 +96,11 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     yield* Effect.forkIn(following, scope);
     const stopServing = [
       service.serve(
-        { name: "head", subject: headSubject(partition) },
+        { name: `head-${partition}`, subject: headSubject(partition) },
         (message) => answerHead(partition, actor, message),
       ),
       service.serve(
-        { name: "flush", subject: flushSubject(partition) },
+        { name: `flush-${partition}`, subject: flushSubject(partition) },
         (message) => answerFlush(actor, message),
       ),
     ];
@@ -161,6 +171,10 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     if (typeof revision === "number") {
       entry.revision = revision;
       entry.endsMs = startedMs + leaseMs;
+      const next = Number(entry.actor.observe()?.["next"] ?? 1);
+      if (next <= entry.marked) return;
+      yield* Effect.tryPromise(() => writeLogMark(link, partition, next)).pipe(Effect.ignore);
+      entry.marked = next;
     } else if (performance.now() > entry.endsMs) {
       yield* drop(partition, "its lease could not be renewed");
     }

@@ -4,7 +4,7 @@
  *  A record's message id is the digest of its bytes. So a publish whose outcome is unknown is simply sent again, and the same
  *  push sent again by an agent within two minutes takes no second offset.
  *  Invariant: offsets are the stream's sequences, which are contiguous from the first kept one; a hole is damage, and reading
- *  stops at it rather than skip acknowledged lines. */
+ *  stops at it rather than skip acknowledged lines. So is an end that lies before one that was known. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import { Effect, Layer } from "effect";
 import { directGet, leaderGet, type StoredMessage } from "../../cluster/directGet.ts";
@@ -16,8 +16,15 @@ import {
   retrying,
   streamFull,
 } from "../../cluster/natsErrors.ts";
+import { logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
 import { leaderState } from "../../cluster/streamState.ts";
-import { ensureStream, logStream, logStreamName, logSubject } from "../../cluster/streams.ts";
+import {
+  ensureStream,
+  leaseBucket,
+  logStream,
+  logStreamName,
+  logSubject,
+} from "../../cluster/streams.ts";
 import { sha256Base64Url } from "../../platform/digest.ts";
 import { errorText } from "../../platform/files.ts";
 import { readBatchHeader } from "../../streams/batch.ts";
@@ -65,6 +72,8 @@ class JetStreamLog {
   readonly #link: NatsLink;
   readonly #options: JetStreamWriteLogOptions;
   readonly #streams = new Map<number, Promise<unknown>>();
+  /** By partition: the offset behind the last one that this process knows to be stored. */
+  readonly #known = new Map<number, number>();
   readonly recordBytesMax: number;
 
   constructor(link: NatsLink, options: JetStreamWriteLogOptions) {
@@ -89,10 +98,14 @@ class JetStreamLog {
     const msgID = sha256Base64Url([bytes]);
     // Shared memory cannot be handed to a socket.
     const data = bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+    const known = this.#known.get(partition) ?? 1;
     const ack = await retrying(appendMs, (leftMs) => {
       const timeout = Math.min(leftMs, requestTimeoutMs);
       return js.publish(subject, data, { msgID, headers, timeout });
     });
+    // A place that was taken already: what was there is gone.
+    if (!ack.duplicate && ack.seq < known) throw this.#endLost(partition, known, ack.seq);
+    this.#learn(partition, ack.seq + 1);
     return ack.seq;
   }
 
@@ -130,8 +143,40 @@ class JetStreamLog {
 
   async bounds(partition: number): Promise<{ readonly first: number; readonly next: number }> {
     await this.#stream(partition);
-    const state = await leaderState(this.#link, logStreamName(partition), readMs);
-    return { first: Math.max(1, state.first_seq), next: state.last_seq + 1 };
+    if (!this.#known.has(partition)) {
+      this.#learn(partition, await retrying(readMs, () => readLogMark(this.#link, partition)));
+    }
+    const endMs = performance.now() + readMs;
+    while (true) {
+      const known = this.#known.get(partition) ?? 1;
+      const state = await leaderState(this.#link, logStreamName(partition), readMs);
+      const next = state.last_seq + 1;
+      if (next >= known) {
+        this.#learn(partition, next);
+        return { first: Math.max(1, state.first_seq), next };
+      }
+      // A new leader may need a moment to have all that was agreed on.
+      if (performance.now() > endMs) throw this.#endLost(partition, known, next);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
+  #learn(partition: number, next: number): void {
+    this.#known.set(partition, Math.max(next, this.#known.get(partition) ?? 1));
+  }
+
+  #endLost(partition: number, known: number, next: number): WriteLogError {
+    const stream = logStreamName(partition);
+    return failure(
+      "Corrupt",
+      partition,
+      `stream ${stream} held offsets below ${known} and now ends before ${next}: the store of the server that leads it is damaged, ` +
+        `and acknowledged lines are missing there. If another replica still has them, move the leader there (\`nats stream ` +
+        `cluster step-down ${stream}\`). To go on without them: \`nats kv del ${leaseBucket} ${
+          logMarkKey(partition)
+        }\`, and ` +
+        "start Tailrace's processes again",
+    );
   }
 
   /** Learns which partitions there are. */
