@@ -10,6 +10,7 @@ import { NatsServers } from "../../testing/natsServer.ts";
 import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
 import { Index, type IndexError } from "../Index.ts";
 import { indexContract } from "../Index.contract.ts";
+import { sqliteCopy } from "./IndexCopy.ts";
 import { jetStreamIndexLayer } from "./JetStreamIndex.ts";
 
 const one = await NatsServers.start({ nodes: 1 });
@@ -28,7 +29,9 @@ const newDirectory = () => {
 };
 
 const layerOf = (servers: NatsServers, directory = newDirectory()) =>
-  jetStreamIndexLayer({ directory }).pipe(Layer.provide(natsLayer(servers)));
+  jetStreamIndexLayer({ copyOf: (created) => sqliteCopy(directory, created) }).pipe(
+    Layer.provide(natsLayer(servers)),
+  );
 
 for (const [name, servers] of [["one server", one], ["three servers", three]] as const) {
   indexContract(`JetStreamIndex on ${name}`, () => {

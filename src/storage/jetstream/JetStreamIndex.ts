@@ -11,6 +11,7 @@ import { bucketStream, ensureStream, indexBucket } from "../../cluster/streams.t
 import { systemName } from "../../platform/system.ts";
 import type { SegmentRecord } from "../../streams/record.ts";
 import { Index, IndexError, type IndexQuery } from "../Index.ts";
+import type { IndexCopy } from "./IndexCopy.ts";
 import { indexFailure, IndexReplica } from "./IndexReplica.ts";
 import {
   checkpointKey,
@@ -23,11 +24,11 @@ import {
 } from "./indexRecords.ts";
 
 export interface JetStreamIndexOptions {
-  /** For the local copy. */
-  readonly directory: string;
+  /** Where this process keeps its copy of a bucket that was created then. */
+  readonly copyOf: (created: string) => IndexCopy;
 }
 
-/** The index of the NATS account, with a local copy in `directory` that is up to date when the layer is there. */
+/** The index of the NATS account, with a local copy that is up to date when the layer is there. */
 export function jetStreamIndexLayer(
   options: JetStreamIndexOptions,
 ): Layer.Layer<Index, IndexError, Nats> {
@@ -40,7 +41,7 @@ export function jetStreamIndexLayer(
       );
       const replica = yield* Effect.acquireRelease(
         run(async () => {
-          const replica = new IndexReplica(link, options.directory, info.created);
+          const replica = new IndexReplica(link, options.copyOf(info.created));
           await replica.open();
           return replica;
         }),
