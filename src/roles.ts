@@ -88,15 +88,16 @@ export function ingesterLayer(settings: Settings) {
   );
 }
 
-export function querierLayer(settings: Settings) {
+/** A querier; one that `takesJobs` not leaves the scans of stored segments to the others: that is the target ui. */
+export function querierLayer(settings: Settings, takesJobs: boolean) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
-  return sharedQuerier(settings).pipe(
+  return (takesJobs ? sharedQuerier(settings) : Querier.layer(settings)).pipe(
     Layer.provideMerge(RuleBook.layer(settings)),
     Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings)),
-    Layer.provideMerge(sharedScanners(settings)),
-    Layer.provideMerge(querierService),
+    Layer.provideMerge(sharedScanners(settings, takesJobs)),
+    Layer.provideMerge(querierService(takesJobs)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
     Layer.provideMerge(Nats.layer(settings)),
@@ -125,8 +126,8 @@ export function clusterLayer(settings: Settings) {
     Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings).pipe(Layer.provide(ownersLayer(settings)))),
-    Layer.provideMerge(sharedScanners(settings)),
-    Layer.provideMerge(querierService),
+    Layer.provideMerge(sharedScanners(settings, true)),
+    Layer.provideMerge(querierService(true)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
     Layer.provideMerge(jetStreamStorageLayer(settings)),
     Layer.provideMerge(Nats.layer(settings)),
@@ -167,11 +168,11 @@ function sharedQuerier(settings: Settings) {
 }
 
 /** Scan jobs go to the querier that should have the segment. */
-function sharedScanners(settings: Settings) {
+function sharedScanners(settings: Settings, takesJobs: boolean) {
   return Layer.effect(
     Scanners,
     Effect.gen(function* () {
-      return yield* shareScans(yield* Nats, yield* QuerierService, yield* Scanners);
+      return yield* shareScans(yield* Nats, yield* QuerierService, yield* Scanners, takesJobs);
     }),
   ).pipe(Layer.provide(Scanners.cached(segmentCache(settings))));
 }
@@ -190,7 +191,8 @@ const microService = Effect.fnUntraced(function* (name: string) {
   );
 });
 
-const querierService = Layer.effect(QuerierService, microService("tailrace-querier"));
+const querierService = (takesJobs: boolean) =>
+  Layer.effect(QuerierService, microService(takesJobs ? "tailrace-querier" : "tailrace-ui"));
 
 function threadsAndActors(settings: Settings, objectDirectory: string) {
   const threads = Workers.layer({

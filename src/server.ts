@@ -61,8 +61,9 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
         Layer.provideMerge(ingesterLayer(settings)),
       );
     case "querier":
+    case "ui":
       return http(settings, Layer.mergeAll(readRoutes(settings), everyRoutes(settings))).pipe(
-        Layer.provideMerge(querierLayer(settings)),
+        Layer.provideMerge(querierLayer(settings, settings.target === "querier")),
       );
     case "ruler":
       return http(settings, Layer.mergeAll(ruleRoutes(settings), everyRoutes(settings))).pipe(

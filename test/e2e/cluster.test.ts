@@ -14,7 +14,7 @@ for (const runtime of runtimes) {
   t.test(`distributor, ingester, two queriers: ${runtime}`, async (t) => {
     const cluster = await TailraceCluster.start({
       runtime,
-      counts: { distributor: 1, ingester: 1, querier: 2 },
+      counts: { distributor: 1, ingester: 1, querier: 2, ui: 1 },
       settings: { "ingester.partitions": "2", "querier.workers": "1" },
     });
     t.teardown(() => cluster.remove());
@@ -72,6 +72,20 @@ for (const runtime of runtimes) {
       // Queriers hear of each other within a second.
       for (let attempt = 0; attempt < 20 && await scans() === 0; attempt++) await checkAll("again");
       t.ok(await scans() > 0, "jobs were sent to another querier");
+    });
+
+    await t.test("a process for the page answers and scans nothing", async (t) => {
+      const [ui] = cluster.of("ui");
+      const found = await new QueryClient(ui!.baseUrl).all({ query: '{app=~".+"}', ...range });
+      t.same(found.map(({ line }) => line).sort(), lines);
+      t.equal((await fetch(ui!.baseUrl)).status, 200, "the page");
+      const members = await nc.requestMany("$SRV.INFO.tailrace-ui", "", {
+        strategy: "timer",
+        maxWait: 300,
+      });
+      for await (const message of members) {
+        t.same(message.json<{ endpoints: unknown[] }>().endpoints, [], "no scans");
+      }
     });
 
     await t.test("a tail on a querier has what any distributor takes", async (t) => {

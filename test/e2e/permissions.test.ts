@@ -4,12 +4,12 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import t from "tap";
 import { inboxPrefix, permissionsConfig } from "../../src/cluster/permissions.ts";
-import { type Role, TailraceCluster } from "../../src/testing/cluster.ts";
+import { TailraceCluster } from "../../src/testing/cluster.ts";
 import { PushClient } from "../../src/testing/pushClient.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
 import { runtimes } from "../../src/testing/serverProcess.ts";
 
-const roles: ReadonlyArray<Role> = ["distributor", "ingester", "querier"];
+const roles = ["distributor", "ingester", "querier"] as const;
 const users = permissionsConfig(
   { partitions: 2, objectShards: 1 },
   (role) => `user: "${role}", password: "secret-${role}"`,

@@ -22,17 +22,19 @@ const answerBytesMax = 256 * 1024 * 1024;
 /** Jobs that other queriers may ask of this one. */
 const kinds = new Set(["scan", "aggregate"]);
 
-/** Scanners that share their jobs with the other queriers of the cluster, and serve theirs, until the scope closes. */
+/** Scanners that share their jobs with the other queriers of the cluster, and serve theirs, until the scope closes. A process that
+ *  `takesJobs` not runs only what it must: jobs with unflushed rows, and those that no querier does in time. */
 export const shareScans = Effect.fnUntraced(function* (
   link: NatsLink,
   service: MicroService,
   local: Scanners["Service"],
+  takesJobs: boolean,
 ) {
   const leases = yield* Effect.promise(() => Leases.open(link));
   const me = service.id;
-  let members: ReadonlyArray<string> = [me];
+  let members: ReadonlyArray<string> = takesJobs ? [me] : [];
   const renew = Effect.gen(function* () {
-    yield* Effect.tryPromise(() => leases.put(`querier.${me}`, "ready"));
+    if (takesJobs) yield* Effect.tryPromise(() => leases.put(`querier.${me}`, "ready"));
     const entries = yield* Effect.tryPromise(() => leases.list());
     members = entries.filter(({ key, value }) => key.startsWith("querier.") && value !== "")
       .map(({ key }) => key.slice("querier.".length));
@@ -42,7 +44,7 @@ export const shareScans = Effect.fnUntraced(function* (
     Effect.repeat(Schedule.spaced(renewEveryMs)),
     Effect.forkScoped,
   );
-  yield* Effect.acquireRelease(
+  const serving = Effect.acquireRelease(
     Effect.sync(() =>
       service.serve(
         { name: "scan", subject: scanSubject(me) },
@@ -55,10 +57,14 @@ export const shareScans = Effect.fnUntraced(function* (
       )
     ),
     (stop) => Effect.sync(stop),
+  ).pipe(
+    Effect.andThen(
+      Effect.addFinalizer(() =>
+        Effect.tryPromise(() => leases.release(`querier.${me}`)).pipe(Effect.ignore)
+      ),
+    ),
   );
-  yield* Effect.addFinalizer(() =>
-    Effect.tryPromise(() => leases.release(`querier.${me}`)).pipe(Effect.ignore)
-  );
+  if (takesJobs) yield* serving;
 
   const run = async <Result>(kind: string, job: UnitsJob, options: JobOptions) => {
     const chosen = chosenFor(job, members, me);

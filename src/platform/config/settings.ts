@@ -11,9 +11,10 @@ import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.
 
 export const Settings = Schema.Struct({
   target: setting(
-    oneOf(["all", "distributor", "ingester", "querier", "ruler"]),
+    oneOf(["all", "distributor", "ingester", "querier", "ruler", "ui"]),
     "all",
-    "The role this process has; others than all need storage.engine nats",
+    "The role this process has; others than all need storage.engine nats. ui serves the page and answers queries, whose scans " +
+      "queriers do",
   ),
   auth_enabled: setting(
     Toggle,
