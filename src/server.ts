@@ -6,6 +6,7 @@ import { HttpRouter } from "effect/http";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
 import { ActiveQueries } from "./actors/querier/ActiveQueries.ts";
+import { clusterRoute } from "./api/clusterRoute.ts";
 import { activeQueriesRoutes } from "./api/activeQueriesRoutes.ts";
 import { actorsPage } from "./api/actorsPage.ts";
 import { opsRoutes } from "./api/opsRoutes.ts";
@@ -61,16 +62,20 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
         Layer.provideMerge(ingesterLayer(settings)),
       );
     case "querier":
-    case "ui":
-      return http(settings, Layer.mergeAll(readRoutes(settings), everyRoutes(settings))).pipe(
+    case "ui": {
+      const routes = Layer.mergeAll(readRoutes(settings), everyRoutes(settings), clusterRoute);
+      return http(settings, routes).pipe(
         Layer.provideMerge(querierLayer(settings, settings.target === "querier")),
       );
+    }
     case "ruler":
       return http(settings, Layer.mergeAll(ruleRoutes(settings), everyRoutes(settings))).pipe(
         Layer.provideMerge(rulerLayer(settings)),
       );
     case "all":
-      return http(settings, allRoutes(settings)).pipe(Layer.provideMerge(clusterLayer(settings)));
+      return http(settings, Layer.mergeAll(allRoutes(settings), clusterRoute)).pipe(
+        Layer.provideMerge(clusterLayer(settings)),
+      );
   }
 }
 

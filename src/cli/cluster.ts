@@ -4,7 +4,11 @@ import { Command, Flag } from "effect/cli";
 import { inboxPrefix, permissionsConfig } from "../cluster/permissions.ts";
 import { Nats } from "../cluster/Nats.ts";
 import { errorText } from "../platform/files.ts";
-import { type ClusterStatus, readClusterStatus } from "../storage/jetstream/clusterStatus.ts";
+import {
+  clusterProblems,
+  type ClusterStatus,
+  readClusterStatus,
+} from "../storage/jetstream/clusterStatus.ts";
 import { credentials } from "./clusterCredentials.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
@@ -28,15 +32,14 @@ const status = Command.make(
       Effect.mapError((error) => failed(typeof error === "string" ? error : error.message)),
     );
     yield* Console.log(json ? JSON.stringify(found, undefined, 2) : textOf(found));
-    if (problemsOf(found).length > 0) {
-      return yield* failed(`something is wrong: ${problemsOf(found).join("; ")}`);
-    }
+    const problems = clusterProblems(found);
+    if (problems.length > 0) return yield* failed(`something is wrong: ${problems.join("; ")}`);
   }),
 ).pipe(
   Command.withShortDescription("Show partitions, owners, lag and the health of NATS"),
   Command.withDescription(
     "Show partitions with owner and lag, the processes of the cluster, and the streams in NATS. The\n" +
-      `exit code is 1 if a partition has no owner or a stream lacks a replica.\n\n${settingsHelp}`,
+      `exit code is 1 if a partition has no owner, a log ends too early, or a stream lacks a replica.\n\n${settingsHelp}`,
   ),
   Command.withExamples([
     { command: "tailrace cluster status --nats.url=nats://nats:4222", description: "Is it well?" },
@@ -73,15 +76,6 @@ export const cluster = Command.make("cluster").pipe(
   Command.withDescription("Look at a cluster on NATS."),
   Command.withSubcommands([status, permissions, credentials]),
 );
-
-function problemsOf({ partitions, streams }: ClusterStatus): ReadonlyArray<string> {
-  return [
-    ...partitions.filter(({ owner }) => owner === "").map(({ partition }) =>
-      `partition ${partition} has no owner`
-    ),
-    ...streams.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`)),
-  ];
-}
 
 function textOf({ partitions, ingesters, queriers, rulers, streams }: ClusterStatus): string {
   const partitionRows = partitions.map((status) => [

@@ -71,6 +71,14 @@ t.test("roles with the least permissions", async (t) => {
   for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "flushed");
   t.ok(tailed.length > 0 && tailed.every((subject) => subject.startsWith("tail.a.")));
 
+  const status = await new QueryClient(cluster.of("querier")[0]!.baseUrl).get(
+    "/tailrace/api/v1/cluster",
+  );
+  t.equal(status.status, 200, status.body);
+  const { partitions, problems } = JSON.parse(status.body);
+  t.same(partitions.map((each: { partition: number }) => each.partition), [0, 1]);
+  t.same(problems, [], "all is well");
+
   const querier = await as("querier", "secret-querier", inboxPrefix("querier"));
   t.teardown(() => querier.close());
   for (

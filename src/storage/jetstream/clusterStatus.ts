@@ -2,6 +2,7 @@
  *  processes, streams and their replicas. Reads only what is in NATS, so it works whoever is down. */
 import type { StreamInfo } from "@nats-io/jetstream";
 import { leaderGet } from "../../cluster/directGet.ts";
+import { readLogMark } from "../../cluster/logMarks.ts";
 import { Leases } from "../../cluster/Leases.ts";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { indexBucket } from "../../cluster/streams.ts";
@@ -14,6 +15,8 @@ export interface PartitionStatus {
   /** First log offset in no segment, and the one that the next batch gets. */
   readonly checkpoint: number;
   readonly next: number;
+  /** What `next` must be at least: below it offsets were stored. */
+  readonly known: number;
   /** Bytes in the log, those of segments that were committed a moment ago included. */
   readonly bytes: number;
   readonly bytesMax: number;
@@ -37,13 +40,29 @@ export interface ClusterStatus {
   readonly streams: ReadonlyArray<StreamStatus>;
 }
 
+/** What an operator should look at, in words; empty if all is well. */
+export function clusterProblems(status: ClusterStatus): ReadonlyArray<string> {
+  return [
+    ...status.partitions.filter(({ owner }) => owner === "").map(({ partition }) =>
+      `partition ${partition} has no owner`
+    ),
+    ...status.partitions.filter(({ known, next }) => next < known).map((lost) =>
+      `the log of partition ${lost.partition} held offsets below ${lost.known} and now ends before ${lost.next}`
+    ),
+    ...status.streams.flatMap(({ name, problems }) =>
+      problems.map((problem) => `${name}: ${problem}`)
+    ),
+  ];
+}
+
 /** Asks NATS. Rejects if it does not answer. */
 export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> {
   const leases = (await (await Leases.open(link)).list()).filter(({ value }) => value !== "");
-  const infos = (await link.manager.streams.list().next()).filter(({ config }) =>
-    isOurs(config.name)
-  )
-    .sort((a, b) => a.config.name < b.config.name ? -1 : 1);
+  const { streams } = link.manager;
+  // Names, then each: a querier may look at Tailrace's streams and list no others.
+  const infos: StreamInfo[] = [];
+  for await (const name of streams.names()) if (isOurs(name)) infos.push(await streams.info(name));
+  infos.sort((a, b) => a.config.name < b.config.name ? -1 : 1);
   const partitions: PartitionStatus[] = [];
   for (const info of infos) {
     const number = /^LOGS_(\d+)$/.exec(info.config.name)?.[1];
@@ -85,6 +104,7 @@ async function partitionStatus(
     owner,
     checkpoint: record?.next ?? 1,
     next: state.last_seq + 1,
+    known: Math.max(await readLogMark(link, partition), record?.next ?? 1),
     bytes: state.bytes,
     bytesMax: config.max_bytes,
   };

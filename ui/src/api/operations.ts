@@ -71,6 +71,30 @@ export async function activeQueries(signal: AbortSignal): Promise<readonly Activ
   return (await request<Answer>("tailrace/api/v1/queries", {}, signal)).queries ?? [];
 }
 
+export interface ClusterStatus {
+  readonly partitions: readonly {
+    readonly partition: number;
+    /** "" while nobody owns it. */
+    readonly owner: string;
+    readonly checkpoint: number;
+    readonly next: number;
+    readonly bytes: number;
+  }[];
+  readonly streams: readonly {
+    readonly name: string;
+    readonly leader: string;
+    readonly bytes: number;
+    readonly problems: readonly string[];
+  }[];
+  /** What somebody should look at. */
+  readonly problems: readonly string[];
+}
+
+/** The cluster that the server is part of. */
+export async function cluster(signal: AbortSignal): Promise<ClusterStatus> {
+  return await request("tailrace/api/v1/cluster", {}, signal);
+}
+
 /** Ends a query. */
 export async function endQuery(id: string): Promise<void> {
   await remove(`tailrace/api/v1/queries/${encodeURIComponent(id)}`);

@@ -23,6 +23,7 @@ import { address, go } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
 import { say } from "../state/screen.ts";
 import { AskedState } from "./AskedState.tsx";
+import { askCluster, ClusterCard } from "./ClusterCard.tsx";
 import { formatBytes, formatCount, formatSeconds } from "./figures.ts";
 
 interface Process {
@@ -47,8 +48,12 @@ export function OperationsView() {
   const { range, tenant } = address.value;
   useEffect(askAll, [range, tenant]);
   useEffect(() => {
-    const timer = setInterval(askProcess, refreshMs);
-    askProcess();
+    const ask = () => {
+      askProcess();
+      askCluster();
+    };
+    const timer = setInterval(ask, refreshMs);
+    ask();
     return () => clearInterval(timer);
   }, []);
   return (
@@ -61,6 +66,7 @@ export function OperationsView() {
       </div>
       <div class="cards">
         <Figures />
+        <ClusterCard />
         <Queries />
         <Largest />
         <Cardinality />
