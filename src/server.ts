@@ -30,6 +30,7 @@ import {
 import { httpServerLayer } from "./platform/httpServer.ts";
 import { loggingLayer } from "./platform/logging.ts";
 import { dataPaths } from "./platform/paths.ts";
+import { ClusterOverview } from "./storage/jetstream/clusterStatus.ts";
 
 /** Runs the server until it is interrupted. Fails if it cannot start, or if an actor fails for good. */
 export const serve = (settings: Settings) =>
@@ -63,7 +64,7 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
       );
     case "querier":
     case "ui": {
-      const routes = Layer.mergeAll(readRoutes(settings), everyRoutes(settings), clusterRoute);
+      const routes = Layer.mergeAll(readRoutes(settings), everyRoutes(settings), clusterRoutes);
       return http(settings, routes).pipe(
         Layer.provideMerge(querierLayer(settings, settings.target === "querier")),
       );
@@ -73,7 +74,7 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
         Layer.provideMerge(rulerLayer(settings)),
       );
     case "all":
-      return http(settings, Layer.mergeAll(allRoutes(settings), clusterRoute)).pipe(
+      return http(settings, Layer.mergeAll(allRoutes(settings), clusterRoutes)).pipe(
         Layer.provideMerge(clusterLayer(settings)),
       );
   }
@@ -94,6 +95,8 @@ function readRoutes(settings: Settings) {
     pageRoutes(settings),
   ).pipe(Layer.provide(ActiveQueries.layer));
 }
+
+const clusterRoutes = clusterRoute.pipe(Layer.provide(ClusterOverview.layer));
 
 /** What every process answers. */
 function everyRoutes(settings: Settings) {

@@ -2,23 +2,18 @@
  *  storage/jetstream/clusterStatus.ts asks NATS. */
 import { Effect } from "effect";
 import { HttpRouter } from "effect/http";
-import { Nats } from "../cluster/Nats.ts";
-import { errorText } from "../platform/files.ts";
-import { clusterProblems, readClusterStatus } from "../storage/jetstream/clusterStatus.ts";
+import { ClusterOverview, clusterProblems } from "../storage/jetstream/clusterStatus.ts";
 import { respondError, respondJson } from "./respond.ts";
 
 export const clusterRoute = HttpRouter.use(Effect.fnUntraced(function* (router) {
-  const link = yield* Nats;
-  const answer = Effect.tryPromise({
-    try: async () => {
-      const status = await readClusterStatus(link);
-      return JSON.stringify({ ...status, problems: clusterProblems(status) });
-    },
-    catch: (error) => errorText(error),
-  }).pipe(
-    Effect.flatMap(respondJson),
+  const overview = yield* ClusterOverview;
+  const answer = overview.read.pipe(
+    Effect.mapError((text) => respondError(503, `NATS does not answer: ${text}`)),
+    Effect.flatMap((status) =>
+      respondJson(JSON.stringify({ ...status, problems: clusterProblems(status) }))
+    ),
     Effect.catch((error) =>
-      Effect.succeed(respondError(503, `NATS does not answer: ${errorText(error)}`))
+      Effect.succeed("message" in error ? respondError(503, error.message) : error)
     ),
   );
   yield* router.add("GET", "/tailrace/api/v1/cluster", answer);

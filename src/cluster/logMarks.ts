@@ -1,6 +1,6 @@
-/** How far each partition's log is known to reach. A server that has lost the end of a log says that it ends earlier, and nothing
- *  in the log contradicts it; so the owner notes its end beside the leases, which are another stream. Kept in the key-value bucket
- *  tailrace_leases under log.<partition>, without expiry. */
+/** How far each partition's log is known to reach. A server that has lost the end of a log says that it ends earlier, and
+ *  nothing in the log contradicts it; so the owner notes its end beside the leases, which are another stream. Kept in the
+ *  key-value bucket tailrace_leases under log.<partition>, without expiry. */
 import { leaderGet } from "./directGet.ts";
 import { type NatsLink, requestTimeoutMs } from "./Nats.ts";
 import { apiCode, streamNotFound } from "./natsErrors.ts";

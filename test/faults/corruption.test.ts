@@ -1,5 +1,6 @@
-/** Damage to the store of one NATS server that then leads: a flipped bit, and a block that was cut short while the server kept its
- *  index, which NATS itself does not notice. Either everything is found or there is an alarm; never a shorter answer. */
+/** Damage to the store of one NATS server that then leads: a flipped bit, and a block that was cut short while the server
+ *  kept its index, which NATS itself does not notice. Either everything is found or there is an alarm; never a shorter
+ *  answer. */
 import type { Test } from "tap";
 import t from "tap";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";

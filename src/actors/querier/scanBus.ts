@@ -22,8 +22,8 @@ const answerBytesMax = 256 * 1024 * 1024;
 /** Jobs that other queriers may ask of this one. */
 const kinds = new Set(["scan", "aggregate"]);
 
-/** Scanners that share their jobs with the other queriers of the cluster, and serve theirs, until the scope closes. A process that
- *  `takesJobs` not runs only what it must: jobs with unflushed rows, and those that no querier does in time. */
+/** Scanners that share their jobs with the other queriers of the cluster, and serve theirs, until the scope closes. A process
+ *  that `takesJobs` not runs only what it must: jobs with unflushed rows, and those that no querier does in time. */
 export const shareScans = Effect.fnUntraced(function* (
   link: NatsLink,
   service: MicroService,

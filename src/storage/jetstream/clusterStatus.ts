@@ -1,10 +1,12 @@
 /** What a cluster looks like from outside its processes: partitions with their owners and lag,
  *  processes, streams and their replicas. Reads only what is in NATS, so it works whoever is down. */
 import type { StreamInfo } from "@nats-io/jetstream";
+import { Context, Effect, Layer } from "effect";
 import { leaderGet } from "../../cluster/directGet.ts";
 import { readLogMark } from "../../cluster/logMarks.ts";
 import { Leases } from "../../cluster/Leases.ts";
-import type { NatsLink } from "../../cluster/Nats.ts";
+import { Nats, type NatsLink } from "../../cluster/Nats.ts";
+import { errorText } from "../../platform/files.ts";
 import { indexBucket } from "../../cluster/streams.ts";
 import { checkpointKey, type CheckpointRecord } from "./indexRecords.ts";
 
@@ -38,6 +40,18 @@ export interface ClusterStatus {
   readonly queriers: ReadonlyArray<string>;
   readonly rulers: ReadonlyArray<string>;
   readonly streams: ReadonlyArray<StreamStatus>;
+}
+
+/** The same for those who know nothing of NATS. Fails with NATS's own words. */
+export class ClusterOverview extends Context.Service<ClusterOverview, {
+  readonly read: Effect.Effect<ClusterStatus, string>;
+}>()("tailrace/storage/ClusterOverview") {
+  static readonly layer = Layer.effect(
+    ClusterOverview,
+    Effect.map(Nats, (link) => ({
+      read: Effect.tryPromise({ try: () => readClusterStatus(link), catch: errorText }),
+    })),
+  );
 }
 
 /** What an operator should look at, in words; empty if all is well. */

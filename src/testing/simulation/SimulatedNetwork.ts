@@ -3,7 +3,8 @@
  *  JetStream goes to the handler, which is SimulatedJetStream.ts.
  *
  *  As with real servers: one connection delivers in order; a dead server takes what was on its way with it; a frozen one holds
- *  it and does it all when it goes on; a server that is cut off still serves its own clients; requests that nobody takes get a 503. */
+ *  it and does it all when it goes on; a server that is cut off still serves its own clients; requests that nobody takes get
+ *  a 503. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import type { Random } from "../random.ts";
 import { SimulatedConnection } from "./SimulatedConnection.ts";

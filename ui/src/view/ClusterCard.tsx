@@ -1,5 +1,5 @@
-// The cluster, if the server is part of one: partitions with owner and lag, what is wrong, streams with their replicas. Asked again
-// every few seconds by the view that shows it. A server on its own has no such thing, and nothing is shown.
+// The cluster, if the server is part of one: partitions with owner and lag, what is wrong, streams with their replicas.
+// Asked again every few seconds by the view that shows it. A server on its own has no such thing, and nothing is shown.
 import { cluster, type ClusterStatus } from "../api/operations.ts";
 import { ApiError } from "../api/request.ts";
 import { Asked } from "../state/asked.ts";
