@@ -155,7 +155,7 @@ function layersOf(
   network: SimulatedNetwork,
   process: Process,
 ) {
-  const nats = natsLayer(network, process);
+  const nats = simulatedNats(network, process);
   const writeLog = jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes });
   const ports = Layer.mergeAll(
     writeLog,
@@ -176,7 +176,8 @@ function layersOf(
   );
 }
 
-function natsLayer(network: SimulatedNetwork, process: Process) {
+/** The connection of a process. */
+export function simulatedNats(network: SimulatedNetwork, process: Process) {
   return Layer.effect(
     Nats,
     Effect.gen(function* () {
