@@ -1,43 +1,58 @@
-/** Torture of the collector: files grow and are rotated in every way (renamed, copied and truncated, compressed, the oldest
- *  deleted) while collector and server are killed at random and started again. In the end every line that was
- *  written is in the store exactly once. To be run by hand: rotations within seconds of a kill can still fail it.
+/** Torture of the collector: files grow and are rotated in every way (renamed, copied and truncated, compressed,
+ *  shifted, dated, deleted; also several times within seconds) while collector and server are killed at random and
+ *  started again. In the end every line that was written and made durable is in the store exactly once. To be run by
+ *  hand; tailing.test.ts does the same in virtual time.
+ *
  *  TAILRACE_TORTURE_SECONDS (default 10), TAILRACE_TORTURE_FILES (12) and TAILRACE_TORTURE_LINES (lines a second, 4000)
- *  set the size for each runtime, TAILRACE_TORTURE_SEED repeats a run's choices. */
-import {
-  appendFileSync,
-  copyFileSync,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+ *  set the size for each runtime, TAILRACE_TORTURE_SEED repeats a run's choices.
+ *
+ *  What no collector could know is left out: a file that is deleted while nobody has it open and nobody has read it.
+ *  Rotated files are deleted when they are older than `keptSeconds`, logs while the collector is not being killed. */
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import type { Test } from "tap";
 import t from "tap";
 import { CollectorProcess } from "../../src/testing/collectorProcess.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
 import { type Random, randomFrom, seedFrom } from "../../src/testing/random.ts";
+import {
+  type Compression,
+  compressions,
+  finishRotation,
+  methods,
+  namings,
+  RotatingLog,
+} from "../../src/testing/rotatingLog.ts";
 import { runtimes, ServerProcess, settingsWithoutLimits } from "../../src/testing/serverProcess.ts";
+
+t.setTimeout(0);
 
 const seconds = Number(process.env["TAILRACE_TORTURE_SECONDS"] ?? "10");
 const fileCount = Number(process.env["TAILRACE_TORTURE_FILES"] ?? "12");
 const linesPerSecond = Number(process.env["TAILRACE_TORTURE_LINES"] ?? "4000");
 const seed = seedFrom("TAILRACE_TORTURE_SEED");
-/** Rotated files that are kept of each log; a line in an older one may be gone before a collector that was
- *  down comes back. */
-const keptMax = 12;
 const roundMs = 50;
+/** How long rotated files are there at least: longer than the collector is ever behind. */
+const keptSeconds = 60;
+/** About how many times each file is rotated. */
+const rotationsPerFile = Math.max(3, seconds / 20);
 
-/** One log: its lines carry its index and a number that counts up. */
-interface Log {
-  readonly index: number;
-  readonly path: string;
-  written: number;
-  rotations: number;
+/** Kills and deletions of logs take turns. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  take(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
+
+interface Counts {
+  collector: number;
+  server: number;
+  deletions: number;
+  pruned: number;
 }
 
 t.comment(`seed ${seed}: TAILRACE_TORTURE_SEED=${seed} repeats these choices`);
@@ -50,27 +65,28 @@ for (const runtime of runtimes) {
     t.teardown(() => server.remove());
     const collector = await CollectorProcess.start({ runtime, config: configFor(server) });
     t.teardown(() => collector.remove());
-    const logs = Array.from({ length: fileCount }, (_, index): Log => ({
-      index,
-      // Rotated files of every other log match its glob, as with a careless "*".
-      path: join(collector.logs, `${index}.${index % 2 === 0 ? "log" : "out"}`),
-      written: 0,
-      rotations: 0,
-    }));
-    const kills = { collector: 0, server: 0 };
+    const logs = Array.from({ length: fileCount }, (_, index) =>
+      new RotatingLog({
+        // Rotated files of every other log match its glob, as with a careless "*".
+        path: join(collector.logs, `${index}.${index % 2 === 0 ? "log" : "out"}`),
+        naming: random.pick(namings),
+        syncs: true,
+      }));
+    const counts: Counts = { collector: 0, server: 0, deletions: 0, pruned: 0 };
     const killing = new AbortController();
-    const killers = [
-      killRepeatedly(collector, random, killing.signal, () => kills.collector++),
-      killRepeatedly(server, random, killing.signal, () => kills.server++),
+    const turns = new Turns();
+    const helpers = [
+      killRepeatedly(collector, random, killing.signal, turns, () => counts.collector++),
+      killRepeatedly(server, random, killing.signal, new Turns(), () => counts.server++),
     ];
-    await writeAll(logs, random);
+    await writeAll(logs, random, collector, turns, counts);
     killing.abort();
-    await Promise.all(killers);
+    await Promise.all(helpers);
     const written = logs.reduce((sum, log) => sum + log.written, 0);
     const rotations = logs.reduce((sum, log) => sum + log.rotations, 0);
     t.comment(
-      `${written} lines, ${rotations} rotations; ${kills.collector} times the collector was ` +
-        `killed, ${kills.server} times the server`,
+      `${written} lines, ${rotations} rotations, ${counts.deletions} logs and ${counts.pruned} rotated files ` +
+        `deleted; ${counts.collector} times the collector was killed, ${counts.server} times the server`,
     );
     await checkLines(t, server, collector, logs, startNs);
   });
@@ -88,82 +104,135 @@ function configFor(server: ServerProcess) {
       job_name: "torture",
       static_configs: [
         { targets: ["localhost"], labels: { app: "torture", __path__: `${logs}/*.log` } },
-        { targets: ["localhost"], labels: { app: "torture", __path__: `${logs}/*.out*` } },
+        {
+          targets: ["localhost"],
+          labels: {
+            app: "torture",
+            __path__: `${logs}/*.out*`,
+            // What the kubelet compresses into.
+            __path_exclude__: `${logs}/*.tmp`,
+          },
+        },
       ],
     }],
   });
 }
 
-/** Writes at the wanted rate in rounds, rotating now and then. */
-async function writeAll(logs: ReadonlyArray<Log>, random: Random): Promise<void> {
-  const endMs = performance.now() + seconds * 1000;
-  const perRound = linesPerSecond * roundMs / 1000;
-  // About three rotations of each file, however long the run.
-  const rotationChance = Math.max(200, Math.floor(seconds * 1000 / roundMs / 4));
-  while (performance.now() < endMs) {
-    const beganMs = performance.now();
+/** Writes at the wanted rate in rounds, rotating and deleting now and then. */
+async function writeAll(
+  logs: ReadonlyArray<RotatingLog>,
+  random: Random,
+  collector: CollectorProcess,
+  turns: Turns,
+  counts: Counts,
+): Promise<void> {
+  const compressionOf = new Map<RotatingLog, Compression>(
+    logs.map((log) => [log, random.pick(compressions)]),
+  );
+  const rotating = new Map<RotatingLog, Generator<void>>();
+  /** The one log that is about to be deleted is not written to meanwhile. */
+  let deleting: RotatingLog | undefined;
+  const startedMs = performance.now();
+  const rounds = seconds * 1000 / roundMs;
+  let wanted = 0;
+  for (let round = 0; performance.now() < startedMs + seconds * 1000; round++) {
+    const elapsedMs = performance.now() - startedMs;
+    const total = elapsedMs / 1000 * linesPerSecond;
     for (const log of logs) {
-      const count = Math.round(perRound / logs.length * (0.5 + random.below(100) / 100));
-      writeLines(log, count, random);
-      if (random.oneIn(rotationChance / 3)) rotate(log, random);
+      // Between the steps of a rotation nothing is written, as its copy would lack it.
+      const rotation = rotating.get(log);
+      if (rotation !== undefined) {
+        if (rotation.next().done === true) rotating.delete(log);
+        continue;
+      }
+      if (log === deleting) continue;
+      const count = Math.round((total - wanted) / logs.length * (0.5 + random.below(100) / 100));
+      if (count > 0) log.write(count, random, 200, random.oneIn(4));
+      if (random.fraction() < rotationsPerFile / rounds) {
+        const burst = random.oneIn(4) ? 3 : 1;
+        for (let index = 0; index < burst; index++) {
+          const next = log.rotate(random.pick(methods), compressionOf.get(log)!);
+          if (index < burst - 1) {
+            finishRotation(next);
+            log.write(5, random, 100);
+          } else rotating.set(log, next);
+        }
+      }
     }
-    await sleep(Math.max(0, roundMs - (performance.now() - beganMs)));
+    wanted = total;
+    if (round % 100 === 99) counts.pruned += prune(logs, rotating);
+    if (deleting === undefined && random.oneIn(60)) {
+      const log = random.pick(logs);
+      if (!rotating.has(log) && log.bytes > 0) {
+        deleting = log;
+        log.complete();
+        void turns.take(() => deleteWhenRead(log, collector)).then(() => {
+          counts.deletions++;
+          deleting = undefined;
+        });
+      }
+    }
+    await sleep(Math.max(0, startedMs + elapsedMs + roundMs - performance.now()));
   }
+  for (const log of logs) {
+    const rotation = rotating.get(log);
+    if (rotation !== undefined) finishRotation(rotation);
+    log.complete();
+  }
+  await turns.take(async () => {});
 }
 
-function writeLines(log: Log, count: number, random: Random): void {
-  let text = "";
-  for (let index = 0; index < count; index++) {
-    text += `${log.index} ${log.written++} ${"x".repeat(random.below(200))}\n`;
+/** Deletes rotated files that are old. */
+function prune(
+  logs: ReadonlyArray<RotatingLog>,
+  rotating: ReadonlyMap<RotatingLog, unknown>,
+): number {
+  let count = 0;
+  for (const log of logs.filter((log) => !rotating.has(log))) {
+    for (const path of log.rotated()) {
+      if (Date.now() - statSync(path).mtimeMs < keptSeconds * 1000) continue;
+      rmSync(path);
+      count++;
+    }
   }
-  // Written in two pieces, so that a reader sees lines without an end.
-  const cut = random.below(text.length + 1);
-  appendFileSync(log.path, text.slice(0, cut));
-  appendFileSync(log.path, text.slice(cut));
+  return count;
 }
 
-function rotate(log: Log, random: Random): void {
-  if (!existsSync(log.path) || statSync(log.path).size === 0) return;
-  const name = (number: number) => `${log.path}.${number}`;
-  const rotated = name(log.rotations++);
-  switch (random.below(3)) {
-    case 0:
-      renameSync(log.path, rotated);
-      break;
-    case 1:
-      copyFileSync(log.path, rotated);
-      truncateSync(log.path);
-      break;
-    case 2:
-      // logrotate compresses under a name of its own, then takes the plain file away.
-      renameSync(log.path, rotated);
-      writeFileSync(`${rotated}.gz`, gzipSync(readFileSync(rotated)));
-      rmSync(rotated);
+/** Deletes a log that is not written to when the running collector has read all of it and made that durable. */
+async function deleteWhenRead(log: RotatingLog, collector: CollectorProcess): Promise<void> {
+  const read = new RegExp(`<li>${log.path.replaceAll(".", "\\.")}: (\\d+) bytes`);
+  for (;;) {
+    const page = await collector.page("/targets");
+    if (Number(read.exec(page)?.[1]) >= log.bytes) break;
+    await sleep(50);
   }
-  for (const old of [name(log.rotations - keptMax), `${name(log.rotations - keptMax)}.gz`]) {
-    rmSync(old, { force: true });
-  }
+  rmSync(log.path);
+  // Longer than batchwait and a slow disk.
+  await sleep(2000);
 }
 
 async function killRepeatedly(
   program: ServerProcess | CollectorProcess,
   random: Random,
   signal: AbortSignal,
+  turns: Turns,
   onKill: () => void,
 ): Promise<void> {
   while (!signal.aborted) {
-    await sleep(random.between(200, 4000));
+    await sleep(random.between(200, Math.max(4000, seconds * 100)));
     if (signal.aborted) return;
-    await program.kill();
-    onKill();
-    // Sometimes again while it starts.
-    if (random.oneIn(4)) {
-      program.launch();
-      await sleep(random.between(5, 800));
+    await turns.take(async () => {
       await program.kill();
-    }
-    await sleep(random.below(1000));
-    await program.launchAndWait();
+      onKill();
+      // Sometimes again while it starts.
+      if (random.oneIn(4)) {
+        program.launch();
+        await sleep(random.between(5, 800));
+        await program.kill();
+      }
+      await sleep(random.below(1000));
+      await program.launchAndWait();
+    });
   }
 }
 
@@ -172,30 +241,30 @@ async function checkLines(
   t: Test,
   server: ServerProcess,
   collector: CollectorProcess,
-  logs: ReadonlyArray<Log>,
+  logs: ReadonlyArray<RotatingLog>,
   startNs: bigint,
 ): Promise<void> {
   const query = new QueryClient(server.baseUrl);
   t.teardown(() => query.close());
-  const seen = logs.map((log) => new Uint8Array(log.written));
+  const seen = new Map(logs.map((log) => [log.name, new Uint8Array(log.written)]));
   const written = logs.reduce((sum, log) => sum + log.written, 0);
   let unchanged = 0;
   let before = -1;
   for (;;) {
-    const found = await countLines(query, seen, startNs);
-    const missing = written - found;
-    // Ten seconds without a further line mean that nothing more comes.
+    const found = await countAll(query, startNs);
+    // Half a minute without a further line means that nothing more comes.
     unchanged = found === before ? unchanged + 1 : 0;
     before = found;
-    if ((missing <= 0 && unchanged >= 1) || unchanged > 10) break;
-    await sleep(1000);
+    if ((found >= written && unchanged >= 2) || unchanged > 15) break;
+    await sleep(2000);
   }
+  for (const log of logs) await countLines(query, log.name, seen.get(log.name)!, startNs);
   const lost: string[] = [];
   const doubled: string[] = [];
-  for (const log of logs) {
-    seen[log.index]!.forEach((count, number) => {
-      if (count === 0) lost.push(`${log.index} ${number}`);
-      else if (count > 1) doubled.push(`${log.index} ${number}`);
+  for (const [name, counts] of seen) {
+    counts.forEach((count, number) => {
+      if (count === 0) lost.push(`${name} ${number}`);
+      else if (count > 1) doubled.push(`${name} ${number}`);
     });
   }
   t.strictSame(lost.slice(0, 20), [], `none of ${written} lines is lost (${lost.length} are)`);
@@ -203,25 +272,38 @@ async function checkLines(
   if (lost.length + doubled.length > 0) t.comment(collector.output);
 }
 
+async function countAll(query: QueryClient, startNs: bigint): Promise<number> {
+  const seconds = Math.ceil((Date.now() - Number(startNs / 1_000_000n)) / 1000) + 60;
+  const { body } = await query.get("/loki/api/v1/query", {
+    query: `sum(count_over_time({app="torture"}[${seconds}s]))`,
+  });
+  const answer = JSON.parse(body) as {
+    readonly data: { readonly result: ReadonlyArray<{ readonly value: readonly [number, string] }> };
+  };
+  return Number(answer.data.result[0]?.value[1] ?? 0);
+}
+
+/** One log's lines, whatever rotation has called its files. */
 async function countLines(
   query: QueryClient,
-  seen: ReadonlyArray<Uint8Array>,
+  name: string,
+  counts: Uint8Array,
   startNs: bigint,
-): Promise<number> {
-  for (const counts of seen) counts.fill(0);
+): Promise<void> {
+  const stem = name.replace(/\..*/, "");
   const entries = await query.all({
-    query: '{app="torture"}',
+    query: `{app="torture", filename=~".*/${stem}[.-].*"} |= "${name} "`,
     start: startNs,
     end: BigInt(Date.now() + 60_000) * 1_000_000n,
     limit: 50_000,
   });
   for (const { line } of entries) {
     const [file, number] = line.split(" ", 2);
-    const counts = seen[Number(file)];
-    if (counts?.[Number(number)] === undefined) throw new Error(`A line nobody wrote: ${line}`);
+    if (file !== name || counts[Number(number)] === undefined) {
+      throw new Error(`A line nobody wrote: ${line}`);
+    }
     if (counts[Number(number)]! < 255) counts[Number(number)]!++;
   }
-  return entries.length;
 }
 
 function sleep(milliseconds: number): Promise<void> {

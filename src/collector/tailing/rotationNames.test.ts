@@ -54,6 +54,7 @@ t.test("related files are found by path, by beginning and by log", (t) => {
   t.equal(mayBecome(app, "/l/app.log"), false, "its own path is no rotation");
   t.equal(mayBecome(app, "/l/app.log.1"), true);
   t.equal(mayBecome(rotated, "/l/app.log.3"), true);
+  t.equal(mayBecome(rotated, "/l/app.log"), false, "nothing is rotated back");
   t.equal(mayBecome(other, "/l/app.log.3"), false);
   t.end();
 });

@@ -65,15 +65,16 @@ export class RelatedFiles<Item extends { readonly path: string; readonly log: st
   }
 }
 
-/** Whether rotation may have given the content of `item` to `path`, another file of its directory. */
+/** Whether rotation may have given the content of `item` to `path`, another file of its directory. It never gives
+ *  it to the log's own name. */
 export function mayBecome(
   item: { readonly path: string; readonly log: string },
   path: string,
 ): boolean {
   const name = baseName(path);
-  return item.path !== path &&
-    (name.startsWith(baseName(item.path)) || name.startsWith(baseName(item.log)) ||
-      [item.path, item.log].some((known) => logNameOf(name) === logNameOf(baseName(known))));
+  const known = [baseName(item.path), baseName(item.log)];
+  if (known.some((known) => name === known || name === logNameOf(known))) return false;
+  return known.some((known) => name.startsWith(known) || logNameOf(name) === logNameOf(known));
 }
 
 function keysOf({ path, log }: { readonly path: string; readonly log: string }): Set<string> {
