@@ -4,7 +4,7 @@
  *  of what its promise would cost. */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "./files.ts";
+import { errorCode, errorText } from "./files.ts";
 
 /** What identifies a file and how far it has grown. Inodes beyond 2^53 lose their lowest bits. */
 export interface LogFileStatus {
@@ -94,19 +94,24 @@ export function realPath(path: string): string | undefined {
 }
 
 /** Calls `onChange` with the name of what changed in a directory ("" if the system does not say) until
- *  `close`. Undefined if the system has no watch left or the directory is gone: the caller polls anyway, a
- *  watch only makes it faster. */
+ *  `close`. Undefined if the directory is gone or the system does not watch it, which `onRefused` is told, then or
+ *  later: the caller polls anyway, a watch only makes it faster. */
 export function watchDirectory(
   path: string,
   onChange: (name: string, isNameChange: boolean) => void,
+  onRefused: (reason: string) => void,
 ): { readonly close: () => void } | undefined {
   try {
     const watcher = fs.watch(path, { persistent: false }, (event, name) => {
       onChange(name ?? "", event === "rename");
     });
-    watcher.on("error", () => watcher.close());
+    watcher.on("error", (error) => {
+      watcher.close();
+      if (!isAbsence(error)) onRefused(errorText(error));
+    });
     return { close: () => watcher.close() };
-  } catch {
+  } catch (error) {
+    if (!isAbsence(error)) onRefused(errorText(error));
     return undefined;
   }
 }

@@ -121,6 +121,7 @@ class Collector {
       startedMs: world.startedMs,
       nowMs: () => world.nowMs,
       watches: false,
+      warn,
     });
     const group = (path: string, exclude?: string) => ({
       job: "job",

@@ -81,10 +81,12 @@ type Log = Context.Service.Shape<typeof WriteLog>;
 /** Reads what the last run left and prepares to go on from there. */
 const openLine = Effect.fnUntraced(function* (options: DeliveryOptions, log: Log) {
   const { clients, directory } = options;
+  const warnings: string[] = [];
   const state = yield* Effect.tryPromise({
-    try: () => readPositions(nodeDisk, directory),
+    try: () => readPositions(nodeDisk, directory, (message) => warnings.push(message)),
     catch: (error) => error instanceof Error ? error : new Error(String(error)),
   });
+  for (const warning of warnings) yield* Effect.logError(warning);
   const { first } = yield* log.bounds(partition);
   const delivered = new DeliveredState(state, clients.map(({ name }) => name), first);
   // A buffer that was lost goes on where positions.json ends.

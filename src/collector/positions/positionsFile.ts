@@ -1,5 +1,5 @@
 /** The file of positions: read at the start, replaced as a whole (write, fsync, rename, fsync) when it
- *  is saved. Also reads the positions.yaml of Promtail, once, so that a node moves over without reading
+ *  is saved; the one before is kept, should the new one be damaged. Also reads the positions.yaml of Promtail, once, so that a node moves over without reading
  *  everything again; that file is never written, so the way back is open. */
 import { Result, Schema } from "effect";
 import { parse } from "yaml";
@@ -27,24 +27,41 @@ export class PositionsUnreadable extends Schema.TaggedError<PositionsUnreadable>
 const codec = Schema.fromJsonString(PositionsState);
 const fileName = "positions.json";
 
-/** The state in `directory`, undefined if there is none yet. Throws PositionsUnreadable. */
+/** The state in `directory`, undefined if there is none yet. Of a file that is damaged or missing the one saved before
+ *  it is read, and `warn` is told. Throws PositionsUnreadable if that does not help. */
 export async function readPositions(
   disk: Disk,
   directory: string,
+  warn: (message: string) => void,
 ): Promise<PositionsState | undefined> {
   const path = joinPath(directory, fileName);
-  const text = await readText(disk, path);
-  if (text === undefined) return undefined;
-  const state = Schema.decodeUnknownResult(codec)(text);
-  if (Result.isSuccess(state)) return state.success;
+  const [newest, previous] = [await readState(disk, path), await readState(disk, `${path}.old`)];
+  if (newest !== undefined && typeof newest !== "string") return newest;
+  if (previous !== undefined && typeof previous !== "string") {
+    const problem = newest ?? "it is not there";
+    warn(
+      `Cannot read the positions in "${path}": ${problem}; those saved before are used: what was read in the ` +
+        "seconds between is read and sent again",
+    );
+    return previous;
+  }
+  if (newest === undefined && previous === undefined) return undefined;
   throw new PositionsUnreadable({
     message:
-      `Cannot read the positions in "${path}": ${state.failure.message}; restore the file, or ` +
-      "remove it to read every file again from its start",
+      `Cannot read the positions in "${path}": ${newest ?? previous}; restore the file, or ` +
+      "remove it and its .old to read every file again from its start",
   });
 }
 
-/** Replaces the state; when this returns it survives a crash of the machine. */
+/** What a file of positions says, or why that cannot be told; undefined if there is none. */
+async function readState(disk: Disk, path: string): Promise<PositionsState | string | undefined> {
+  const text = await readText(disk, path);
+  if (text === undefined) return undefined;
+  const state = Schema.decodeUnknownResult(codec)(text);
+  return Result.isSuccess(state) ? state.success : state.failure.message;
+}
+
+/** Replaces the state and keeps the one before; when this returns it survives a crash of the machine. */
 export async function writePositions(
   disk: Disk,
   directory: string,
@@ -58,6 +75,7 @@ export async function writePositions(
   } finally {
     await file.close();
   }
+  if (await has(disk, path)) await disk.rename(path, `${path}.old`);
   await disk.rename(`${path}.new`, path);
   await disk.syncDirectory(directory);
 }
@@ -96,9 +114,13 @@ const PromtailFile = Schema.Struct({
   positions: Schema.optional(Schema.Record(Schema.String, Schema.String)),
 });
 
-async function readText(disk: Disk, path: string): Promise<string | undefined> {
+async function has(disk: Disk, path: string): Promise<boolean> {
   const names = await disk.list(parentPath(path));
-  if (!names.some((name) => joinPath(parentPath(path), name) === path)) return undefined;
+  return names.some((name) => joinPath(parentPath(path), name) === path);
+}
+
+async function readText(disk: Disk, path: string): Promise<string | undefined> {
+  if (!await has(disk, path)) return undefined;
   const file = await disk.open(path, "read");
   try {
     return new TextDecoder().decode(await file.read(0, await file.size()));

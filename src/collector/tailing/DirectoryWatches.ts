@@ -21,9 +21,15 @@ interface Watch {
 export class DirectoryWatches {
   readonly #watches = new Map<string, Watch>();
   readonly #onChange: (directory: string, name: string, isNameChange: boolean) => void;
+  readonly #warn: (message: string) => void;
+  #isRefusalSaid = false;
 
-  constructor(onChange: (directory: string, name: string, isNameChange: boolean) => void) {
+  constructor(
+    onChange: (directory: string, name: string, isNameChange: boolean) => void,
+    warn: (message: string) => void,
+  ) {
     this.#onChange = onChange;
+    this.#warn = warn;
   }
 
   get count(): number {
@@ -66,9 +72,25 @@ export class DirectoryWatches {
   }
 
   #open(directory: string, watch: Watch): void {
-    watch.close = watchDirectory(directory, (name, isNameChange) => {
-      watch.events++;
-      this.#onChange(directory, name, isNameChange);
-    })?.close;
+    watch.close = watchDirectory(
+      directory,
+      (name, isNameChange) => {
+        watch.events++;
+        this.#onChange(directory, name, isNameChange);
+      },
+      (reason) => {
+        watch.close = undefined;
+        this.#sayRefused(directory, reason);
+      },
+    )?.close;
+  }
+
+  #sayRefused(directory: string, reason: string): void {
+    if (this.#isRefusalSaid) return;
+    this.#isRefusalSaid = true;
+    this.#warn(
+      `The system does not watch "${directory}": ${reason}. Changes there are found by looking, a little later; ` +
+        "sysctl fs.inotify.max_user_watches and max_user_instances set how much it watches",
+    );
   }
 }

@@ -65,6 +65,7 @@ export class FileTail extends Context.Service<FileTail, {
           startedMs: startedMs(lines),
           nowMs: systemNowMs,
           watches: true,
+          warn,
         });
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {

@@ -54,6 +54,7 @@ export class FileTargets {
       readonly startedMs: number | undefined;
       /** Whether directories are watched. */
       readonly watches: boolean;
+      readonly warn: (message: string) => void;
     },
   ) {
     this.#tailer = options.tailer;
@@ -61,8 +62,9 @@ export class FileTargets {
     this.#rotated = new RotatedFiles(options, options.startedMs);
     this.#migrated = options.migrated;
     this.#watches = options.watches
-      ? new DirectoryWatches((directory, name, isNameChange) =>
-        this.#changed(directory, name, isNameChange)
+      ? new DirectoryWatches(
+        (directory, name, isNameChange) => this.#changed(directory, name, isNameChange),
+        options.warn,
       )
       : undefined;
   }

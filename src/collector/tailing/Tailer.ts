@@ -69,6 +69,8 @@ export class Tailer {
   readonly #pathCheckedMs = new WeakMap<TailedFile, number>();
   /** Files whose path is to be checked at their next look. */
   readonly #woken = new WeakSet<TailedFile>();
+  /** What was last said about which file. */
+  readonly #said = new Map<string, string>();
   #openCount = 0;
   #openFilesMax: number;
   #idCount = 0;
@@ -248,7 +250,10 @@ export class Tailer {
       if (outcome === "lines") file.activeMs = nowMs;
       this.#checkDue(file, nowMs);
     } catch (error) {
-      this.#options.warn(`Cannot read "${file.path}": ${errorText(error)}`);
+      this.#warnOnce(
+        file.path,
+        `Cannot read "${file.path}": ${errorText(error)}; it is tried again`,
+      );
     }
     if (this.#files.has(file)) this.#schedule.plan(file, nowMs, nowMs - file.activeMs);
     return false;
@@ -411,7 +416,7 @@ export class Tailer {
       return new OpenLogFile(path);
     } catch (error) {
       if (!this.#isOutOfDescriptors(error)) {
-        this.#options.warn(`Cannot open "${path}": ${errorText(error)}`);
+        this.#warnOnce(path, `Cannot open "${path}": ${errorText(error)}; it is tried again`);
       }
       return undefined;
     }
@@ -445,6 +450,14 @@ export class Tailer {
     }
   }
 
+  /** Says what is wrong with a file when that changes, not each time it is tried. */
+  #warnOnce(path: string, message: string): void {
+    if (this.#said.get(path) === message) return;
+    if (this.#said.size >= saidMax) this.#said.clear();
+    this.#said.set(path, message);
+    this.#options.warn(message);
+  }
+
   #sayFull(): void {
     if (this.#isFullSaid) return;
     this.#isFullSaid = true;
@@ -460,6 +473,7 @@ export class Tailer {
 }
 
 const sliceMs = 10;
+const saidMax = 1_000;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));

@@ -44,8 +44,10 @@ export class Schedule<Item> {
   due(nowMs: number): ReadonlyArray<Item> {
     const last = Math.floor(nowMs / this.#periodMs);
     const items: Item[] = [];
-    // After a pause (or a step of the clock) the slots are fewer than the periods gone by.
-    for (const slot of [...this.#slots.keys()].filter((slot) => slot <= last)) {
+    // Where the clock was set back, what was planned before would wait until it has caught up.
+    const isSetBack = last + 1 < this.#nextSlot;
+    // After a pause the slots are fewer than the periods gone by.
+    for (const slot of [...this.#slots.keys()].filter((slot) => isSetBack || slot <= last)) {
       for (const item of this.#slots.get(slot)!) {
         items.push(item);
         this.#slotOf.delete(item);
