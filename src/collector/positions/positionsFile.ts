@@ -1,6 +1,7 @@
 /** The file of positions: read at the start, replaced as a whole (write, fsync, rename, fsync) when it
- *  is saved; the one before is kept, should the new one be damaged. Also reads the positions.yaml of Promtail, once, so that a node moves over without reading
- *  everything again; that file is never written, so the way back is open. */
+ *  is saved; the one before is kept, should the new one be damaged. Also reads the positions.yaml of
+ *  Promtail, once, so that a node moves over without reading everything again; that file is never
+ *  written, so the way back is open. */
 import { Result, Schema } from "effect";
 import { parse } from "yaml";
 import { type Disk, errorText, joinPath, parentPath } from "../../platform/files.ts";

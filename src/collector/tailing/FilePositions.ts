@@ -2,6 +2,7 @@
  *  files that were read to their end, so that a copy of one (app.log.1.gz) is not taken for a new file. Owns
  *  finding by inode and by name, and the bound; positions/ owns how they are kept on disk. */
 import type { FilePosition } from "../positions/position.ts";
+import { addTo, deleteFrom } from "./mapOfSets.ts";
 import { logNameOf, RelatedFiles } from "./rotationNames.ts";
 
 /** Finished files of a log that are remembered beyond those that are there. */
@@ -39,9 +40,7 @@ export class FilePositions {
     this.take(position.id);
     this.#byId.set(position.id, position);
     if (position.finishedMs === undefined) this.#unfinished.add(position);
-    const known = this.#byInode.get(position.inode);
-    if (known === undefined) this.#byInode.set(position.inode, new Set([position]));
-    else known.add(position);
+    addTo(this.#byInode, position.inode, position);
     this.#related.add(position);
   }
 
@@ -51,9 +50,7 @@ export class FilePositions {
     if (position === undefined) return;
     this.#byId.delete(id);
     this.#unfinished.delete(position);
-    const known = this.#byInode.get(position.inode);
-    known?.delete(position);
-    if (known?.size === 0) this.#byInode.delete(position.inode);
+    deleteFrom(this.#byInode, position.inode, position);
     this.#related.remove(position);
   }
 

@@ -18,6 +18,7 @@ import { mayBecome, RelatedFiles } from "./rotationNames.ts";
 import type { LineSink, Stream } from "./lineSink.ts";
 import { ReadBuffer } from "./ReadBuffer.ts";
 import type { LineLimits } from "./lineLimits.ts";
+import { addTo, deleteFrom, deleteIf } from "./mapOfSets.ts";
 import { Schedule } from "./schedule.ts";
 import { TailedFile } from "./TailedFile.ts";
 
@@ -494,20 +495,4 @@ function namesOf({ path, target }: TailedFile): ReadonlyArray<string> {
 /** What is to be read at the path that led to `file`. */
 function targetOf({ stream, sinceMs }: TailedFile, job: string, path: string): FileTarget {
   return { job, path, stream, ...(sinceMs === undefined ? {} : { sinceMs }) };
-}
-
-function addTo<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): void {
-  const known = map.get(key);
-  if (known === undefined) map.set(key, new Set([value]));
-  else known.add(value);
-}
-
-function deleteFrom<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): void {
-  const known = map.get(key);
-  known?.delete(value);
-  if (known?.size === 0) map.delete(key);
-}
-
-function deleteIf<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  if (map.get(key) === value) map.delete(key);
 }

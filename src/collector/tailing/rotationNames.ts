@@ -6,6 +6,7 @@
  *  anything may follow the name; enough to look whether content that was read has gone there. */
 import type { CompressionFormat } from "../../platform/decompressedFile.ts";
 import { baseName, parentPath } from "../../platform/files.ts";
+import { addTo, deleteFrom } from "./mapOfSets.ts";
 
 const compressed = /\.(gz|z)$/;
 /** What stands behind the whole name. */
@@ -34,20 +35,12 @@ export class RelatedFiles<Item extends { readonly path: string; readonly log: st
   readonly #byName = new Map<string, Set<Item>>();
 
   add(item: Item): void {
-    for (const key of keysOf(item)) {
-      const known = this.#byName.get(key);
-      if (known === undefined) this.#byName.set(key, new Set([item]));
-      else known.add(item);
-    }
+    for (const key of keysOf(item)) addTo(this.#byName, key, item);
   }
 
   /** To be called with the names the item was added with. */
   remove(item: Item): void {
-    for (const key of keysOf(item)) {
-      const known = this.#byName.get(key);
-      known?.delete(item);
-      if (known?.size === 0) this.#byName.delete(key);
-    }
+    for (const key of keysOf(item)) deleteFrom(this.#byName, key, item);
   }
 
   /** Items of that very path or whose content rotation may have given to it, by the loose rule, and items that are
