@@ -99,7 +99,7 @@ export function realPath(path: string): string | undefined {
 export function watchDirectory(
   path: string,
   onChange: (name: string, isNameChange: boolean) => void,
-  onRefused: (reason: string) => void,
+  onRefused: (reason: string) => void = () => {},
 ): { readonly close: () => void } | undefined {
   try {
     const watcher = fs.watch(path, { persistent: false }, (event, name) => {
