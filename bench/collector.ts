@@ -73,7 +73,7 @@ class Sink {
   }
 }
 
-if (!flags.has("idle")) {
+if (!flags.has("idle") || flags.has("read")) {
   console.log(
     "| runtime | pipeline | CPU s per GB | MB/s | peak MB | sent |\n|---|---|---|---|---|---|",
   );
@@ -81,7 +81,7 @@ if (!flags.has("idle")) {
     for (const [name, stages] of pipelines) await measureReading(runtime, name, stages);
   }
 }
-if (!flags.has("read")) {
+if (!flags.has("read") || flags.has("idle")) {
   console.log(
     "| runtime | files | lines/s | CPU % | wake-ups/s | RSS MB | start CPU s |\n" +
       "|---|---|---|---|---|---|---|",
@@ -107,7 +107,8 @@ async function measureReading(
     }
     const host = new URL(sink.url).host;
     const sent = `promtail_sent_entries_total{host="${host}"}`;
-    while ((await collector.metric(sent)) < lines || Number.isNaN(await collector.metric(sent))) {
+    // Before the first push there is no such figure.
+    while (!(await collector.metric(sent) >= lines)) {
       if (!collector.isRunning) throw new Error(collector.output);
       await sleep(200);
     }
