@@ -89,7 +89,8 @@ function groupLabels(labels: Sample["labels"], grouping: Ast.Grouping | null): S
   );
 }
 
-/** The first `count` by value, NaN last; of equal values those whose labels sort first. */
+/** The first `count` by value, NaN last; of equal values those whose labels sort first. Throws Ambiguous where rounding decides
+ *  whether values are equal. */
 function top(samples: ReadonlyArray<Sample>, count: number, sign: number): Sample[] {
   const order = (value: number, other: number) =>
     Number.isNaN(value) || Number.isNaN(other)
@@ -97,7 +98,14 @@ function top(samples: ReadonlyArray<Sample>, count: number, sign: number): Sampl
       : value === other
       ? 0
       : sign * (value < other ? -1 : 1);
-  return byLabels([...samples]).sort((a, b) => order(a.value, b.value)).slice(0, count);
+  const sorted = byLabels([...samples]).sort((a, b) => order(a.value, b.value));
+  const isClose = (a: number, b: number) =>
+    !(a === b && Number.isInteger(a)) &&
+    Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
+  if (sorted.slice(1, count + 1).some(({ value }, index) => isClose(value, sorted[index]!.value))) {
+    throw new Ambiguous();
+  }
+  return sorted.slice(0, count);
 }
 
 function reduceGroup(op: Ast.VectorOp, values: ReadonlyArray<number>): number {

@@ -42,13 +42,7 @@ export function evaluateRange(
   const { range } = expr;
   const isSummed = sum !== null && isAdditive(expr);
   const grouping = expr.grouping ?? (isSummed ? sum.grouping : null);
-  const formatted = withoutIdleFormats(expr.op, range.pipeline);
-  const pipeline = isSummed || expr.op === "absent_over_time"
-    ? withoutIdleFormats(
-      expr.op,
-      neededStages({ ...expr, range: { ...range, pipeline: formatted } }, grouping),
-    )
-    : formatted;
+  const pipeline = neededStages(expr, grouping, isSummed || expr.op === "absent_over_time");
   const series = new Map<string, { labels: LabelMap; values: number[] }>();
   for (const row of windowOf(rows, range, timeNs)) {
     const entry = runPipeline(row, pipeline, templates);
@@ -92,37 +86,44 @@ function isAdditive({ op }: RangeAggregation): boolean {
   return ["count_over_time", "rate", "bytes_over_time", "bytes_rate", "sum_over_time"].includes(op);
 }
 
-/** The pipeline without the line formats whose line nobody reads, so that templates that fail are no errors. */
-function withoutIdleFormats(op: RangeAggregation["op"], pipeline: ReadonlyArray<Stage>): Stage[] {
-  let isRead = op.startsWith("bytes");
-  return pipeline.toReversed().filter((stage) => {
-    if (stage.kind === "LineFormat" && !isRead) return false;
-    isRead ||= readsLine(stage);
+/** The pipeline without parsers whose labels nobody looks at and line formats whose line nobody reads, so that lines on which
+ *  they fail are no errors. `isBare` says that a series has no labels but those of the grouping. */
+function neededStages(
+  { op, range }: RangeAggregation,
+  grouping: Grouping | null,
+  isBare: boolean,
+): Stage[] {
+  let readsLabels = !isBare || range.unwrap !== null || grouping?.mode === "without" ||
+    (grouping?.labels.length ?? 0) > 0;
+  let readsLine = op.startsWith("bytes");
+  return range.pipeline.toReversed().filter((stage) => {
+    const isParser = parserKinds.includes(stage.kind);
+    if (isParser && !readsLabels) return false;
+    // unpack gives a new line too.
+    if (stage.kind === "UnpackParser" && !readsLabels && !readsLine) return false;
+    if (stage.kind === "LineFormat" && !readsLine) return false;
+    readsLabels ||= looksAtLabels(stage);
+    readsLine ||= isParser || stage.kind === "UnpackParser" || stage.kind === "LineFilter" ||
+      stage.kind === "LabelFormat" &&
+        stage.assignments.some(({ source }) => source.includes("__line__"));
     return true;
   }).reverse();
 }
 
-function readsLine(stage: Stage): boolean {
-  if (stage.kind === "LabelFormat") {
-    return stage.assignments.some(({ source }) => source.includes("__line__"));
+/** Whether a stage reads labels: drop and keep without comparisons only take some away. */
+function looksAtLabels(stage: Stage): boolean {
+  switch (stage.kind) {
+    case "LabelFilter":
+    case "LabelFormat":
+      return true;
+    case "LineFormat":
+      return templateFields(stage.template).length > 0;
+    case "DropLabels":
+    case "KeepLabels":
+      return stage.labels.some(({ kind }) => kind === "LabelMatcher");
+    default:
+      return false;
   }
-  return stage.kind === "LineFilter" || stage.kind === "UnpackParser" ||
-    parserKinds.includes(stage.kind);
-}
-
-/** The pipeline without parsers whose labels nobody looks at, so that lines they cannot parse are no errors. */
-function neededStages(
-  { op, range }: RangeAggregation,
-  grouping: Grouping | null,
-): ReadonlyArray<Stage> {
-  const isAsked = grouping?.mode === "without" || (grouping?.labels.length ?? 0) > 0;
-  if (isAsked || usesLabels(range) || range.pipeline.some(comparesLabels)) return range.pipeline;
-  const others = range.pipeline.filter(({ kind }) => !parserKinds.includes(kind));
-  // unpack gives a new line too.
-  return others.filter(({ kind }, index) =>
-    kind !== "UnpackParser" || op.startsWith("bytes") ||
-    others.slice(index).some(({ kind }) => kind === "LineFilter")
-  );
 }
 
 /** Whether it is a matter of taste that a parser ran for this row: no label that only it could give is asked for. Labels that
@@ -161,23 +162,7 @@ function namesOf(predicate: Predicate): string[] {
   return [...namesOf(predicate.left), ...namesOf(predicate.right)];
 }
 
-function comparesLabels(stage: Stage): boolean {
-  return (stage.kind === "DropLabels" || stage.kind === "KeepLabels") &&
-    stage.labels.some(({ kind }) => kind === "LabelMatcher");
-}
-
-/** Whether a stage of the pipeline reads labels: drop and keep only take some away. */
-function usesLabels({ unwrap, pipeline }: LogRange): boolean {
-  return unwrap !== null ||
-    pipeline.some((stage) =>
-      stage.kind === "LineFormat"
-        ? templateFields(stage.template).length > 0
-        : ![...parserKinds, ...blindKinds].includes(stage.kind)
-    );
-}
-
 const parserKinds = ["JsonParser", "LogfmtParser", "PatternParser", "RegexpParser"];
-const blindKinds = ["UnpackParser", "LineFilter", "Decolorize", "DropLabels", "KeepLabels"];
 
 /** A line's number; null if it has none, which is no error. */
 function sampleOf(entry: Entry, expr: RangeAggregation): number | null {
