@@ -10,7 +10,7 @@ import { errorText } from "../../platform/files.ts";
 import { type LogFileStatus, logFileStatus } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import type { FilePositions } from "./FilePositions.ts";
-import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
+import { beginsAs, checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
 import { LineCutter } from "./LineCutter.ts";
 import type { LineLimits } from "./lineLimits.ts";
 import type { LineSink, Origin, Stream } from "./lineSink.ts";
@@ -22,11 +22,7 @@ export interface CompressedFilesOptions {
   readonly nowMs: () => number;
   readonly warn: (message: string) => void;
   /** Whether a file that `path` may be a compressed copy of, by its name and first bytes, is being read. */
-  readonly isReading: (
-    job: string,
-    path: string,
-    holds: (position: FilePosition) => boolean,
-  ) => boolean;
+  readonly isReading: (job: string, path: string, head: Uint8Array) => boolean;
 }
 
 /** A compressed file to read. */
@@ -117,9 +113,8 @@ export class CompressedFiles {
   ): Promise<boolean> {
     const { job, path, format } = target;
     const head = await this.#head(path, format);
-    const hasHead = ({ headBytes, headHash }: FilePosition) =>
-      headBytes > 0 && headBytes <= head.byteLength && hashBytes(head, 0, headBytes) === headHash;
-    if (this.#options.isReading(job, path, hasHead)) return false;
+    const hasHead = (position: FilePosition) => beginsAs(position, head);
+    if (this.#options.isReading(job, path, head)) return false;
     const { positions } = this.#options;
     const candidates = target.only === undefined
       ? positions.candidates(job, path, status.inode)

@@ -13,6 +13,7 @@ import { logFileStatus, OpenLogFile, realPath } from "../../platform/logFiles.ts
 import type { FilePosition } from "../positions/position.ts";
 import { type FilePositions } from "./FilePositions.ts";
 import { DirectoryLook } from "./DirectoryLook.ts";
+import { beginsAs } from "./fingerprint.ts";
 import { findByInode, findCopy, headOf, identify, pathHolds } from "./identify.ts";
 import { mayBecome, RelatedFiles } from "./rotationNames.ts";
 import type { LineSink, Stream } from "./lineSink.ts";
@@ -174,14 +175,14 @@ export class Tailer {
     return path !== undefined && this.#readRest(position, path, stream);
   }
 
-  /** Whether a file whose content rotation may have given to `path` is being read and is as `holds` wants it, or
-   *  has bytes that nobody has seen. */
-  isReading(job: string, path: string, holds: (position: FilePosition) => boolean): boolean {
+  /** Whether a file whose content rotation may have given to `path`, and which begins with `head`, is being read. */
+  isReading(job: string, path: string, head: Uint8Array): boolean {
     return [...this.#related.of(path)].some((file) => {
       if (file.job !== job || !mayBecome(file, path)) return false;
       const position = file.positionBefore(undefined);
-      if (position.headBytes > 0) return holds(position);
-      return file.withContent((content) => content.status().bytes > 0) ?? false;
+      if (position.headBytes > 0) return beginsAs(position, head);
+      return file.withContent((content) => beginsAs(headOf(content, head.byteLength), head)) ??
+        false;
     });
   }
 

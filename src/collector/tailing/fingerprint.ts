@@ -21,3 +21,12 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
   low = Math.imul(low ^ (low >>> 16), 0x85ebca77) ^ Math.imul(high ^ (high >>> 15), 0xc2b2ae3d);
   return (high & 0x1fffff) * 0x1_0000_0000 + (low >>> 0);
 }
+
+/** Whether a file of which `head` are the first bytes begins with what was read; false if nothing was. */
+export function beginsAs(
+  { headBytes, headHash }: { readonly headBytes: number; readonly headHash: number },
+  head: Uint8Array,
+): boolean {
+  return headBytes > 0 && headBytes <= head.byteLength &&
+    hashBytes(head, 0, headBytes) === headHash;
+}
