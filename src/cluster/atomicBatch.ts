@@ -9,6 +9,7 @@ export interface BatchMessage {
   readonly data: Uint8Array | string;
   /** The batch is stored only if this is the sequence of the last message of the subject; 0 if there is none. */
   readonly lastSubjectSequence?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Messages that the servers take in one batch. */
@@ -21,8 +22,9 @@ export async function publishAtomically(
 ): Promise<number> {
   const id = crypto.randomUUID();
   for (let index = 0;; index++) {
-    const { subject, data, lastSubjectSequence } = messages[index]!;
+    const { subject, data, lastSubjectSequence, headers: more = {} } = messages[index]!;
     const headers = makeHeaders();
+    for (const [name, value] of Object.entries(more)) headers.set(name, value);
     headers.set("Nats-Batch-Id", id);
     headers.set("Nats-Batch-Sequence", String(index + 1));
     if (lastSubjectSequence !== undefined) {

@@ -116,9 +116,15 @@ export async function ensureStream(link: NatsLink, wanted: WantedStream): Promis
       return streams.add(config);
     }));
   check(config, info.config);
-  if (config.max_bytes === undefined || config.max_bytes === info.config.max_bytes) return info;
-  // The size is a setting of ours, and changing it loses nothing.
-  return await streams.update(config.name, { max_bytes: config.max_bytes });
+  // What is a setting of ours, or came with a later version; changing it loses nothing.
+  const changed: Partial<StreamConfig> = {};
+  if (config.max_bytes !== undefined && config.max_bytes !== info.config.max_bytes) {
+    changed.max_bytes = config.max_bytes;
+  }
+  if (config.allow_msg_ttl === true && info.config.allow_msg_ttl !== true) {
+    changed.allow_msg_ttl = true;
+  }
+  return Object.keys(changed).length === 0 ? info : await streams.update(config.name, changed);
 }
 
 /** Elections take 4 to 9 seconds. */
@@ -145,7 +151,6 @@ function check(wanted: WantedStream, found: StreamConfig): void {
   must("max_msgs_per_subject", wanted.max_msgs_per_subject ?? -1);
   must("allow_direct", true);
   if (wanted.allow_atomic === true) must("allow_atomic", true);
-  if (wanted.allow_msg_ttl === true) must("allow_msg_ttl", true);
   for (const subject of wanted.subjects) {
     if (!found.subjects.includes(subject)) problems.push(`it does not take ${subject}`);
   }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import t, { type Test } from "tap";
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
 import { makeMatcher } from "../streams/matcher.ts";
-import type { SegmentRecord, StreamRecord } from "../streams/record.ts";
+import { type SegmentRecord, segmentSummary, type StreamRecord } from "../streams/record.ts";
 import { memoryIndex } from "../testing/memoryStorage.ts";
 import { type ChunkRef, Index, type IndexError, type IndexQuery } from "./Index.ts";
 
@@ -41,7 +41,7 @@ export function indexContract(name: string, makeFixture: () => Promise<IndexFixt
       const segments = yield* index.segments();
       t.same(
         segments,
-        [segment(0, 1, 10), segment(0, 10, 25), segment(7, 1, 3)].map(withoutStreams),
+        [segment(0, 1, 10), segment(0, 10, 25), segment(7, 1, 3)].map(segmentSummary),
       );
       t.equal((yield* index.findChunks(everything)).length, 3);
     });
@@ -133,7 +133,154 @@ export function indexContract(name: string, makeFixture: () => Promise<IndexFixt
       t.same(yield* from([]), ["0:1", "0:10", "1:1"]);
       t.same(yield* from([[0, 20], [1, 5]]), ["0:1", "0:10", "1:1"]);
       t.same(yield* from([[0, 10]]), ["0:1", "1:1"]);
-      t.same(yield* from([[0, 1], [1, 4]]), []);
+      t.same(yield* from([[0, 1], [1, 1]]), []);
+    });
+  });
+
+  test("a replacement puts one segment in the place of neighbours", async (t, fixture) => {
+    const merged = { ...segment(0, 10, 30), streams: segment(0, 1, 2, 3).streams };
+    await within(fixture, function* (index) {
+      for (const from of [1, 10, 20, 30]) {
+        yield* index.commit(segment(0, from, from + 10 - +(from === 1)));
+      }
+      yield* index.commit(segment(1, 1, 5));
+      yield* index.replace(["p0-10-20", "p0-20-30"], merged);
+      yield* index.replace(["p0-10-20", "p0-20-30"], merged);
+      t.equal(yield* index.checkpoint(0), 40);
+    });
+    await within(fixture, function* (index) {
+      const kept = [segment(0, 1, 10), merged, segment(0, 30, 40), segment(1, 1, 5)];
+      t.same(yield* index.segments(), kept.map(segmentSummary));
+      t.equal((yield* index.findChunks(everything)).length, 6);
+      t.same(yield* index.labelValues(everything, "a"), ["0", "1", "2"]);
+      yield* index.commit(segment(0, 40, 41));
+      yield* index.replace(["p0-30-40"], { ...segment(0, 30, 40), key: "again" });
+      t.equal((yield* index.segments()).length, 5);
+    });
+  });
+
+  test(
+    "a replacement of what is not there, or has other offsets, is refused and changes nothing",
+    async (t, fixture) => {
+      await within(fixture, function* (index) {
+        const all = [segment(0, 1, 10), segment(0, 10, 20), segment(0, 20, 30), segment(1, 1, 30)];
+        for (const one of all) yield* index.commit(one);
+        const [first, second, third, other] = all.map(({ key }) => key) as [
+          string,
+          string,
+          string,
+          string,
+        ];
+        for (
+          const [keys, from, to] of [
+            [[first, "gone"], 1, 20],
+            [[first, third], 1, 30],
+            [[second, first], 1, 20],
+            [[first, second], 1, 30],
+            [[first, second], 1, 15],
+            [[second, third], 1, 30],
+            [[other], 1, 31],
+            [[other], 1, 30],
+            [[], 1, 10],
+          ] as const
+        ) {
+          const record = { ...segment(0, from, to), key: "merged" };
+          const error: IndexError = yield* Effect.flip(index.replace(keys, record));
+          t.equal(error.reason, "Conflict", keys.join());
+        }
+        const taken = yield* Effect.flip(
+          index.replace([first, second], { ...segment(0, 1, 20), key: third }),
+        );
+        t.equal(taken.reason, "Conflict", "the key is another segment's");
+        t.same(yield* index.segments(), all.map(segmentSummary));
+        const merges = [2, 3].map((count) =>
+          index.replace(
+            all.slice(0, count).map(({ key }) => key),
+            { ...segment(0, 1, count * 10), key: `merged-${count}` },
+          )
+        );
+        const exits = yield* Effect.all(merges.map(Effect.exit), { concurrency: "unbounded" });
+        t.equal(exits.filter(({ _tag }) => _tag === "Success").length, 1, "one of two wins");
+      });
+    },
+  );
+
+  test("streams go with their last segment, and their labels with them", async (t, fixture) => {
+    const of = (from: number, ...texts: ReadonlyArray<string>) => ({
+      ...segment(0, from, from + 1),
+      streams: texts.map((labels) => ({ tenant: "fake", labels, chunks: [chunkAt(5n)] })),
+    });
+    await within(fixture, function* (index) {
+      yield* index.commit(of(1, '{a="x", b="1"}', '{a="y"}'));
+      yield* index.commit(of(2, '{a="y"}', '{a="z", c="1"}'));
+      yield* index.replace(["p0-1-2"], { ...of(1), key: "empty" });
+      t.same(yield* index.labelNames(everything), ["a", "c"]);
+      t.same(yield* index.labelValues(everything, "a"), ["y", "z"]);
+      t.same(yield* index.findStreams(everything), ['{a="y"}', '{a="z", c="1"}']);
+      yield* index.replace(["empty", "p0-2-3"], { ...of(1), logTo: 3, key: "nothing" });
+      t.same(yield* index.labelNames(everything), []);
+      t.same(yield* index.stats(everything), { streams: 0, chunks: 0, bytes: 0, entries: 0 });
+      yield* index.commit(of(3, '{a="x", b="1"}'));
+      t.same(yield* index.labelValues(everything, "b"), ["1"], "and come back with a new one");
+      t.equal(
+        (yield* index.findChunks({ ...everything, matchers: [makeMatcher("b", "=", "1")] })).length,
+        1,
+      );
+    });
+  });
+
+  test("a question that covers part of a merged segment is stale", async (t, fixture) => {
+    await within(fixture, function* (index) {
+      yield* index.commit(segment(0, 1, 10));
+      yield* index.commit(segment(0, 10, 20));
+      yield* index.replace(["p0-1-10", "p0-10-20"], { ...segment(0, 1, 20), key: "merged" });
+      const query = { ...everything, coveredTo: new Map([[0, 10]]) };
+      for (
+        const ask of [
+          index.findChunks(query),
+          index.findStreams(query),
+          index.labelNames(query),
+          index.labelValues(query, "a"),
+          index.stats(query),
+        ]
+      ) {
+        const error: IndexError = yield* Effect.flip(ask as Effect.Effect<unknown, IndexError>);
+        t.equal(error.reason, "Stale");
+      }
+      for (const [covered, count] of [[1, 0], [20, 1]] as const) {
+        const all = yield* index.findChunks({ ...query, coveredTo: new Map([[0, covered]]) });
+        t.equal(all.length, count);
+      }
+      const elsewhere = { ...query, range: { start: 100n, end: 200n } };
+      t.equal((yield* index.findChunks(elsewhere)).length, 0, "it has no rows of that time");
+    });
+  });
+
+  test("what is discarded cannot be committed any more", async (t, fixture) => {
+    await within(fixture, function* (index) {
+      yield* index.commit(segment(0, 1, 10));
+      yield* index.commit(segment(0, 10, 20));
+      t.equal(yield* index.discard("p0-1-10"), false, "it is there");
+      const merged = { ...segment(0, 1, 20), key: "merged" };
+      t.equal(yield* index.discard("orphan"), true);
+      t.equal(yield* index.discard("orphan"), true);
+      yield* index.replace(["p0-1-10", "p0-10-20"], merged);
+      t.equal(yield* index.discard("p0-1-10"), true, "it was replaced");
+      t.equal(yield* index.discard("merged"), false);
+      t.equal((yield* index.segments()).length, 1);
+    });
+  });
+
+  test("restore replaces what lies within, and ignores what is within", async (t, fixture) => {
+    await within(fixture, function* (index) {
+      yield* index.restore(segment(0, 10, 20));
+      yield* index.restore(segment(0, 20, 30));
+      yield* index.restore(segment(0, 1, 30));
+      yield* index.restore(segment(0, 10, 20));
+      yield* index.restore({ ...segment(0, 1, 30), key: "newer" });
+      yield* index.restore(segment(0, 30, 40));
+      t.same((yield* index.segments()).map(({ key }) => key), ["newer", "p0-30-40"]);
+      t.equal(yield* index.checkpoint(0), 40);
     });
   });
 
@@ -144,33 +291,47 @@ export function indexContract(name: string, makeFixture: () => Promise<IndexFixt
       let checked = 0;
       await within(fixture, function* (index) {
         const truth = yield* Effect.provide(Index, model);
-        const next = new Map<number, number>();
+        const kept = new Map<number, SegmentRecord[]>();
+        const both = function* (change: (index: Service) => Effect.Effect<void, IndexError>) {
+          yield* change(index);
+          yield* change(truth);
+        };
         const commit = (partition: number, streams: ReadonlyArray<StreamRecord>) =>
           Effect.gen(function* () {
-            const from = next.get(partition) ?? 1;
-            next.set(partition, from + 3);
+            const all = kept.get(partition) ?? [];
+            kept.set(partition, all);
+            const from = all.at(-1)?.logTo ?? 1;
             const record = { ...segment(partition, from, from + 3), streams };
-            yield* index.commit(record);
-            yield* truth.commit(record);
+            all.push(record);
+            yield* both((one) => one.commit(record));
           });
+        /** Puts a segment with some of their streams in the place of neighbours. */
+        const replace = (partition: number, at: number, count: number, keep: number) =>
+          Effect.gen(function* () {
+            const all = kept.get(partition) ?? [];
+            const old = all.slice(at, at + count);
+            if (old.length === 0) return;
+            const merged = mergedOf(old, keep, replacements++);
+            all.splice(at, old.length, merged);
+            const keys = old.map(({ key }) => key);
+            yield* both((one) => one.replace(keys, merged));
+          });
+        let replacements = 0;
         const property = fc.asyncProperty(
           partitions,
           segmentStreams,
           queries,
-          async (partition, streams, list) => {
+          fc.option(fc.tuple(fc.nat(8), fc.integer({ min: 1, max: 4 }), fc.nat(3))),
+          async (partition, streams, list, replacement) => {
             await Effect.runPromise(Effect.gen(function* () {
               yield* commit(partition, streams);
+              if (replacement !== null) yield* replace(partition, ...replacement);
               for (const query of list) {
-                t.same(
-                  ordered(yield* index.findChunks(query)),
-                  ordered(yield* truth.findChunks(query)),
-                  describe(query),
-                );
-                t.same(yield* index.findStreams(query), yield* truth.findStreams(query));
-                t.same(yield* index.labelNames(query), yield* truth.labelNames(query));
-                t.same(yield* index.labelValues(query, "a"), yield* truth.labelValues(query, "a"));
-                t.same(yield* index.stats(query), yield* truth.stats(query));
-                checked += (yield* truth.stats(query)).chunks > 0 ? 1 : 0;
+                const what = describe(query);
+                t.same(yield* answers(index, query), yield* answers(truth, query), what);
+                const { coveredTo: _, ...rest } = query;
+                const stats = yield* truth.stats({ ...rest, coveredTo: new Map() });
+                checked += stats.chunks > 0 ? 1 : 0;
               }
             }));
           },
@@ -301,8 +462,35 @@ function segment(
   };
 }
 
-function withoutStreams({ streams: _, ...rest }: SegmentRecord): Omit<SegmentRecord, "streams"> {
-  return rest;
+/** One segment with the offsets of all; every `keep`-th stream is left out, none if it is 0. */
+function mergedOf(old: ReadonlyArray<SegmentRecord>, keep: number, count: number): SegmentRecord {
+  const streams = new Map<string, StreamRecord>();
+  let offset = 48;
+  for (const stream of old.flatMap((one) => one.streams)) {
+    const key = JSON.stringify([stream.tenant, stream.labels]);
+    const chunks = stream.chunks.map((chunk) => ({ ...chunk, offset: offset++ }));
+    const known = streams.get(key)?.chunks ?? [];
+    streams.set(key, { ...stream, chunks: [...known, ...chunks] });
+  }
+  return {
+    ...old[0]!,
+    key: `merged-${count}`,
+    logTo: old.at(-1)!.logTo,
+    streams: [...streams.values()].filter((_, index) => keep === 0 || index % keep !== 0),
+  };
+}
+
+/** Everything that can be asked, or why it cannot be answered. */
+function answers(index: Service, query: IndexQuery) {
+  return Effect.gen(function* () {
+    return [
+      ordered(yield* index.findChunks(query)),
+      yield* index.findStreams(query),
+      yield* index.labelNames(query),
+      yield* index.labelValues(query, "a"),
+      yield* index.stats(query),
+    ];
+  }).pipe(Effect.catch(({ reason }) => Effect.succeed([reason])));
 }
 
 function ordered(chunks: ReadonlyArray<ChunkRef>): ReadonlyArray<ChunkRef> {

@@ -1,12 +1,17 @@
 /** The index: which chunks can hold rows of (tenant, matchers, time range), and which log offsets are safe in segments.
- *  Everything in it comes from segment footers. Contract suite: Index.contract.ts. */
+ *  Everything in it comes from segment footers. Contract suite: Index.contract.ts.
+ *  Invariant: a partition's segments lie side by side, without gaps or overlaps, from its first log offset to its checkpoint.
+ *  Commits add one at the end; a replacement puts one in the place of neighbours, with exactly their offsets, also when rows were
+ *  left out because they expired. So each row is in one segment at any moment. */
 import { Context, type Effect, Schema } from "effect";
-import type { ChunkRecord, SegmentRecord, TimeRange } from "../streams/record.ts";
+import type { ChunkRecord, SegmentRecord, SegmentSummary, TimeRange } from "../streams/record.ts";
 import type { Matcher } from "../streams/matcher.ts";
 
 export class IndexError extends Schema.TaggedError<IndexError>()("IndexError", {
-  /** Conflict: the partition's checkpoint is not the record's logFrom (another owner committed); nothing was changed. */
-  reason: Schema.Literals(["Conflict", "Full", "Corrupt", "Io"]),
+  /** Conflict: the partition's checkpoint is not the record's logFrom (another owner committed), or a segment that was to be
+   *  replaced is not there; nothing was changed. Stale: what the question covers elsewhere was merged with what it does not;
+   *  find out anew what is covered, and ask again. */
+  reason: Schema.Literals(["Conflict", "Stale", "Full", "Corrupt", "Io"]),
   message: Schema.String,
 }) {}
 
@@ -24,7 +29,8 @@ export interface IndexQuery {
   /** All must match; empty means every stream. */
   readonly matchers: ReadonlyArray<Matcher>;
   readonly range: TimeRange;
-  /** Per partition, only segments with logTo <= the given offset count; a partition that is absent counts whole. */
+  /** Per partition, only segments with logTo <= the given offset count; a partition that is absent counts whole. A segment in the
+   *  time range with offsets on both sides makes the question fail with Stale. */
   readonly coveredTo: ReadonlyMap<number, number>;
 }
 
@@ -45,7 +51,18 @@ export class Index extends Context.Service<Index, {
   readonly commit: (record: SegmentRecord) => Effect.Effect<void, IndexError>;
   /** The first log offset of `partition` that no committed segment covers; 1 at the start. */
   readonly checkpoint: (partition: number) => Effect.Effect<number, IndexError>;
-  /** Adds a segment whatever the checkpoint is, which becomes at least its logTo. For rebuildIndex.ts alone. */
+  /** Puts `record` in the place of the segments with these keys, in one durable transaction, if, and only if, all of them are
+   *  there, are neighbours in one partition, and have together exactly its offsets; else fails with Conflict. Done once, it
+   *  succeeds again and changes nothing. The checkpoint stays. */
+  readonly replace: (
+    keys: ReadonlyArray<string>,
+    record: SegmentRecord,
+  ) => Effect.Effect<void, IndexError>;
+  /** Whether the object of that key can be removed: no segment of that key is there, and none will be, however late a commit or
+   *  replacement that is on its way arrives. */
+  readonly discard: (key: string) => Effect.Effect<boolean, IndexError>;
+  /** Adds a segment whatever the checkpoint is, which becomes at least its logTo. Segments within its offsets go; it is ignored
+   *  if one that is there has its offsets and more. For rebuildIndex.ts and copies of an index. */
   readonly restore: (record: SegmentRecord) => Effect.Effect<void, IndexError>;
   /** In no particular order. */
   readonly findChunks: (query: IndexQuery) => Effect.Effect<ReadonlyArray<ChunkRef>, IndexError>;
@@ -61,5 +78,14 @@ export class Index extends Context.Service<Index, {
   /** Sums over the same chunks that findChunks returns. */
   readonly stats: (query: IndexQuery) => Effect.Effect<IndexStats, IndexError>;
   /** By partition, then logFrom. */
-  readonly segments: () => Effect.Effect<ReadonlyArray<Omit<SegmentRecord, "streams">>, IndexError>;
+  readonly segments: () => Effect.Effect<ReadonlyArray<SegmentSummary>, IndexError>;
 }>()("tailrace/storage/Index") {}
+
+/** Which answer a question gets when a segment has offsets on both sides of what it covers. */
+export function staleQuestion(key: string, coveredTo: number): IndexError {
+  return new IndexError({
+    reason: "Stale",
+    message:
+      `Segment "${key}" was merged over log offset ${coveredTo}, up to which the question covers`,
+  });
+}

@@ -1,15 +1,31 @@
 /** Which segments count when there is more than one for the same log offsets. That happens when a process ends after it put a
- *  segment and before it committed it: the next one cuts the range again, perhaps elsewhere, under another key. Pure;
- *  rebuildIndex.ts and sweepOrphans.ts act on the answers.
+ *  segment and before it committed it: the next one cuts the range again, perhaps elsewhere, under another key. And it happens
+ *  when segments were merged, or rows expired: those that were replaced stay for a while. Pure; rebuildIndex.ts, sweepOrphans.ts
+ *  and the indexes act on the answers.
  *
- *  A segment holds every row of its log range, so any set of segments without overlaps that covers the same offsets holds
- *  the same rows. It does not matter whether a segment was committed, only that no offset counts twice and none is left out. */
+ *  A segment holds every row of its log range but what expired before it was made. So any set of segments without overlaps that
+ *  covers the same offsets holds the same rows, and those made last have the fewest that expired. It does not matter whether a
+ *  segment was committed, only that no offset counts twice and none is left out. */
 import type { SegmentRecord } from "../streams/record.ts";
 
+export type Place = Pick<SegmentRecord, "partition" | "logFrom" | "logTo">;
 type Range = Pick<SegmentRecord, "key" | "partition" | "logFrom" | "logTo" | "createdAt">;
 
-/** Of each partition, segments without overlaps that cover the most offsets; of equal sets the one whose last segments were made
- *  later. Kept ones are by partition and logFrom. This is weighted interval scheduling. */
+/** What keeps segments with these places, in their order, from being replaced by one with `whole`; undefined if nothing does. */
+export function coverProblem(places: ReadonlyArray<Place>, whole: Place): string | undefined {
+  let next = whole.logFrom;
+  for (const { partition, logFrom, logTo } of places) {
+    if (partition !== whole.partition || logFrom !== next) {
+      return `[${logFrom}, ${logTo}) of partition ${partition} does not continue it at ${next}`;
+    }
+    next = logTo;
+  }
+  if (places.length > 0 && next === whole.logTo) return undefined;
+  return `those that it replaces end at ${next}`;
+}
+
+/** Of each partition, segments without overlaps that cover the most offsets; of equal sets the one whose newest segment was
+ *  made last. Kept ones are by partition and logFrom. This is weighted interval scheduling. */
 export function chooseSegments<Segment extends Range>(
   segments: ReadonlyArray<Segment>,
 ): { readonly kept: ReadonlyArray<Segment>; readonly left: ReadonlyArray<Segment> } {
@@ -39,16 +55,22 @@ function choose<Segment extends Range>(segments: ReadonlyArray<Segment>): Readon
   const sorted = segments.filter(({ logFrom, logTo }) => logFrom < logTo).sort((a, b) =>
     a.logTo - b.logTo || (a.createdAt < b.createdAt ? -1 : 1)
   );
-  // covered[n]: the most offsets that the first n can cover; taken[n]: whether that uses the n-th.
+  // covered[n]: the most offsets that the first n can cover, newest[n]: when the newest of those that do was made; taken[n]:
+  // whether that uses the n-th.
   const covered = [0];
+  const newest = [-1n];
   const taken = [false];
   const before = (count: number) => countEnding(sorted, (sorted[count - 1] as Segment).logFrom);
   for (let count = 1; count <= sorted.length; count++) {
-    const { logFrom, logTo } = sorted[count - 1] as Segment;
-    const withIt = logTo - logFrom + (covered[before(count)] as number);
-    const without = covered[count - 1] as number;
-    taken.push(withIt >= without);
-    covered.push(Math.max(withIt, without));
+    const { logFrom, logTo, createdAt } = sorted[count - 1] as Segment;
+    const rest = before(count);
+    const withIt = logTo - logFrom + covered[rest]!;
+    const newestWithIt = newest[rest]! > createdAt ? newest[rest]! : createdAt;
+    const without = covered[count - 1]!;
+    const isTaken = withIt > without || (withIt === without && newestWithIt >= newest[count - 1]!);
+    taken.push(isTaken);
+    covered.push(isTaken ? withIt : without);
+    newest.push(isTaken ? newestWithIt : newest[count - 1]!);
   }
   const kept: Segment[] = [];
   for (let count = sorted.length; count > 0;) {

@@ -5,7 +5,7 @@
 import { type RowRange, stageChunks, type StagedChunk } from "../kernels/chunkRows.ts";
 import { crc32c } from "../kernels/hash.ts";
 import { zstdCompress } from "../platform/zstd.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch, RowColumns } from "./batch.ts";
 import {
   blockEntryBytes,
   blockRowsMax,
@@ -17,9 +17,9 @@ import {
   sectionRequired,
 } from "./chunkFormat.ts";
 
-/** Rows of one stream within a batch. */
+/** Rows of one stream within a batch, or other columns. */
 export interface ChunkSource {
-  readonly batch: Batch;
+  readonly batch: RowColumns & Pick<Batch, "rowCount" | "metaBytes">;
   readonly rowStart: number;
   readonly rowEnd: number;
 }

@@ -38,3 +38,23 @@ export interface SegmentRecord {
   /** By tenant, then labels. */
   readonly streams: ReadonlyArray<StreamRecord>;
 }
+
+/** A segment without its streams. */
+export interface SegmentSummary extends Omit<SegmentRecord, "streams"> {
+  readonly streamCount: number;
+  /** First and last timestamp of all rows; without rows the first is the greatest there can be, the last the least. */
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+}
+
+/** What a segment's record says in short. */
+export function segmentSummary({ streams, ...record }: SegmentRecord): SegmentSummary {
+  let [minTime, maxTime] = [2n ** 63n - 1n, -(2n ** 63n)];
+  for (const { chunks } of streams) {
+    for (const chunk of chunks) {
+      if (chunk.minTime < minTime) minTime = chunk.minTime;
+      if (chunk.maxTime > maxTime) maxTime = chunk.maxTime;
+    }
+  }
+  return { ...record, streamCount: streams.length, minTime, maxTime };
+}

@@ -2,12 +2,19 @@
  *  only be slow; the contract suites run on them too, so they show what a port says without any disk.
  *  The stores outlive their layers, so that a test can open one again. */
 import { Effect, Layer } from "effect";
-import { type ChunkRef, Index, IndexError, type IndexQuery } from "../storage/Index.ts";
+import {
+  type ChunkRef,
+  Index,
+  IndexError,
+  type IndexQuery,
+  staleQuestion,
+} from "../storage/Index.ts";
+import { coverProblem } from "../storage/segmentChoice.ts";
 import { keyProblem, ObjectStore, ObjectStoreError } from "../storage/ObjectStore.ts";
 import { WriteLog, WriteLogError } from "../storage/WriteLog.ts";
 import { parseLabels } from "../streams/labels.ts";
 import { matchAll } from "../streams/matcher.ts";
-import type { SegmentRecord } from "../streams/record.ts";
+import { type SegmentRecord, segmentSummary } from "../streams/record.ts";
 
 /** A write log whose records live as long as the layer value. */
 export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<WriteLog> {
@@ -117,7 +124,7 @@ export function memoryObjectStore(): Layer.Layer<ObjectStore> {
 
 /** An index that tries every chunk: what the others are compared with. */
 export function memoryIndex(): Layer.Layer<Index> {
-  const segments: SegmentRecord[] = [];
+  let segments: SegmentRecord[] = [];
   const checkpoints = new Map<number, number>();
   const add = (record: SegmentRecord) => {
     segments.push(record);
@@ -125,6 +132,8 @@ export function memoryIndex(): Layer.Layer<Index> {
     checkpoints.set(partition, Math.max(logTo, checkpoints.get(partition) ?? 1));
   };
   const conflict = Effect.fail(new IndexError({ reason: "Conflict", message: "Conflict" }));
+  const asked = <Result>(answer: () => Result) =>
+    Effect.try({ try: answer, catch: (error) => error as IndexError });
   const chunks = (query: IndexQuery) => [...chunksOf(segments, query)];
   const labels = (query: IndexQuery) =>
     [...new Set(chunks(query).map((chunk) => chunk.labels))].sort();
@@ -142,23 +151,53 @@ export function memoryIndex(): Layer.Layer<Index> {
           if ((checkpoints.get(partition) ?? 1) !== logFrom) return conflict;
           return Effect.sync(() => add(record));
         }),
-      restore: (record) => Effect.sync(() => add(record)),
+      replace: (keys, record) =>
+        Effect.suspend(() => {
+          if (segments.some(({ key }) => key === record.key)) {
+            return keys.some((key) => segments.some((one) => one.key === key))
+              ? conflict
+              : Effect.void;
+          }
+          const old = keys.map((key) => segments.find((one) => one.key === key));
+          const places = old.filter((one) => one !== undefined);
+          if (places.length < keys.length || coverProblem(places, record) !== undefined) {
+            return conflict;
+          }
+          segments = segments.filter(({ key }) => !keys.includes(key));
+          return Effect.sync(() => add(record));
+        }),
+      discard: (key) => Effect.sync(() => !segments.some((one) => one.key === key)),
+      restore: (record) =>
+        Effect.sync(() => {
+          const { partition, logFrom, logTo } = record;
+          const ofPartition = segments.filter((one) => one.partition === partition);
+          if (
+            ofPartition.some((one) =>
+              one.logFrom <= logFrom && one.logTo >= logTo &&
+              one.logTo - one.logFrom > logTo - logFrom
+            )
+          ) return;
+          segments = segments.filter((one) =>
+            one.partition !== partition || one.logTo <= logFrom || one.logFrom >= logTo
+          );
+          add(record);
+        }),
       checkpoint: (partition) => Effect.sync(() => checkpoints.get(partition) ?? 1),
       claim: (partition) => Effect.sync(() => checkpoints.get(partition) ?? 1),
-      findChunks: (query) => Effect.sync(() => chunks(query)),
-      findStreams: (query) => Effect.sync(() => labels(query)),
+      findChunks: (query) => asked(() => chunks(query)),
+      findStreams: (query) => asked(() => labels(query)),
       labelNames: (query) =>
-        Effect.sync(() => {
+        asked(() => {
           const names = labels(query).flatMap((text) => parseLabels(text).map(([name]) => name));
           return [...new Set(names)].sort();
         }),
       labelValues: (query, name) =>
-        Effect.sync(() => {
+        asked(() => {
           const pairs = labels(query).flatMap(parseLabels).filter((pair) => pair[0] === name);
           return [...new Set(pairs.map((pair) => pair[1]))].sort();
         }),
       stats: (query) =>
-        Effect.sync(() => {
+        asked(() => {
           const found = chunks(query);
           return {
             streams: labels(query).length,
@@ -169,7 +208,7 @@ export function memoryIndex(): Layer.Layer<Index> {
         }),
       segments: () =>
         Effect.sync(() =>
-          segments.map(({ streams: _, ...rest }) => rest)
+          segments.map(segmentSummary)
             .sort((a, b) => a.partition - b.partition || a.logFrom - b.logFrom)
         ),
     }),
@@ -178,8 +217,16 @@ export function memoryIndex(): Layer.Layer<Index> {
 
 function* chunksOf(segments: ReadonlyArray<SegmentRecord>, query: IndexQuery): Generator<ChunkRef> {
   const { tenant, matchers, range, coveredTo } = query;
-  for (const { key, partition, logFrom, logTo, streams } of segments) {
-    if (logTo > (coveredTo.get(partition) ?? Infinity)) continue;
+  for (const segment of segments) {
+    const { key, partition, logFrom, logTo, streams } = segment;
+    const summary = segmentSummary(segment);
+    const covered = coveredTo.get(partition) ?? Infinity;
+    if (logTo > covered) {
+      const isInRange = streams.some(({ chunks }) => chunks.length > 0) &&
+        summary.minTime < range.end && summary.maxTime >= range.start;
+      if (logFrom < covered && isInRange) throw staleQuestion(key, covered);
+      continue;
+    }
     for (const stream of streams) {
       if (stream.tenant !== tenant || !matchAll(matchers, parseLabels(stream.labels))) continue;
       for (const chunk of stream.chunks) {

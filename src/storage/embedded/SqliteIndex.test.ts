@@ -81,6 +81,36 @@ const errorOf = (directory: string) =>
   within(directory, (index) => Effect.andThen(index.segments(), index.checkpoint(0)))
     .then(() => undefined, (error) => error);
 
+t.test("an index of version 1 is brought up to date", async (t) => {
+  const directory = makeDirectory();
+  const file = join(directory, "index.sqlite");
+  const ofTwo = { ...bigSegment(2, 3), key: "two" };
+  await within(directory, (index) =>
+    Effect.gen(function* () {
+      yield* index.commit(bigSegment(1, 5));
+      yield* index.commit(ofTwo);
+    }));
+  const old = new DatabaseSync(file);
+  old.exec(`ALTER TABLE streams DROP COLUMN segment_count; DROP INDEX segments_by_log;
+    PRAGMA user_version = 1`);
+  old.close();
+  await within(directory, (index) =>
+    Effect.gen(function* () {
+      const query = {
+        tenant: "fake",
+        matchers: [],
+        range: { start: 0n, end: 9n },
+        coveredTo: new Map(),
+      };
+      const names = () => Effect.map(index.findStreams(query), (found) => found.length);
+      t.equal(yield* names(), 5);
+      yield* index.replace(["segment-1"], { ...bigSegment(1, 0), key: "empty" });
+      t.equal(yield* names(), 3, "the other segment's streams stay");
+      t.same(yield* index.labelValues(query, "pod"), ["pod-0", "pod-1", "pod-2"]);
+    }));
+  fs.rmSync(directory, { recursive: true });
+});
+
 t.test("an index that is damaged, missing or newer says what to do", async (t) => {
   const directory = makeDirectory();
   const file = join(directory, "index.sqlite");
@@ -111,7 +141,7 @@ t.test("an index that is damaged, missing or newer says what to do", async (t) =
   const newer = new DatabaseSync(file);
   newer.exec("PRAGMA user_version = 99");
   newer.close();
-  t.match((await errorOf(directory)).message, "it has schema version 99, this program knows 1");
+  t.match((await errorOf(directory)).message, "it has schema version 99, this program knows 2");
 
   fs.rmSync(file);
   t.equal(await errorOf(directory), undefined, "a new directory gets a new index");

@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from "../../platform/sqlite.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type { Matcher } from "../../streams/matcher.ts";
-import type { ChunkRef, IndexQuery, IndexStats } from "../Index.ts";
+import { type ChunkRef, type IndexQuery, type IndexStats, staleQuestion } from "../Index.ts";
 
 interface Segment {
   readonly id: number;
@@ -209,7 +209,11 @@ export class IndexReader {
       clampTime(range.end),
     );
     for (const [id, key, partition, logFrom, logTo, streamCount] of rows) {
-      if (Number(logTo) > (coveredTo.get(Number(partition)) ?? Infinity)) continue;
+      const covered = coveredTo.get(Number(partition)) ?? Infinity;
+      if (Number(logTo) > covered) {
+        if (Number(logFrom) < covered) throw staleQuestion(String(key), covered);
+        continue;
+      }
       const segments = byPartition.get(Number(partition)) ?? [];
       byPartition.set(Number(partition), segments);
       segments.push({

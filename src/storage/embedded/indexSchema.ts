@@ -2,19 +2,19 @@
  *
  *  Chunks are keyed by segment first: a commit then appends to one place of the tree, however many streams it has. A query finds
  *  the segments of its time range, then looks into each for its streams. A stream that lives in several partitions has a row
- *  for each, so that segments of other partitions need not be looked into. Times are ns since 1970. */
+ *  for each, so that segments of other partitions need not be looked into; it goes with its last segment. Times are ns since 1970. */
 import { type DatabaseSync, openDatabase, sqliteFailure } from "../../platform/sqlite.ts";
 import { IndexError } from "../Index.ts";
 
 /** "TRIX", so that no other program's database is taken for an index. */
 const applicationId = 0x54524958;
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const schema = `
   CREATE TABLE tenants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
   CREATE TABLE streams (
     id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, partition INTEGER NOT NULL, labels TEXT NOT NULL,
-    UNIQUE (tenant, labels, partition)
+    segment_count INTEGER NOT NULL DEFAULT 0, UNIQUE (tenant, labels, partition)
   );
   CREATE TABLE label_values (
     id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
@@ -29,6 +29,7 @@ const schema = `
     min_time INTEGER NOT NULL, max_time INTEGER NOT NULL
   );
   CREATE INDEX segments_by_time ON segments (max_time, min_time);
+  CREATE INDEX segments_by_log ON segments (partition, log_from);
   CREATE TABLE chunks (
     segment INTEGER NOT NULL, stream INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
     row_count INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL,
@@ -37,6 +38,16 @@ const schema = `
   CREATE TABLE checkpoints (partition INTEGER PRIMARY KEY, log_to INTEGER NOT NULL);
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${schemaVersion};
+`;
+
+/** Version 2 counts the segments of each stream, so that one without any can go. */
+const upgradeFrom1 = `
+  ALTER TABLE streams ADD COLUMN segment_count INTEGER NOT NULL DEFAULT 0;
+  UPDATE streams SET segment_count = n.segments
+    FROM (SELECT stream, count(DISTINCT segment) AS segments FROM chunks GROUP BY stream) n
+    WHERE n.stream = streams.id;
+  CREATE INDEX segments_by_log ON segments (partition, log_from);
+  PRAGMA user_version = 2;
 `;
 
 /** Opens the index file, creating its tables if it is new. Throws IndexError. */
@@ -88,6 +99,7 @@ function checkSchema(database: DatabaseSync, path: string): void {
     return;
   }
   if (id !== applicationId) throw damaged(path, "it is a database, but not an index of Tailrace");
+  if (version === 1) database.exec(`BEGIN IMMEDIATE; ${upgradeFrom1} COMMIT`);
   if (version > schemaVersion) {
     throw new IndexError({
       reason: "Corrupt",

@@ -1,12 +1,15 @@
 /** A local copy of the index that follows the bucket by polling: watches go silent when the server that hosts them dies. The
- *  bucket is the truth; IndexCopy.ts owns where the copy is kept, JetStreamIndex.ts commits. Invariant: segments are applied in
- *  the bucket's order, and one that does not continue its partition is an error, never a gap. */
+ *  bucket is the truth; IndexCopy.ts owns where the copy is kept, JetStreamIndex.ts changes. Segments are applied in the bucket's
+ *  order, each in the place of those within its offsets. A copy that is made anew meets a merged segment where it was written,
+ *  long after its neighbours, so a partition can have gaps for a while.
+ *  Invariant: `coveredTo` is where the first gap begins; what lies beyond it is not a whole answer. */
 import { Effect } from "effect";
 import { directGet, type StoredMessage } from "../../cluster/directGet.ts";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { retrying } from "../../cluster/natsErrors.ts";
 import { indexBucket } from "../../cluster/streams.ts";
 import { errorText } from "../../platform/files.ts";
+import type { SegmentSummary } from "../../streams/record.ts";
 import { type Index, IndexError } from "../Index.ts";
 import type { IndexCopy } from "./IndexCopy.ts";
 import { decodeSegment, decodeStreams, parseIndexKey } from "./indexRecords.ts";
@@ -26,6 +29,8 @@ export class IndexReplica {
   #savedSeen = 0;
   #parts = new Map<number, Uint8Array>();
   #polling: Promise<number> | undefined;
+  /** By partition; undefined when a segment was added since. */
+  #covered: ReadonlyMap<number, number> | undefined;
 
   constructor(link: NatsLink, copy: IndexCopy) {
     this.#link = link;
@@ -40,6 +45,34 @@ export class IndexReplica {
 
   get seen(): number {
     return this.#seen;
+  }
+
+  /** The first log offset of a partition that the copy may lack. */
+  async coveredTo(partition: number): Promise<number> {
+    let covered = this.#covered;
+    if (covered === undefined) {
+      const { seen } = this;
+      covered = coveredOf(await Effect.runPromise(this.local.segments()));
+      // A segment that came meanwhile may be in it or not.
+      if (seen === this.#seen && this.#polling === undefined) this.#covered = covered;
+    }
+    return covered.get(partition) ?? 1;
+  }
+
+  /** Deletes a copy that lacks what the bucket must have; the next poll makes a new one. Rejects always. */
+  async giveUp(what: string): Promise<never> {
+    await this.#polling?.catch(() => {});
+    return await this.#forget(what);
+  }
+
+  async #forget(what: string): Promise<never> {
+    this.#local = undefined;
+    this.#covered = undefined;
+    this.#seen = 0;
+    this.#parts.clear();
+    await this.#copy.close();
+    await this.#copy.remove();
+    throw damagedCopy(what);
   }
 
   /** Opens the copy where it was left, or a new one. */
@@ -74,12 +107,7 @@ export class IndexReplica {
       for (const message of messages) await this.#apply(message);
     } catch (error) {
       if (!(error instanceof IndexError) || error.reason !== "Conflict") throw error;
-      this.#local = undefined;
-      this.#seen = 0;
-      this.#parts.clear();
-      await this.#copy.close();
-      await this.#copy.remove();
-      throw damagedCopy(error.message);
+      return await this.#forget(error.message);
     }
     if (this.#seen - this.#savedSeen > pollMessages * 4) await this.#savePosition();
     return messages.length;
@@ -92,7 +120,7 @@ export class IndexReplica {
       if (key.part === 0) this.#parts.clear();
       this.#parts.set(key.part, data);
     } else if (key?.kind === "segment" && !isRemoved) {
-      const { parts: count, isRestored, streamCount, ...record } = decodeSegment(data);
+      const { parts: count, streamCount, ...record } = decodeSegment(data);
       const parts = Array.from({ length: count }, (_, part) => this.#parts.get(part));
       const present = parts.filter((part) => part !== undefined);
       this.#parts.clear();
@@ -100,8 +128,8 @@ export class IndexReplica {
       if (streams.length !== streamCount) {
         throw conflict(`segment ${key.key} has ${streams.length} of ${streamCount} streams`);
       }
-      const add = isRestored ? this.local.restore : this.local.commit;
-      await Effect.runPromise(add({ ...record, streams }));
+      await Effect.runPromise(this.local.restore({ ...record, streams }));
+      this.#covered = undefined;
     }
     this.#seen = sequence;
   }
@@ -112,6 +140,15 @@ export class IndexReplica {
     await this.#copy.savePosition(this.#seen);
     this.#savedSeen = this.#seen;
   }
+}
+
+/** Where the segments of each partition, which are by partition and logFrom, stop to follow on one another. */
+function coveredOf(segments: ReadonlyArray<SegmentSummary>): ReadonlyMap<number, number> {
+  const covered = new Map<number, number>();
+  for (const { partition, logFrom, logTo } of segments) {
+    if (logFrom === (covered.get(partition) ?? 1)) covered.set(partition, logTo);
+  }
+  return covered;
 }
 
 function conflict(message: string): IndexError {

@@ -1,6 +1,6 @@
 /** The index on real NATS servers: the port's contract on one and on three; that a claim fences
  *  earlier owners; that a copy can be deleted; that another process's commits are seen when a question needs them. */
-import { Context, Effect, Layer } from "effect";
+import { Context, Effect, Layer, type Scope } from "effect";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ import { Index, type IndexError } from "../Index.ts";
 import { indexContract } from "../Index.contract.ts";
 import { sqliteCopy } from "./IndexCopy.ts";
 import { jetStreamIndexLayer } from "./JetStreamIndex.ts";
+
+t.setTimeout(0);
 
 const one = await NatsServers.start({ nodes: 1 });
 const three = await NatsServers.start({ nodes: 3 });
@@ -46,7 +48,9 @@ for (const [name, servers] of [["one server", one], ["three servers", three]] as
 type Service = Index["Service"];
 
 /** Two processes' views of one index. */
-const withTwo = <Failure>(body: (a: Service, b: Service) => Effect.Effect<void, Failure>) =>
+const withTwo = <Failure>(
+  body: (a: Service, b: Service) => Effect.Effect<void, Failure, Scope.Scope>,
+) =>
   Effect.runPromise(
     Effect.gen(function* () {
       const a = Context.get(yield* Layer.build(layerOf(three)), Index);
@@ -84,6 +88,56 @@ t.test("a question sees what it needs of other processes' commits", (t) =>
         };
         t.equal((yield* b.findChunks(query)).length, from);
       }
+    })
+  ));
+
+t.test("a merged segment is met in any order, and never in part", (t) =>
+  withTwo((a, b) =>
+    Effect.gen(function* () {
+      const query = {
+        tenant: "fake",
+        matchers: [],
+        range: { start: 0n, end: 1000n },
+        coveredTo: new Map([[0, 7]]),
+      };
+      const streams = (from: number, to: number) => ({
+        ...segment(from, to),
+        streams: segment(from, to).streams.map((stream) => ({
+          ...stream,
+          chunks: Array.from({ length: to - from }, (_, at) => ({
+            ...stream.chunks[0]!,
+            offset: 48 + at,
+          })),
+        })),
+      });
+      for (let from = 1; from < 7; from++) yield* a.commit(segment(from, from + 1));
+      yield* a.replace(["s-1-2", "s-2-3"], streams(1, 3));
+      t.equal((yield* b.findChunks(query)).length, 6);
+      yield* b.replace(["s-3-4", "s-4-5"], streams(3, 5));
+      const late: IndexError = yield* Effect.flip(a.replace(["s-4-5", "s-5-6"], streams(4, 6)));
+      t.equal(late.reason, "Conflict", "another process has replaced one of them");
+      yield* a.replace(["s-1-3", "s-3-5"], streams(1, 5));
+      yield* a.commit(segment(7, 8));
+      // A third copy meets s-5-6 and s-6-7 before s-1-5.
+      const c = Context.get(yield* Layer.build(layerOf(three)), Index);
+      for (const index of [a, b, c]) {
+        t.equal((yield* index.findChunks(query)).length, 6);
+        const keys = (yield* index.segments()).map(({ key }) => key);
+        t.same(keys, ["s-1-5", "s-5-6", "s-6-7", "s-7-8"]);
+        t.same(yield* index.labelNames(query), ["a"]);
+      }
+    })
+  ));
+
+t.test("a segment whose object was discarded is not committed, however late", (t) =>
+  withTwo((a, b) =>
+    Effect.gen(function* () {
+      yield* a.commit(segment(1, 2));
+      yield* a.commit(segment(2, 3));
+      t.equal(yield* b.discard("s-1-3"), true);
+      const error: IndexError = yield* Effect.flip(a.replace(["s-1-2", "s-2-3"], segment(1, 3)));
+      t.equal(error.reason, "Conflict");
+      t.equal((yield* a.segments()).length, 2);
     })
   ));
 

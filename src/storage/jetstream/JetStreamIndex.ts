@@ -2,7 +2,7 @@
  *  the one this process last saw, so of two owners one is refused. IndexReplica.ts answers questions from a local copy, which
  *  is brought up to what the question needs before it is asked. */
 import { Effect, Layer, Schedule } from "effect";
-import { batchMessagesMax, publishAtomically } from "../../cluster/atomicBatch.ts";
+import { type BatchMessage, publishAtomically } from "../../cluster/atomicBatch.ts";
 import { leaderGet } from "../../cluster/directGet.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { isConflict, isTransient, retrying } from "../../cluster/natsErrors.ts";
@@ -12,15 +12,22 @@ import { systemName } from "../../platform/system.ts";
 import type { SegmentRecord } from "../../streams/record.ts";
 import { Index, IndexError, type IndexQuery } from "../Index.ts";
 import type { IndexCopy } from "./IndexCopy.ts";
+import { coverProblem } from "../segmentChoice.ts";
 import { indexFailure, IndexReplica } from "./IndexReplica.ts";
+import {
+  checkCount,
+  conflict,
+  markerOf,
+  messagesOf,
+  type ReplacedSegment,
+  replacementOf,
+  subjectOf,
+} from "./indexMessages.ts";
 import {
   checkpointKey,
   type CheckpointRecord,
   decodeSegment,
-  encodeSegment,
-  encodeStreams,
   segmentRecordKey,
-  streamsKey,
 } from "./indexRecords.ts";
 
 export interface JetStreamIndexOptions {
@@ -37,7 +44,7 @@ export function jetStreamIndexLayer(
     Effect.gen(function* () {
       const link = yield* Nats;
       const info = yield* run(() =>
-        ensureStream(link, bucketStream(indexBucket, { allow_atomic: true }))
+        ensureStream(link, bucketStream(indexBucket, { allow_atomic: true, allow_msg_ttl: true }))
       );
       const replica = yield* Effect.acquireRelease(
         run(async () => {
@@ -77,6 +84,8 @@ function serviceOf(index: BucketIndex, replica: IndexReplica): Index["Service"] 
   return Index.of({
     claim: (partition) => run(() => index.claim(partition)),
     commit: (record) => run(() => index.commit(record)),
+    replace: (keys, record) => run(() => index.replace(keys, record)),
+    discard: (key) => run(() => index.discard(key)),
     restore: (record) => run(() => index.restore(record)),
     checkpoint: (partition) => run(async () => (await index.readHead(partition)).record.next),
     findChunks: (query) => ask(asked(query), (local) => local.findChunks(query)),
@@ -137,13 +146,8 @@ class BucketIndex {
 
   async commit(record: SegmentRecord): Promise<void> {
     const { key, partition, logFrom, logTo } = record;
-    const streams = encodeStreams(record.streams);
-    if (streams.length + 2 > batchMessagesMax) {
-      throw new IndexError({
-        reason: "Full",
-        message: `Cannot commit segment "${key}": it has ${record.streams.length} streams`,
-      });
-    }
+    const messages = messagesOf(record);
+    checkCount(record, messages.length + 1);
     const known = this.#claimed.get(partition);
     const head = await this.#advance(partition, async () => {
       const { record: present, revision } = known ?? await this.readHead(partition);
@@ -155,18 +159,31 @@ class BucketIndex {
       return {
         revision,
         record: { ...present, next: logTo, segment: key },
-        messages: messagesOf(record, streams, false),
+        messages,
       };
     }, record);
     if (known !== undefined && head !== undefined) this.#claimed.set(partition, head);
   }
 
   async restore(record: SegmentRecord): Promise<void> {
-    const messages = messagesOf(record, encodeStreams(record.streams), true);
-    await this.#advance(record.partition, async () => {
-      const { record: present, revision } = await this.readHead(record.partition);
-      const next = Math.max(present.next, record.logTo);
-      return { revision, record: { ...present, next, segment: record.key }, messages };
+    const { partition, logFrom, logTo } = record;
+    await this.#advance(partition, async () => {
+      if (await this.#isCommitted(record)) return undefined;
+      await this.reachEnd();
+      const replaced: ReplacedSegment[] = [];
+      for (const one of await Effect.runPromise(this.#replica.local.segments())) {
+        if (one.partition !== partition || one.logTo <= logFrom || one.logFrom >= logTo) continue;
+        if (one.logTo - one.logFrom > logTo - logFrom) return undefined;
+        const { header, revision } = await this.#readSegment(one.key);
+        if (header !== undefined) replaced.push({ header, revision });
+      }
+      const { record: present, revision } = await this.readHead(partition);
+      const next = Math.max(present.next, logTo);
+      return {
+        revision,
+        record: { ...present, next, segment: record.key },
+        messages: replacementOf(record, replaced),
+      };
     });
   }
 
@@ -182,11 +199,17 @@ class BucketIndex {
       await this.reach(() => this.#replica.seen >= this.#written, waitMs);
     }
     for (const [partition, wanted] of coveredTo) {
-      const local = () => Effect.runPromise(this.#replica.local.checkpoint(partition));
-      if (await local() >= wanted) continue;
-      // If it is not there after everything that is in the bucket now, nobody has committed it.
+      if (await this.#replica.coveredTo(partition) >= wanted) continue;
       await this.#replica.poll();
-      if (await local() < wanted) return await this.reachEnd();
+      if (await this.#replica.coveredTo(partition) >= wanted) continue;
+      await this.reachEnd();
+      // What it lacks now, nobody has committed, unless it has something behind it.
+      const covered = await this.#replica.coveredTo(partition);
+      const end = await Effect.runPromise(this.#replica.local.checkpoint(partition));
+      if (covered >= Math.min(wanted, end)) continue;
+      await this.#replica.giveUp(
+        `it has no segment at offset ${covered} of partition ${partition}`,
+      );
     }
   }
 
@@ -243,14 +266,72 @@ class BucketIndex {
     }
   }
 
-  async #isCommitted(record: SegmentRecord): Promise<boolean> {
+  async replace(keys: ReadonlyArray<string>, record: SegmentRecord): Promise<void> {
+    const endMs = performance.now() + waitMs;
+    while (true) {
+      if (await this.#isCommitted(record)) return;
+      if ((await this.#readSegment(record.key)).revision > 0) {
+        throw conflict(record, "its object was given up for lost and may be gone");
+      }
+      const replaced: ReplacedSegment[] = [];
+      for (const key of keys) {
+        const { header, revision } = await this.#readSegment(key);
+        if (header === undefined) throw conflict(record, `segment "${key}" is not there any more`);
+        replaced.push({ header, revision });
+      }
+      const problem = coverProblem(replaced.map(({ header }) => header), record);
+      if (problem !== undefined) throw conflict(record, problem);
+      const messages = replacementOf(record, replaced);
+      checkCount(record, messages.length);
+      try {
+        const sequence = await publishAtomically(this.#link, messages);
+        this.#written = Math.max(this.#written, sequence);
+        return;
+      } catch (error) {
+        // What is there now says whether it was done, can be tried again, or never will be.
+        if (!isConflict(error) && !isTransient(error)) throw error;
+        if (performance.now() > endMs) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
+  /** A marker in the place of the segment's record makes every publish that expects none there fail. */
+  async discard(key: string): Promise<boolean> {
+    const endMs = performance.now() + waitMs;
+    while (true) {
+      const { header, revision } = await this.#readSegment(key);
+      if (header !== undefined) return false;
+      if (revision > 0) return true;
+      try {
+        await publishAtomically(this.#link, [
+          markerOf(subjectOf(segmentRecordKey(key)), revision),
+        ]);
+        return true;
+      } catch (error) {
+        if (!isConflict(error) && !isTransient(error)) throw error;
+        if (performance.now() > endMs) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
+  /** A segment's record as the leader has it, and the sequence of what lies in its place: 0 for nothing. */
+  async #readSegment(key: string) {
+    const subject = subjectOf(segmentRecordKey(key));
     const message = await retrying(
       waitMs,
-      () =>
-        leaderGet(this.#link, stream, { last_by_subj: subjectOf(segmentRecordKey(record.key)) }),
+      () => leaderGet(this.#link, stream, { last_by_subj: subject }),
     );
-    if (message === undefined) return false;
-    const { partition, logFrom, logTo } = decodeSegment(message.data);
+    const revision = message?.sequence ?? 0;
+    const isThere = message !== undefined && message.data.length > 0;
+    return { revision, header: isThere ? decodeSegment(message.data) : undefined };
+  }
+
+  async #isCommitted(record: SegmentRecord): Promise<boolean> {
+    const { header } = await this.#readSegment(record.key);
+    if (header === undefined) return false;
+    const { partition, logFrom, logTo } = header;
     if (
       partition === record.partition && logFrom === record.logFrom && logTo === record.logTo
     ) return true;
@@ -259,36 +340,7 @@ class BucketIndex {
 }
 
 interface Plan extends Head {
-  readonly messages: ReadonlyArray<
-    { readonly subject: string; readonly data: Uint8Array | string }
-  >;
-}
-
-function messagesOf(
-  record: SegmentRecord,
-  streams: ReadonlyArray<Uint8Array>,
-  isRestored: boolean,
-) {
-  return [
-    ...streams.map((data, part) => ({ subject: subjectOf(streamsKey(part, record.key)), data })),
-    {
-      subject: subjectOf(segmentRecordKey(record.key)),
-      data: encodeSegment(record, streams.length, isRestored),
-    },
-  ];
-}
-
-function subjectOf(key: string): string {
-  return `$KV.${indexBucket}.${key}`;
-}
-
-function conflict(record: SegmentRecord, what: string): IndexError {
-  const { key, partition, logFrom, logTo } = record;
-  return new IndexError({
-    reason: "Conflict",
-    message:
-      `Cannot commit segment "${key}" with [${logFrom}, ${logTo}) of partition ${partition}: ${what}`,
-  });
+  readonly messages: ReadonlyArray<BatchMessage>;
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -4,8 +4,9 @@
  *    segment.<object key>            JSON: one committed segment
  *    streams.<part>.<object key>     its streams and their chunks, part by part: u32 length (little-endian), then zstd of JSON
  *
- *  A commit is one atomic batch: the parts, the segment, the checkpoint. So the stream has each
- *  segment's parts right before it. */
+ *  A commit is one atomic batch: the parts, the segment, the checkpoint. A replacement is one too: the parts, markers that delete
+ *  what is replaced, the segment. So the stream has each segment's parts right before it; who follows it puts each segment in the
+ *  place of those within its offsets, and needs no markers, which expire after a day. */
 import { zstdCompress, zstdDecompress } from "../../platform/zstd.ts";
 import type { ChunkRecord, SegmentRecord, StreamRecord } from "../../streams/record.ts";
 
@@ -24,8 +25,6 @@ export interface CheckpointRecord {
 export interface SegmentHeader extends Omit<SegmentRecord, "streams"> {
   readonly parts: number;
   readonly streamCount: number;
-  /** Added by a rebuild, in no order. */
-  readonly isRestored: boolean;
 }
 
 export type IndexKey =
@@ -63,18 +62,16 @@ export function parseIndexKey(text: string): IndexKey | undefined {
   }
 }
 
-export function encodeSegment(
-  { streams, ...record }: SegmentRecord,
-  parts: number,
-  isRestored: boolean,
-): string {
+export function encodeSegment({ streams, ...record }: SegmentRecord, parts: number): string {
   const header = { ...record, createdAt: String(record.createdAt) };
-  return JSON.stringify({ ...header, parts, streamCount: streams.length, isRestored });
+  return JSON.stringify({ ...header, parts, streamCount: streams.length });
 }
 
 export function decodeSegment(data: Uint8Array): SegmentHeader {
   const header = JSON.parse(new TextDecoder().decode(data));
-  return { ...header, createdAt: BigInt(header.createdAt) };
+  const { key, partition, logFrom, logTo, bytes, parts, streamCount } = header;
+  const createdAt = BigInt(header.createdAt);
+  return { key, partition, logFrom, logTo, bytes, createdAt, parts, streamCount };
 }
 
 /** JSON bytes of a part, about; compressed they are a small fraction of a message. */
