@@ -1,6 +1,8 @@
 /** Which layers a process is made of: its roles on one machine's files, or any of a cluster's
  *  roles on NATS. server.ts runs them. */
 import { Context, Effect, Layer } from "effect";
+import { Compactor, CompactorTurns } from "./actors/compactor/Compactor.ts";
+import { clusterTurns } from "./actors/compactor/compactorTurns.ts";
 import { clusterIngesterLayer } from "./actors/ingester/clusterIngester.ts";
 import { Distributor } from "./actors/distributor/Distributor.ts";
 import { Handover } from "./actors/distributor/Handover.ts";
@@ -25,7 +27,7 @@ import { MicroService } from "./cluster/microService.ts";
 import { Nats } from "./cluster/Nats.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import { dataPaths } from "./platform/paths.ts";
-import { systemName } from "./platform/system.ts";
+import { coreCount, systemName } from "./platform/system.ts";
 import { embeddedStorageLayer } from "./storage/embedded/mod.ts";
 import { jetStreamRuleStoreLayer } from "./storage/jetstream/JetStreamRuleStore.ts";
 import { jetStreamWriteLogLayer } from "./storage/jetstream/JetStreamWriteLog.ts";
@@ -40,6 +42,7 @@ export function embeddedLayer(settings: Settings) {
     Layer.provideMerge(Layer.mergeAll(
       Distributor.layer(settings).pipe(Layer.provide(Handover.local)),
       Querier.layer(settings),
+      Compactor.layer(settings).pipe(Layer.provide(CompactorTurns.all)),
     )),
     Layer.provideMerge(Tailer.layer),
     Layer.provideMerge(Ingester.layer(settings)),
@@ -115,6 +118,26 @@ export function rulerLayer(settings: Settings) {
   );
 }
 
+/** Merges and deletes segments; all of its threads may be at it. */
+export function compactorLayer(settings: Settings) {
+  const { cachedSegments } = dataPaths(settings.common.path_prefix);
+  const cache = { directory: cachedSegments, bytesMax: settings.compactor.merge_target_bytes * 4 };
+  const concurrency = settings.querier.workers === 0 ? coreCount() : settings.querier.workers;
+  return Compactor.layer(settings, concurrency).pipe(
+    Layer.provide(clusterTurns(settings)),
+    Layer.provideMerge(Scanners.cached(cache)),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Tailer.layer,
+        Ingester.none,
+        threadsAndActors(settings, cachedSegments),
+      ),
+    ),
+    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(Nats.layer(settings)),
+  );
+}
+
 /** Every role of a cluster in one process, of which there can be any number. */
 export function clusterLayer(settings: Settings) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
@@ -122,6 +145,7 @@ export function clusterLayer(settings: Settings) {
     Layer.provideMerge(Layer.mergeAll(
       Distributor.layer(settings).pipe(Layer.provide(Handover.byLog)),
       sharedQuerier(settings),
+      Compactor.layer(settings).pipe(Layer.provide(clusterTurns(settings))),
     )),
     Layer.provideMerge(jetStreamRuleStoreLayer),
     Layer.provideMerge(clusterTailerLayer),

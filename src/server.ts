@@ -21,6 +21,7 @@ import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import {
   clusterLayer,
+  compactorLayer,
   distributorLayer,
   embeddedLayer,
   ingesterLayer,
@@ -72,6 +73,10 @@ function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Err
     case "ruler":
       return http(settings, Layer.mergeAll(ruleRoutes(settings), everyRoutes(settings))).pipe(
         Layer.provideMerge(rulerLayer(settings)),
+      );
+    case "compactor":
+      return http(settings, everyRoutes(settings)).pipe(
+        Layer.provideMerge(compactorLayer(settings)),
       );
     case "all":
       return http(settings, Layer.mergeAll(allRoutes(settings), clusterRoutes)).pipe(

@@ -100,7 +100,7 @@ function withActorsAndProcess(text: string, system: ActorSystem["Service"]): str
 }
 
 /** All roles run in this process. */
-const services = ["distributor", "ingester", "querier", "tailer"].map((role) =>
+const services = ["distributor", "ingester", "querier", "compactor", "tailer"].map((role) =>
   `${role} => Running\n`
 )
   .join("");

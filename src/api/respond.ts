@@ -101,6 +101,7 @@ export function failureStatus(error: unknown): number {
     case "Busy":
       return 429;
     case "Unavailable":
+    case "Moved":
       return 503;
     case "Failed":
       return 500;

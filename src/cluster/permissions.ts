@@ -15,7 +15,7 @@ export interface PermissionOptions {
 }
 
 export interface RolePermissions {
-  readonly role: "distributor" | "ingester" | "querier" | "ruler";
+  readonly role: "distributor" | "ingester" | "querier" | "ruler" | "compactor";
   readonly publish: ReadonlyArray<string>;
   readonly subscribe: ReadonlyArray<string>;
   /** Whether it answers requests of others. */
@@ -96,6 +96,22 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
       subscribe: [inbox("ruler")],
       // It says how far it is with a long answer.
       answers: true,
+    },
+    {
+      role: "compactor",
+      publish: [
+        ...info,
+        ...reads,
+        ...api(["STREAM.CREATE", "STREAM.UPDATE"], everything),
+        ...api(["STREAM.PURGE"], objects),
+        ...objects.map((stream) => `$O.${stream.slice("OBJ_".length)}.>`),
+        `$KV.${indexBucket}.segment.>`,
+        `$KV.${indexBucket}.streams.>`,
+        `$KV.${leaseBucket}.compactor.>`,
+        `$KV.${leaseBucket}.compaction.>`,
+      ],
+      subscribe: [inbox("compactor")],
+      answers: false,
     },
   ];
 }

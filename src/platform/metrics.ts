@@ -38,6 +38,46 @@ export const flushFailures = Metric.counter("tailrace_flush_failures_total", {
   incremental: true,
 });
 
+export const compactorSegmentsReplaced = Metric.counter(
+  "tailrace_compactor_segments_replaced_total",
+  {
+    description: "Segments that were merged into others, or deleted",
+    incremental: true,
+  },
+);
+
+export const compactorBytesRead = Metric.counter("tailrace_compactor_bytes_read_total", {
+  description: "Stored bytes of segments that were replaced",
+  incremental: true,
+});
+
+export const compactorBytesWritten = Metric.counter("tailrace_compactor_bytes_written_total", {
+  description: "Stored bytes of the segments that replaced them",
+  incremental: true,
+});
+
+export const compactionFailures = Metric.counter("tailrace_compactor_failures_total", {
+  description: "Looks at the segments that ended with an error; they are tried again",
+  incremental: true,
+});
+
+export const compactionLastSuccess = Metric.gauge(
+  "tailrace_compactor_last_success_timestamp_seconds",
+  { description: "When everything that could be merged or had expired was done, since 1970" },
+);
+
+export const compactionLag = Metric.gauge("tailrace_compactor_lag_seconds", {
+  description: "Time since everything that could be merged or had expired was done",
+});
+
+export const removedObjects = Metric.gauge("tailrace_compactor_removal_pending_bytes", {
+  description: "Stored bytes of replaced segments that stay for queries that have begun",
+});
+
+export const storedBytes = Metric.gauge("tailrace_stored_bytes", {
+  description: "Stored bytes of all segments of the index",
+});
+
 export const queryBytesScanned = Metric.counter("tailrace_query_bytes_scanned_total", {
   description: "Line bytes that queries looked at",
   incremental: true,

@@ -344,16 +344,7 @@ export function indexContract(name: string, makeFixture: () => Promise<IndexFixt
 }
 
 const values = fc.constantFrom(
-  "",
-  "x",
-  "y",
-  "xy",
-  "yyy",
-  'q"\\',
-  "é\u{1f600}",
-  "a\u0000b",
-  "line\nbreak",
-  "200",
+  ...["", "x", "y", "xy", "yyy", 'q"\\', "é\u{1f600}", "a\u0000b", "line\nbreak", "200"],
 );
 const names = fc.constantFrom("a", "b", "c", "rare");
 const tenants = fc.constantFrom("fake", "other");

@@ -4,7 +4,7 @@ import { type NatsOptions, NatsServers } from "./natsServer.ts";
 import { type Replacement, TcpLink } from "./tcpLink.ts";
 import { type RuntimeName, type ServerOptions, ServerProcess } from "./serverProcess.ts";
 
-export type Role = "distributor" | "ingester" | "querier" | "ruler" | "ui";
+export type Role = "distributor" | "ingester" | "querier" | "ruler" | "ui" | "compactor";
 
 /** Something that can be killed and frozen. */
 export interface Member {
@@ -60,7 +60,9 @@ export class TailraceCluster {
       : links.map(({ port }) => `nats://127.0.0.1:${port}`).join(",");
     const cluster = new TailraceCluster(nats, roles, links);
     try {
-      for (const role of ["ingester", "distributor", "querier", "ruler", "ui"] as const) {
+      for (
+        const role of ["ingester", "distributor", "querier", "ruler", "compactor", "ui"] as const
+      ) {
         const processes = Array.from({ length: counts[role] ?? 0 }, () =>
           ServerProcess.start({
             ...options.process,

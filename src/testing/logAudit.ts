@@ -53,8 +53,16 @@ export class LogAudit {
     return new LogAudit(connection);
   }
 
-  /** What is wrong with the committed segments. */
+  /** What is wrong with the committed segments. While they are merged, one reading may see some before and some after. */
   async segmentProblems(): Promise<ReadonlyArray<string>> {
+    let problems = await this.#readChain();
+    for (let again = 0; again < 5 && problems.length > 0; again++) {
+      problems = await this.#readChain();
+    }
+    return problems;
+  }
+
+  async #readChain(): Promise<ReadonlyArray<string>> {
     const manager = await jetstreamManager(this.#connection, { checkAPI: false });
     const info = await manager.streams.info("KV_tailrace_index", {
       subjects_filter: "$KV.tailrace_index.segment.>",
@@ -64,7 +72,9 @@ export class LogAudit {
       const message = await manager.streams.getMessage("KV_tailrace_index", {
         last_by_subj: subject,
       });
-      segments.push(JSON.parse(new TextDecoder().decode(message?.data)) as Segment);
+      // An empty one marks a segment that was replaced.
+      if (message === null || message.data.length === 0) continue;
+      segments.push(JSON.parse(new TextDecoder().decode(message.data)) as Segment);
     }
     return [...Map.groupBy(segments, ({ partition }) => partition)].flatMap(([partition, some]) =>
       chainProblems(partition, some)
@@ -87,6 +97,7 @@ function chainProblems(
     if (logFrom !== next) {
       problems.push(`partition ${partition}: ${key} begins at ${logFrom}, not at ${next}`);
     }
+    if (logTo <= next - 1) problems.push(`partition ${partition}: ${key} is within another`);
     next = Math.max(next, logTo);
   }
   return problems;

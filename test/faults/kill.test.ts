@@ -1,5 +1,5 @@
 /** Durability under kill -9: eight clients push numbered lines, the server is killed at random moments (while
- *  pushing, flushing or starting) and started again. Checked after every round: each acknowledged line is there
+ *  pushing, flushing, merging or starting) and started again. Checked after every round: each acknowledged line is there
  *  exactly once, any other at most once, and a body that is sent again after an unknown outcome does not double its
  *  lines. TAILRACE_KILL_ROUNDS sets the rounds per runtime (default 5), TAILRACE_KILL_SEED repeats a run. */
 import type { Test } from "tap";
@@ -40,6 +40,10 @@ for (const runtime of runtimes) {
       settings: {
         "ingester.segment_target_bytes": "256KB",
         "ingester.wal.file_target_size": "1MB",
+        // Segments are merged all the time, and again.
+        "compactor.compaction_interval": "100ms",
+        "compactor.merge_min_segments": "2",
+        "compactor.merge_target_bytes": "2MB",
       },
     });
     t.teardown(() => server.remove());

@@ -1,5 +1,5 @@
-/** Removes, now and then, what dead writers left in a cluster's storage: segments that were never
- *  committed and chunks of objects that were never completed. Done by the owner of partition 0, so
+/** Removes, now and then, what dead writers left in a cluster's storage: segments that are in no
+ *  commit and chunks of objects that were never completed. Done by the owner of partition 0, so
  *  that it is done once; twice would do no harm. */
 import { Effect, Layer, Schedule } from "effect";
 import { Nats } from "../../cluster/Nats.ts";
@@ -9,6 +9,7 @@ import { Index } from "../../storage/Index.ts";
 import { sweepChunks } from "../../storage/jetstream/sweepChunks.ts";
 import { ObjectStore } from "../../storage/ObjectStore.ts";
 import { sweepOrphans } from "../../storage/sweepOrphans.ts";
+import { graceMs } from "../compactor/graceMs.ts";
 import { PartitionOwners } from "./PartitionOwners.ts";
 
 const everyMs = 600_000;
@@ -21,9 +22,10 @@ export const sweepLayer = (settings: Settings) =>
       const objectStore = yield* ObjectStore;
       const index = yield* Index;
       const owners = yield* PartitionOwners;
+      const wait = { seen: new Map<string, number>(), delayMs: graceMs(settings) };
       const sweep = Effect.gen(function* () {
         if (!owners.owned().has(0)) return;
-        const removed = yield* sweepOrphans(objectStore, index);
+        const removed = yield* sweepOrphans(objectStore, index, wait);
         let chunks = 0;
         const inNats = settings.storage.object_store === "engine";
         for (let shard = 0; inNats && shard < settings.nats.object_shards; shard++) {
@@ -34,7 +36,7 @@ export const sweepLayer = (settings: Settings) =>
         }
         if (removed.length + chunks === 0) return;
         yield* Effect.logInfo(
-          `removed ${removed.length} segments that were not committed and the chunks of ${chunks} unfinished ones`,
+          `removed ${removed.length} segments that are in no commit and the chunks of ${chunks} unfinished ones`,
         );
       });
       yield* sweep.pipe(

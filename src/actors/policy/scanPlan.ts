@@ -4,6 +4,7 @@
  *  unit, read together and de-duplicated. Units are ordered by the end of their time range that the query wants first, so that
  *  a limit can stop the scan early. */
 import type { ChunkRef } from "../../storage/Index.ts";
+import type { TimeRange } from "../../streams/record.ts";
 import type { Direction } from "../protocol/scan.ts";
 import type { HeadSlice, HeadSnapshot } from "../protocol/head.ts";
 
@@ -29,6 +30,14 @@ export interface PlannedUnit {
   readonly maxTime: bigint;
   /** Bytes to read: stored bytes of chunks, line bytes of slices. */
   readonly bytes: number;
+  /** Rows before it, ns, have expired; left out when all of them are after it. */
+  readonly keptFrom?: bigint;
+}
+
+/** The part of a query's range in which rows of the unit count. */
+export function rangeOfUnit(range: TimeRange, { keptFrom }: PlannedUnit): TimeRange {
+  if (keptFrom === undefined || keptFrom <= range.start) return range;
+  return { start: keptFrom, end: keptFrom > range.end ? keptFrom : range.end };
 }
 
 /** Groups everything that the query may have to read into units, first wanted first. */

@@ -2,16 +2,18 @@
  *  the index, and has worker threads read both. Also labels and series, which need no scan. Owns
  *  concurrency and time limits of queries. Invariant: every acknowledged row is in an answer exactly
  *  once, whatever is flushed meanwhile. */
-import { Context, Effect, Layer, Metric, Semaphore } from "effect";
+import { Context, Effect, Layer, Metric, Schedule, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
 import { compilePipeline } from "../../logql/pipeline.ts";
 import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import { Index } from "../../storage/Index.ts";
+import { ObjectStoreError } from "../../storage/ObjectStore.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import { Ingester } from "../ingester/Ingester.ts";
+import { Retention } from "../policy/retention.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
 import { Scanners } from "../Scanners.ts";
@@ -101,7 +103,11 @@ export class Querier extends Context.Service<Querier, {
           if (message === null) return Effect.void;
           return Effect.fail(new QueryFailed({ reason: "Refused", message }));
         };
-        const finder = makeStreamFinder({ settings, index, ingester });
+        const retention = yield* Effect.try({
+          try: () => new Retention(settings),
+          catch: (error) => error as Error,
+        });
+        const finder = makeStreamFinder({ settings, index, ingester, retention });
 
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
@@ -160,7 +166,10 @@ export class Querier extends Context.Service<Querier, {
           const queuedAt = performance.now();
           const timeoutMs = limitsFor(settings, tenant).query_timeout;
           return yield* turns.withPermits(1)(
-            Effect.suspend(() => query(performance.now() - queuedAt)),
+            // The segments that it chose may have been merged, and are gone when it took long.
+            Effect.suspend(() => query(performance.now() - queuedAt)).pipe(
+              Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
+            ),
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,
@@ -250,6 +259,9 @@ export class Querier extends Context.Service<Querier, {
     );
 }
 
+/** A copy of the index learns of a merge within a second. */
+const movedRetries = { times: 5, schedule: Schedule.spaced(400) };
+
 /** Without the units of streams whose labels alone decide that no row passes the label filters. */
 function unitsWanted(
   units: ReadonlyArray<PlannedUnit>,
@@ -280,7 +292,12 @@ function timedOut(timeoutMs: number): QueryFailed {
 function scanFailure(error: unknown): QueryFailed {
   if (isQueryError(error)) return new QueryFailed({ reason: "Refused", message: error.message });
   const { name, message } = error instanceof Error ? error : new Error(String(error));
+  if (error instanceof ObjectStoreError && error.reason === "NotFound") {
+    return new QueryFailed({ reason: "Moved", message });
+  }
   switch (name) {
+    case "ObjectMissing":
+      return new QueryFailed({ reason: "Moved", message });
     case "ResponseTooLarge":
       return new QueryFailed({
         reason: "TooLarge",

@@ -4,7 +4,7 @@ import { Schema } from "effect";
 /** Timeout: query_timeout passed. TooLarge: the answer or what it reads exceeds a limit. Refused: the
  *  data, or a limit, shows the query to be wrong. Busy: too many queries wait. Unavailable: a partition
  *  is recovering; try again. Failed: storage said no. Cancelled:
- *  someone ended the query. */
+ *  someone ended the query. Moved: a segment that it had chosen is gone; the index knows where its rows are. */
 export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
   reason: Schema.Literals([
     "Timeout",
@@ -14,6 +14,7 @@ export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed"
     "Unavailable",
     "Failed",
     "Cancelled",
+    "Moved",
   ]),
   message: Schema.String,
 }) {}

@@ -14,7 +14,7 @@ import type { Scanners } from "../Scanners.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import type { TimeRange } from "../../streams/record.ts";
-import type { PlannedSource, PlannedUnit } from "../policy/scanPlan.ts";
+import { type PlannedSource, type PlannedUnit, rangeOfUnit } from "../policy/scanPlan.ts";
 import type {
   AggregateJob,
   AggregateResult,
@@ -230,9 +230,10 @@ function countFromIndex(units: ReadonlyArray<PlannedUnit>, request: LeafRequest)
     const countable = stream.filters.length === 0 && fold.countsOnly(1);
     for (const unit of own) {
       const chunk = unit.sources.length === 1 ? unit.sources[0]!.chunk : undefined;
-      const bucket = countable && chunk !== undefined && chunk.minTime >= request.range.start
-        ? buckets.bucketOfSpan(chunk.minTime, chunk.maxTime)
-        : -2;
+      const bucket =
+        countable && chunk !== undefined && chunk.minTime >= rangeOfUnit(request.range, unit).start
+          ? buckets.bucketOfSpan(chunk.minTime, chunk.maxTime)
+          : -2;
       if (bucket === -2) rest.push(unit);
       else if (bucket >= 0) fold.addCounted(bucket, chunk!.rowCount, chunk!.rawBytes);
     }
@@ -264,9 +265,11 @@ function jobsOf(
   for (let from = 0; from < units.length;) {
     let [to, bytes] = [from, 0];
     do bytes += units[to++]!.bytes; while (
-      to < units.length && bytes + units[to]!.bytes <= jobBytes
+      to < units.length && bytes + units[to]!.bytes <= jobBytes &&
+      units[to]!.keptFrom === units[from]!.keptFrom
     );
-    jobs.push({ job: jobOf(units.slice(from, to), request, ranks), bytes });
+    const range = rangeOfUnit(request.range, units[from]!);
+    jobs.push({ job: jobOf(units.slice(from, to), { ...request, range }, ranks), bytes });
     from = to;
   }
   return jobs;

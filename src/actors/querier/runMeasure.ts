@@ -5,7 +5,7 @@
 import { WindowBuckets, type WindowSpec } from "../../logql/metrics/buckets.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import type { TimeRange } from "../../streams/record.ts";
-import type { PlannedSource, PlannedUnit } from "../policy/scanPlan.ts";
+import { type PlannedSource, type PlannedUnit, rangeOfUnit } from "../policy/scanPlan.ts";
 import type { HeadSlice } from "../protocol/head.ts";
 import type { AggregateSource } from "../protocol/aggregate.ts";
 import type { MeasureJob, MeasureResult } from "../protocol/measure.ts";
@@ -58,7 +58,8 @@ export async function runMeasure(
   for (const unit of units) {
     const { labels, sources, minTime, maxTime } = unit;
     volumes.addSources(unit);
-    const isInside = sources.length === 1 && minTime >= range.start && maxTime < range.end;
+    const { start, end } = rangeOfUnit(range, unit);
+    const isInside = sources.length === 1 && minTime >= start && maxTime < end;
     const bucket = isInside ? buckets.bucketOfSpan(minTime, maxTime) : -1;
     const { chunk, slice } = sources[0]!;
     if (bucket < 0) rest.push(unit);
@@ -72,7 +73,7 @@ export async function runMeasure(
   const jobs = jobsOf(rest);
   const workers = Array.from({ length: pool.threadCount }, async () => {
     for (let taken = jobs.next(); !taken.done; taken = jobs.next()) {
-      const job = jobOf(taken.value, windows, range);
+      const job = jobOf(taken.value, windows, rangeOfUnit(range, taken.value[0]!));
       const result = await pool.run<MeasureResult>("measure", job, { signal: jobSignal });
       volumes.addResult(taken.value, result);
     }
@@ -100,7 +101,8 @@ function* jobsOf(units: ReadonlyArray<PlannedUnit>): Generator<ReadonlyArray<Pla
   for (let from = 0; from < units.length;) {
     let [to, bytes] = [from, 0];
     do bytes += units[to++]!.bytes; while (
-      to < units.length && to - from < jobUnitsMax && bytes + units[to]!.bytes <= jobBytesMax
+      to < units.length && to - from < jobUnitsMax && bytes + units[to]!.bytes <= jobBytesMax &&
+      units[to]!.keptFrom === units[from]!.keptFrom
     );
     yield units.slice(from, to);
     from = to;

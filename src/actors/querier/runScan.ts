@@ -1,7 +1,7 @@
 /** Drives one query's scan: packs units into jobs, keeps all threads busy with the units that are
  *  wanted first, merges what comes back, and stops when nothing better can come. */
 import { type Batch, batchMessage } from "../../streams/batch.ts";
-import type { PlannedUnit } from "../policy/scanPlan.ts";
+import { type PlannedUnit, rangeOfUnit } from "../policy/scanPlan.ts";
 import type { ScanJob, ScanResult, ScanSource, ScanStats } from "../protocol/scan.ts";
 import { type ResultRow, TopRows } from "./merge.ts";
 import type { Scanners } from "../Scanners.ts";
@@ -86,11 +86,14 @@ function takeUnits(
 ): ReadonlyArray<PlannedUnit> {
   let to = from;
   let taken = 0;
-  do taken += units[to++]!.bytes; while (to < units.length && taken + units[to]!.bytes <= bytes);
+  do taken += units[to++]!.bytes; while (
+    to < units.length && taken + units[to]!.bytes <= bytes &&
+    units[to]!.keptFrom === units[from]!.keptFrom
+  );
   return units.slice(from, to);
 }
 
-/** The job for some units. Rows behind `threshold` cannot be wanted any more: the range leaves them
+/** The job for some units, whose rows count in the same range. Rows behind `threshold` cannot be wanted any more: the range leaves them
  *  out. */
 function jobOf(
   units: ReadonlyArray<PlannedUnit>,
@@ -113,7 +116,7 @@ function jobOf(
     labels,
     sources: sources.map(sourceOf),
   }));
-  let { start, end } = request.range;
+  let { start, end } = rangeOfUnit(request.range, units[0]!);
   if (threshold !== undefined) {
     if (request.direction === "backward") start = threshold > start ? threshold : start;
     else end = threshold + 1n < end ? threshold + 1n : end;

@@ -1,17 +1,18 @@
 /** Finds what a query may have to read, or what it asks of labels alone: head snapshots first, then the
- *  index, for each of its tenants. Owns how the two fit together; Querier.ts has the rest read.
- *  Invariant: whatever is flushed meanwhile, each stored or unflushed row is in the answer once. */
+ *  index, for each of its tenants, without what has expired. Owns how the two fit together; Querier.ts has
+ *  the rest read. Invariant: whatever is flushed or merged meanwhile, each stored or unflushed row is in the answer once. */
 import { Effect, Schedule } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
-import type { Index, IndexError } from "../../storage/Index.ts";
-import { type Labels, parseLabels } from "../../streams/labels.ts";
+import { systemNowNs } from "../../platform/clock.ts";
+import type { ChunkRef, Index, IndexError, IndexQuery } from "../../storage/Index.ts";
+import { parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type { Ingester } from "../ingester/Ingester.ts";
 import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction } from "../protocol/scan.ts";
-import type { ChunkRef } from "../../storage/Index.ts";
+import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { tenantLabel, tenantParts, tenantsOf } from "./tenants.ts";
 
@@ -32,9 +33,10 @@ export interface FinderParts {
   readonly settings: Settings;
   readonly index: Index["Service"];
   readonly ingester: Ingester["Service"];
+  readonly retention: Retention;
 }
 
-export function makeStreamFinder({ settings, index, ingester }: FinderParts) {
+export function makeStreamFinder({ settings, index, ingester, retention }: FinderParts) {
   const snapshot = (request: StreamRequest) =>
     ingester.describe(request).pipe(
       // A partition that is restarting is back in a moment.
@@ -42,48 +44,97 @@ export function makeStreamFinder({ settings, index, ingester }: FinderParts) {
       Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
     );
 
+  /** What is unflushed, then what is stored up to there, from `question`. When segments were merged in between over the place
+   *  where the one ends and the other begins, both are asked for again. */
+  const together = <Stored>(
+    request: StreamRequest,
+    question: (query: IndexQuery) => Effect.Effect<Stored, IndexError>,
+  ) =>
+    Effect.gen(function* () {
+      const heads = yield* snapshot(request);
+      const stored = yield* question({ ...request, coveredTo: coveredTo(heads) });
+      return { heads, stored };
+    }).pipe(
+      Effect.retry({
+        times: 10,
+        while: (error) => error._tag === "IndexError" && error.reason === "Stale",
+      }),
+      Effect.mapError((error) => error._tag === "IndexError" ? indexFailure(error) : error),
+    );
+
   /** Everything that may hold rows of the request, each row once, in the order of the direction. */
   const units = Effect.fnUntraced(function* (request: StreamRequest, direction: Direction) {
     const chunksMax = limitsFor(settings, request.tenant).max_chunks_per_query;
     const chunks: ChunkRef[] = [];
     const heads: HeadSnapshot[] = [];
+    const expiry = new StreamExpiry(retention);
     for (const { request: part, labelsOf } of tenantParts(request)) {
-      const found = yield* snapshot(part);
-      const stored = yield* index.findChunks({ ...part, coveredTo: coveredTo(found) }).pipe(
-        Effect.mapError(indexFailure),
-      );
-      for (const chunk of stored) chunks.push(renamed(chunk, labelsOf));
-      for (const head of found) {
-        heads.push({ ...head, streams: head.streams.map((each) => renamed(each, labelsOf)) });
+      const found = yield* together(part, index.findChunks);
+      const name = expiry.namer(part.tenant, labelsOf);
+      for (const chunk of found.stored) chunks.push(renamed(chunk, name));
+      for (const head of found.heads) {
+        heads.push({ ...head, streams: head.streams.map((each) => renamed(each, name)) });
       }
       if (chunks.length > chunksMax) return yield* tooManyChunks(chunks.length, chunksMax);
     }
-    return { units: planUnits(chunks, heads, direction), heads };
+    return { units: expiry.apply(planUnits(chunks, heads, direction)), heads };
   });
 
   /** Label strings of streams that have rows in the range, sorted. */
   const streams = Effect.fnUntraced(function* (request: StreamRequest) {
     const found = new Set<string>();
     for (const { request: part, labelsOf } of tenantParts(request)) {
-      const heads = yield* snapshot(part);
-      const stored = yield* index.findStreams({ ...part, coveredTo: coveredTo(heads) }).pipe(
-        Effect.mapError(indexFailure),
-      );
-      for (const labels of stored) found.add(labelsOf(labels));
-      for (const head of heads) for (const { labels } of head.streams) found.add(labelsOf(labels));
+      for (const labels of yield* streamsOf(part)) found.add(labelsOf(labels));
     }
     return [...found].sort();
+  });
+
+  /** Of one tenant. Streams that are kept for different times are asked for apart. */
+  const streamsOf = Effect.fnUntraced(function* (part: StreamRequest) {
+    const found = new Set<string>();
+    const periods = retention.periodsOf(part.tenant);
+    for (const periodMs of periods) {
+      const range = unexpired(part.range, periodMs);
+      const { heads, stored } = yield* together({ ...part, range }, index.findStreams);
+      const all = [...stored, ...heads.flatMap((head) => head.streams.map(({ labels }) => labels))];
+      for (const labels of all) {
+        if (periods.length === 1 || retention.periodMs(part.tenant, labels) === periodMs) {
+          found.add(labels);
+        }
+      }
+    }
+    return found;
+  });
+
+  /** What the index knows of labels, by `question`, and those of unflushed streams. Streams that are kept for different times have
+   *  to be looked at one by one. */
+  const labelsOf = Effect.fnUntraced(function* (
+    part: StreamRequest,
+    question: (query: IndexQuery) => Effect.Effect<ReadonlyArray<string>, IndexError>,
+    take: (label: readonly [name: string, value: string]) => string | undefined,
+  ) {
+    const periods = retention.periodsOf(part.tenant);
+    const found = new Set<string>();
+    let texts: Iterable<string>;
+    if (periods.length === 1) {
+      const range = unexpired(part.range, periods[0]!);
+      const { heads, stored } = yield* together({ ...part, range }, question);
+      for (const each of stored) found.add(each);
+      texts = heads.flatMap((head) => head.streams.map(({ labels }) => labels));
+    } else texts = yield* streamsOf(part);
+    for (const text of texts) {
+      for (const label of parseLabels(text)) {
+        const taken = take(label);
+        if (taken !== undefined) found.add(taken);
+      }
+    }
+    return found;
   });
 
   const labelNames = Effect.fnUntraced(function* (request: StreamRequest) {
     const names = new Set<string>();
     for (const { request: part } of tenantParts(request)) {
-      const heads = yield* snapshot(part);
-      const stored = yield* index.labelNames({ ...part, coveredTo: coveredTo(heads) }).pipe(
-        Effect.mapError(indexFailure),
-      );
-      for (const name of stored) names.add(name);
-      for (const labels of headLabels(heads)) for (const [name] of labels) names.add(name);
+      for (const name of yield* labelsOf(part, index.labelNames, ([name]) => name)) names.add(name);
     }
     if (names.size > 0 && tenantsOf(request.tenant).length > 1) names.add(tenantLabel);
     return [...names].sort();
@@ -96,14 +147,9 @@ export function makeStreamFinder({ settings, index, ingester }: FinderParts) {
       return parts.map((part) => part.request.tenant).sort();
     }
     for (const { request: part } of parts) {
-      const heads = yield* snapshot(part);
-      const stored = yield* index.labelValues({ ...part, coveredTo: coveredTo(heads) }, name).pipe(
-        Effect.mapError(indexFailure),
-      );
-      for (const value of stored) values.add(value);
-      for (const labels of headLabels(heads)) {
-        for (const [candidate, value] of labels) if (candidate === name) values.add(value);
-      }
+      const question = (query: IndexQuery) => index.labelValues(query, name);
+      const take = ([own, value]: readonly [string, string]) => own === name ? value : undefined;
+      for (const value of yield* labelsOf(part, question, take)) values.add(value);
     }
     return [...values].sort();
   });
@@ -121,6 +167,46 @@ export function makeStreamFinder({ settings, index, ingester }: FinderParts) {
   return { units, streams, labelNames, labelValues, storedChunks };
 }
 
+/** Takes rows that have expired, and are not deleted yet, out of a query's units. */
+class StreamExpiry {
+  readonly #retention: Retention;
+  readonly #nowNs = systemNowNs();
+  /** By the label string in the answer. */
+  readonly #keptFrom = new Map<string, bigint>();
+
+  constructor(retention: Retention) {
+    this.#retention = retention;
+  }
+
+  /** As labelsOf, for the streams of a tenant; takes note of each stream that it names. */
+  namer(tenant: string, labelsOf: (labels: string) => string): (labels: string) => string {
+    if (!this.#retention.isEnabled) return labelsOf;
+    return (labels) => {
+      const name = labelsOf(labels);
+      if (!this.#keptFrom.has(name)) {
+        this.#keptFrom.set(name, this.#retention.keptFrom(tenant, labels, this.#nowNs));
+      }
+      return name;
+    };
+  }
+
+  apply(units: ReadonlyArray<PlannedUnit>): ReadonlyArray<PlannedUnit> {
+    if (!this.#retention.isEnabled) return units;
+    return units.flatMap((unit) => {
+      const keptFrom = this.#keptFrom.get(unit.labels) ?? timeMin;
+      if (unit.maxTime < keptFrom) return [];
+      return unit.minTime >= keptFrom ? [unit] : [{ ...unit, keptFrom }];
+    });
+  }
+}
+
+/** What of a range is younger than the period. */
+function unexpired(range: TimeRange, periodMs: number): TimeRange {
+  const start = periodStart(periodMs, systemNowNs());
+  if (start <= range.start) return range;
+  return { start, end: range.end < start ? start : range.end };
+}
+
 const allTime: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n - 1n };
 
 /** A partition that restarts is back within moments, or not at all. */
@@ -132,10 +218,6 @@ function renamed<A extends { readonly labels: string }>(
 ): A {
   const labels = labelsOf(item.labels);
   return labels === item.labels ? item : { ...item, labels };
-}
-
-function* headLabels(heads: ReadonlyArray<HeadSnapshot>): Iterable<Labels> {
-  for (const head of heads) for (const stream of head.streams) yield parseLabels(stream.labels);
 }
 
 function coveredTo(heads: ReadonlyArray<HeadSnapshot>): ReadonlyMap<number, number> {

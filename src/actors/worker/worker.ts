@@ -1,13 +1,15 @@
-/** Entry of every worker thread: builds chunks, greps, aggregates and counts. Imports no Effect, so that a
+/** Entry of every worker thread: builds and merges chunks, greps, aggregates and counts. Imports no Effect, so that a
  *  thread starts fast and stays small. */
 import { serveJobs, threadData } from "../../platform/workerHost.ts";
 import { type ObjectReader, openObjectReader } from "../../storage/embedded/objectReader.ts";
 import type { BuildJob } from "../protocol/build.ts";
 import type { ScanJob } from "../protocol/scan.ts";
 import type { AggregateJob } from "../protocol/aggregate.ts";
+import type { MergeJob } from "../protocol/merge.ts";
 import { aggregate } from "./aggregateJob.ts";
 import type { MeasureJob } from "../protocol/measure.ts";
 import { build } from "./buildJob.ts";
+import { merge } from "./mergeJob.ts";
 import { measure } from "./measureJob.ts";
 import { scan } from "./scanJob.ts";
 
@@ -28,6 +30,10 @@ serveJobs({
   measure: (job: MeasureJob, context) => {
     reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
     return measure(job, reader, context);
+  },
+  merge: (job: MergeJob, context) => {
+    reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);
+    return merge(job, reader, context);
   },
   scan: (job: ScanJob, context) => {
     reader ??= openObjectReader(threadData<WorkerData>().objectDirectory);

@@ -74,7 +74,6 @@ const lokiOnly = new Set([
   "bloom_build",
   "bloom_gateway",
   "chunk_store_config",
-  "compactor",
   "frontend",
   "frontend_worker",
   "index_gateway",

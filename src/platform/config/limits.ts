@@ -3,6 +3,7 @@
  *  comment says why: limits protect one tenant from another, and a new installation has one tenant. */
 import { Schema, Struct } from "effect";
 import { ByteSize, DurationMs, PositiveNumber, Text, Toggle, wholeNumber } from "./units.ts";
+import { RetentionRules } from "./retentionRules.ts";
 import { setting } from "./setting.ts";
 
 /** Limits with every key present. Durations are milliseconds, sizes bytes; 0 lifts a limit where the text says so. */
@@ -111,6 +112,21 @@ export const Limits = Schema.Struct({
     0,
     "Labels that the selector of each query must name at least",
   ),
+  retention_period: setting(
+    DurationMs,
+    "0s",
+    "Age at which lines are deleted, if compactor.retention_enabled; 0 for never",
+  ),
+  retention_stream: setting(
+    RetentionRules,
+    "[]",
+    "Other ages for some streams: a list of selector, priority and period; the highest priority counts",
+  ),
+  retention_bytes: setting(
+    ByteSize,
+    "0",
+    "Stored bytes of the tenant; beyond it the oldest lines are deleted, if compactor.retention_enabled. 0 for no limit",
+  ),
   volume_enabled: setting(Toggle, true, "Answer index/volume and index/volume_range"),
   max_query_samples: setting(
     wholeNumber(1),
@@ -167,6 +183,8 @@ function strictest(a: Limits, b: Limits): Limits {
       return [key, left === 0 || right === 0 ? left + right : Math.min(left, right)];
     }
     if (typeof left === "boolean") return [key, left && right];
+    // What is kept how long is asked for each tenant alone.
+    if (typeof left !== "string") return [key, left];
     return [key, [...new Set([left, right])].filter((part) => part !== "").join(",")];
   });
   return Object.fromEntries(entries) as Limits;

@@ -3,5 +3,6 @@ export { type Limits, limitsFor } from "./limits.ts";
 export { defaultSettings, type LoadedSettings, loadSettings, settingsWith } from "./load.ts";
 export { parseSettingFlags } from "./flags.ts";
 export { printLimits, printSettings } from "./print.ts";
+export { type RetentionRule } from "./retentionRules.ts";
 export type { Settings } from "./settings.ts";
 export { SettingsInvalid } from "./settingsTree.ts";

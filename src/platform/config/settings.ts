@@ -2,6 +2,7 @@
  *  where the meaning is the same. Owns names, types, defaults and descriptions; load.ts owns where values come from,
  *  limits.ts what a tenant may do. Durations are milliseconds, sizes bytes. */
 import { Schema } from "effect";
+import { CompactorSettings } from "./compactorSettings.ts";
 import { Limits, LimitsOverride } from "./limits.ts";
 import { NatsSettings } from "./natsSettings.ts";
 import { RulerSettings } from "./rulerSettings.ts";
@@ -11,7 +12,7 @@ import { ByteSize, DurationMs, oneOf, Text, Toggle, wholeNumber } from "./units.
 
 export const Settings = Schema.Struct({
   target: setting(
-    oneOf(["all", "distributor", "ingester", "querier", "ruler", "ui"]),
+    oneOf(["all", "distributor", "ingester", "querier", "ruler", "compactor", "ui"]),
     "all",
     "The role this process has; others than all need storage.engine nats. ui serves the page and answers queries, whose scans " +
       "queriers do",
@@ -137,6 +138,7 @@ export const Settings = Schema.Struct({
     tail_max_duration: setting(DurationMs, "1h", "Time after which a live tail is closed"),
   }),
   ruler: RulerSettings,
+  compactor: CompactorSettings,
   ui: Schema.Struct({
     enabled: setting(Toggle, true, "Serve the page"),
   }),

@@ -1,6 +1,14 @@
 /** Reads a configuration file's YAML into flat settings, each with the line it stands on, and tells about keys that do
  *  not exist. Owns YAML; load.ts owns what the values mean. */
-import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from "yaml";
 import { isSection, settingAt, unknownKeyMessage } from "./catalogue.ts";
 
 /** A scalar as it is written, its place, and its keys from the top. */
@@ -39,6 +47,8 @@ export function readYaml(
       if (isScalar(node)) {
         const written = typeof node.value === "string" ? node.value : node.source;
         values.push({ keys, text: written ?? String(node.value), line });
+      } else if (keys.at(-1) === "retention_stream" && isCollection(node)) {
+        values.push({ keys, text: JSON.stringify(node.toJS(document)), line });
       } else {
         problems.push({ line, message: `"${path}" takes one value, not a list or a map` });
       }

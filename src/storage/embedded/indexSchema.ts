@@ -1,8 +1,9 @@
 /** The tables of the index and their version. SqliteIndex.ts writes them, indexQuery.ts reads them.
  *
- *  Chunks are keyed by segment first: a commit then appends to one place of the tree, however many streams it has. A query finds
- *  the segments of its time range, then looks into each for its streams. A stream that lives in several partitions has a row
- *  for each, so that segments of other partitions need not be looked into; it goes with its last segment. Times are ns since 1970. */
+ *  Chunks are keyed by segment first: a commit then appends to one place of the tree, however many streams it has. A
+ *  query finds the segments of its time range, then looks into each for its streams. A stream that lives in several
+ *  partitions has a row for each, so that segments of other partitions need not be looked into; it goes with its last
+ *  segment. Times are ns since 1970. */
 import { type DatabaseSync, openDatabase, sqliteFailure } from "../../platform/sqlite.ts";
 import { IndexError } from "../Index.ts";
 

@@ -10,14 +10,15 @@ export interface ObjectReader {
   readonly close: () => void;
 }
 
-/** The port's reasons, as a plain error that crosses threads. */
+/** The port's reasons, as a plain error. Of it only name and message cross threads, so that NotFound has a name of its own. */
 export class ObjectReadFailed extends Error {
-  override readonly name = "ObjectReadFailed";
+  override readonly name: "ObjectReadFailed" | "ObjectMissing";
   readonly reason: "NotFound" | "BadKey" | "BadRange" | "Io";
   readonly key: string;
 
   constructor(reason: ObjectReadFailed["reason"], key: string, message: string) {
     super(message);
+    this.name = reason === "NotFound" ? "ObjectMissing" : "ObjectReadFailed";
     this.reason = reason;
     this.key = key;
   }

@@ -1,6 +1,7 @@
 /** Tailrace's processes in a simulated world: the production code of distributors' log, ingesters and queriers on simulated NATS
  *  servers. Owns starting them, and what a test may ask of them; what is asked when is the scenario's business.
  *  Instead of threads, chunks are built in the process's turn; the copy of the index is in memory and lost with its process. */
+import { Retention } from "../../actors/policy/retention.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect";
 import { clusterIngesterLayer } from "../../actors/ingester/clusterIngester.ts";
@@ -231,7 +232,12 @@ function dutiesOf(
   const index = Context.get(context, Index);
   const ingester = Context.get(context, Ingester);
   const objectStore = Context.get(context, ObjectStore);
-  const finder = makeStreamFinder({ settings, index, ingester });
+  const finder = makeStreamFinder({
+    settings,
+    index,
+    ingester,
+    retention: new Retention(settings),
+  });
   return {
     append: (partition, record) => Effect.runPromise(writeLog.append(partition, record)),
     query: async (request) => {

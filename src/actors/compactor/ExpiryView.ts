@@ -1,0 +1,101 @@
+/** What the compactor knows of which rows have expired: the classes of each segment, read from its footer once, and the
+ *  times that size limits come to. policy/expiry.ts owns the choices. Holds a few numbers for each tenant of each
+ *  segment, and only of segments that may have expired rows. */
+import { Effect } from "effect";
+import type { ObjectStore } from "../../storage/ObjectStore.ts";
+import { readSegmentRecord } from "../../storage/rebuildIndex.ts";
+import type { SegmentSummary } from "../../streams/record.ts";
+import { classesOf, type ExpiryClass, isEmpty, sizeCutoff, verdictOf } from "../policy/expiry.ts";
+import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
+
+export type Verdict = "keep" | "rewrite" | "drop";
+
+export class ExpiryView {
+  readonly #objectStore: ObjectStore["Service"];
+  readonly #retention: Retention;
+  readonly #bytesMax: number;
+  #classes = new Map<string, ReadonlyArray<ExpiryClass>>();
+  #segments: ReadonlyArray<SegmentSummary> = [];
+  #nowNs = 0n;
+  /** Before it everything has expired, for size. */
+  #cutoff = timeMin;
+  #tenantCutoffs = new Map<string, bigint>();
+
+  /** `bytesMax` is for all tenants together, 0 for no limit. */
+  constructor(objectStore: ObjectStore["Service"], retention: Retention, bytesMax: number) {
+    this.#objectStore = objectStore;
+    this.#retention = retention;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Takes note of all segments that there are, and of the time. */
+  look(segments: ReadonlyArray<SegmentSummary>, nowNs: bigint): void {
+    this.#nowNs = nowNs;
+    this.#segments = segments;
+    const known = segments.flatMap(({ key }) => {
+      const classes = this.#classes.get(key);
+      return classes === undefined ? [] : [[key, classes] as const];
+    });
+    this.#classes = new Map(known);
+    if (!this.#retention.isEnabled) return;
+    this.#cutoff = sizeCutoff(segments.filter((one) => !isEmpty(one)), this.#bytesMax);
+    const byTenant = Map.groupBy([...this.#classes.values()].flat(), ({ tenant }) => tenant);
+    this.#tenantCutoffs = new Map(
+      [...byTenant].map(([tenant, pieces]) => [
+        tenant,
+        sizeCutoff(pieces, this.#retention.bytesMax(tenant)),
+      ]),
+    );
+  }
+
+  /** Rows of the stream before it, ns, have expired. */
+  keptFrom(tenant: string, labels: string): bigint {
+    return this.#keptFrom(tenant, this.#retention.periodMs(tenant, labels));
+  }
+
+  /** What retention asks of each of some segments, by key. Reads the footers of those that it has to know more of. */
+  readonly verdicts = Effect.fnUntraced(
+    { self: this },
+    function* (this: ExpiryView, segments: ReadonlyArray<SegmentSummary>) {
+      const verdicts = new Map<string, Verdict>();
+      if (!this.#retention.isEnabled) return verdicts;
+      for (const segment of segments) yield* this.#learn(segment);
+      // A tenant's bytes are known when all segments are.
+      if (this.#retention.limitsBytes) this.look(this.#segments, this.#nowNs);
+      for (const segment of segments) {
+        if (isEmpty(segment)) continue;
+        const classes = this.#classes.get(segment.key);
+        const verdict = segment.maxTime < this.#cutoff
+          ? "drop"
+          : verdictOf(classes ?? [], (each) => this.#keptFrom(each.tenant, each.periodMs));
+        verdicts.set(segment.key, verdict);
+      }
+      return verdicts;
+    },
+  );
+
+  /** Reads a segment's classes if they may matter and are not known. */
+  readonly #learn = Effect.fnUntraced(
+    { self: this },
+    function* (this: ExpiryView, segment: SegmentSummary) {
+      const { shortestMs, limitsBytes } = this.#retention;
+      const earliest = shortestMs === 0 ? timeMin : periodStart(shortestMs, this.#nowNs);
+      const mayHaveExpired = segment.minTime < earliest || segment.minTime < this.#cutoff;
+      if (isEmpty(segment) || segment.maxTime < this.#cutoff || this.#classes.has(segment.key)) {
+        return;
+      }
+      if (!mayHaveExpired && !limitsBytes) return;
+      const { streams } = yield* readSegmentRecord(this.#objectStore, segment);
+      const periodMs = (tenant: string, labels: string) => this.#retention.periodMs(tenant, labels);
+      this.#classes.set(segment.key, classesOf(streams, periodMs));
+    },
+  );
+
+  #keptFrom(tenant: string, periodMs: number): bigint {
+    let from = periodStart(periodMs, this.#nowNs);
+    for (const cutoff of [this.#cutoff, this.#tenantCutoffs.get(tenant) ?? timeMin]) {
+      if (cutoff > from) from = cutoff;
+    }
+    return from;
+  }
+}
