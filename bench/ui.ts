@@ -1,6 +1,7 @@
-/** Measures the page in Chromium against a real server: size, start, first rows, scrolling, live tail.
- *  `node bench/ui.ts [--scale=0.1] [--tail-seconds=20]` prints a Markdown table. Chromium draws in software here; a
- *  frame that is late may be late for the machine, so tasks over 50 ms are counted beside frames. */
+/** Measures the page in Chromium against a real server: size, start, first rows, a long scan, scrolling, long lines, live
+ *  tail. `node bench/ui.ts [--scale=0.1] [--tail-seconds=20] [--tail-rates=10000,20000] [--only=start,rows,scan,scroll,long,tail]`
+ *  prints a Markdown table. Chromium draws in software here; a frame that is late may be late for the machine, so tasks over
+ *  50 ms are counted beside frames. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -65,23 +66,16 @@ function measureSize(): void {
 async function measureStart(browser: Browser, base: string, query: string): Promise<void> {
   const first: number[] = [];
   const painted: number[] = [];
-  for (let i = 0; i < 7; i++) {
+  for (let i = 0; i < 15; i++) {
     const page = await newPage(browser);
-    const asked = new Promise<number>((resolve) => {
-      const note = (url: string) =>
-        /query_range|api\/v1\/query|labels/.test(url) && resolve(Date.now());
-      page.on("request", (request) => note(request.url()));
-      page.on("websocket", (socket) => note(socket.url()));
-    });
-    const html = new Promise<number>((resolve) =>
-      page.on(
-        "response",
-        (response) => response.request().resourceType() === "document" && resolve(Date.now()),
-      )
-    );
+    await page.addInitScript(noteFirstCall);
     await page.goto(`${base}/?${range}&q=${encodeURIComponent(query)}`);
-    first.push(await asked - await html);
     await page.waitForSelector(".log");
+    first.push(
+      await page.evaluate<number>(
+        `globalThis.firstCall - performance.getEntriesByType("navigation")[0].responseEnd`,
+      ),
+    );
     painted.push(
       await page.evaluate<number>(
         `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0`,
@@ -92,6 +86,108 @@ async function measureStart(browser: Browser, base: string, query: string): Prom
   note(["HTML to first API call, p50", `${p(first, 0.5).toFixed(0)} ms`, "60 ms"]);
   note(["first contentful paint, p50", `${p(painted, 0.5).toFixed(0)} ms`, "200 ms"]);
 }
+
+/** A scan that no filter cuts short: how often the page says how far it is. */
+async function measureLongScan(browser: Browser, base: string): Promise<void> {
+  const page = await newPage(browser);
+  const query = '{app=~".+"} | line_format "{{.app}} {{__line__}}" |= "no line says this"';
+  await page.addInitScript(`(() => {
+    globalThis.updates = [];
+    const look = () => {
+      const text = document.querySelector('main[aria-busy="true"] .status')?.textContent ?? "";
+      if (/\\d %/.test(text) && text !== globalThis.lastStatus) {
+        globalThis.lastStatus = text;
+        globalThis.updates.push(performance.now());
+      }
+      requestAnimationFrame(look);
+    };
+    look();
+  })()`);
+  await page.goto(`${base}/?volume=0&${range}&q=${encodeURIComponent(query)}`);
+  const started = performance.now();
+  await page.waitForSelector('main[aria-busy="false"]');
+  const seconds = (performance.now() - started) / 1000;
+  const updates = await page.evaluate<number[]>("globalThis.updates");
+  const gaps = updates.slice(1).map((at, i) => at - (updates[i] ?? 0));
+  await page.context().close();
+  note([
+    `a scan of ${seconds.toFixed(1)} s: updates of its progress; longest time between two`,
+    `${(updates.length / seconds).toFixed(1)} a second; ${Math.max(...gaps).toFixed(0)} ms`,
+    "2 a second",
+  ]);
+}
+
+/** What it costs to draw and scroll lines of 12 kB, and lines of 200 bytes. */
+async function measureLongLines(browser: Browser, server: ServerProcess): Promise<void> {
+  const push = new PushClient(server.baseUrl);
+  const costs: number[] = [];
+  const now = BigInt(Date.now()) * 1_000_000n;
+  for (const bytes of [200, 12_000]) {
+    const app = `long-lines-${bytes}`;
+    const filler = JSON.stringify({ a: "lorem ipsum ".repeat(6), b: [1, 2, 3], c: { d: true } });
+    const line = (i: number) =>
+      `{"level":"info","i":${i},"body":[${
+        Array.from({ length: Math.ceil((bytes - 40) / filler.length) }, () => filler).join(",")
+      }]}`;
+    for (let from = 0; from < 1000; from += 250) {
+      const entries = Array.from({ length: 250 }, (_, i) => ({
+        timestamp: now + BigInt(from + i),
+        line: line(from + i),
+      }));
+      await push.push([{ labels: `{app="${app}"}`, entries }]);
+    }
+    const page = await newPage(browser);
+    await page.goto(
+      `${server.baseUrl}/?volume=0&q=${encodeURIComponent(`{app="${app}"} |= "or"`)}`,
+    );
+    await page.waitForSelector('main[aria-busy="false"] .log');
+    await page.waitForTimeout(1500);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    const taskSeconds = async () => {
+      const { metrics } = await session.send("Performance.getMetrics");
+      return metrics.find(({ name }) => name === "TaskDuration")?.value ?? NaN;
+    };
+    const before = await taskSeconds();
+    await page.evaluate(scrollThrough);
+    costs.push((await taskSeconds() - before) / 200 * 1000);
+    await page.context().close();
+  }
+  push.close();
+  note([
+    "a frame of scrolling lines of 200 bytes / of 12 kB, highlighted: work of the page",
+    `${costs.map((each) => each.toFixed(1)).join(" / ")} ms`,
+    "equal",
+  ]);
+}
+
+/** 200 frames, each with rows that were not there before. */
+const scrollThrough = `(async () => {
+  const list = document.querySelector(".list");
+  for (let i = 0; i < 200; i++) {
+    list.scrollTop = list.scrollHeight * ((i * 37) % 200) / 200 * 0.9;
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  }
+})()`;
+
+/** Notes when the page first asks the server for data, by its own clock. */
+const noteFirstCall = `(() => {
+  const note = (url) => {
+    if (/query_range|api\\/v1\\/(query|labels)/.test(String(url))) globalThis.firstCall ??= performance.now();
+  };
+  const Socket = WebSocket;
+  globalThis.WebSocket = class extends Socket {
+    constructor(url, ...rest) {
+      note(url);
+      super(url, ...rest);
+    }
+  };
+  const send = fetch;
+  globalThis.fetch = (input, init) => {
+    note(input?.url ?? input);
+    return send(input, init);
+  };
+})()`;
 
 async function measureFirstRows(
   browser: Browser,
@@ -264,6 +360,11 @@ async function newPage(browser: Browser): Promise<Page> {
   return await context.newPage();
 }
 
+const text = (name: string, otherwise: string) =>
+  parameters.find((each) => each.startsWith(`--${name}=`))?.split("=")[1] ?? otherwise;
+const only = text("only", "").split(",").filter((each) => each !== "");
+const wants = (part: string) => only.length === 0 || only.includes(part);
+const rates = text("tail-rates", "10000,20000").split(",").map(Number);
 const corpus = await cachedCorpus(scaleFrom(parameters));
 const { startNs, endNs } = corpus.facts;
 /** The corpus' time, as the page's address says it. */
@@ -272,21 +373,28 @@ const server = await ServerProcess.start({ runtime: "deno", settings: settingsWi
 const browser = await launchChromium();
 try {
   measureSize();
-  const ingest = await measureIngest(server, corpus);
-  console.error(`${(ingest.lineBytes / 1e6).toFixed(0)} MB stored`);
+  if (only.some((part) => !["long", "tail"].includes(part)) || only.length === 0) {
+    const ingest = await measureIngest(server, corpus);
+    console.error(`${(ingest.lineBytes / 1e6).toFixed(0)} MB stored`);
+  }
   const values = await (await fetch(
     `${server.baseUrl}/loki/api/v1/label/app/values?start=${startNs}&end=${endNs}`,
   ))
     .json() as { data: string[] };
   const apps = values.data.slice(0, 4).map((app) => `{app="${app}"}`);
-  await measureStart(browser, server.baseUrl, apps[0] ?? "");
-  await measureFirstRows(browser, server.baseUrl, [
-    ...apps,
-    ...apps.map((each) => `${each} != "error"`),
-  ]);
-  await measureScrolling(browser, server.baseUrl, apps[0] ?? "");
-  await measureTail(browser, server, 10_000, option("tail-seconds", 20));
-  await measureTail(browser, server, 20_000, option("tail-seconds", 20));
+  if (wants("start")) await measureStart(browser, server.baseUrl, apps[0] ?? "");
+  if (wants("rows")) {
+    await measureFirstRows(browser, server.baseUrl, [
+      ...apps,
+      ...apps.map((each) => `${each} != "error"`),
+    ]);
+  }
+  if (wants("scan")) await measureLongScan(browser, server.baseUrl);
+  if (wants("scroll")) await measureScrolling(browser, server.baseUrl, apps[0] ?? "");
+  if (wants("long")) await measureLongLines(browser, server);
+  for (const rate of wants("tail") ? rates : []) {
+    await measureTail(browser, server, rate, option("tail-seconds", 20));
+  }
 } finally {
   await browser.close();
   await server.remove();

@@ -3,6 +3,7 @@
  *  data directory. */
 import { Effect, Layer } from "effect";
 import { HttpRouter } from "effect/http";
+import { localOverview } from "./actors/localCluster.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
 import { ActiveQueries } from "./actors/querier/ActiveQueries.ts";
@@ -52,7 +53,8 @@ export const serve = (settings: Settings) =>
 /** The target's services and the routes that lead to them. */
 function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Error> {
   if (settings.storage.engine === "embedded") {
-    return http(settings, allRoutes(settings)).pipe(Layer.provideMerge(embeddedLayer(settings)));
+    const routes = Layer.mergeAll(allRoutes(settings), localClusterRoutes);
+    return http(settings, routes).pipe(Layer.provideMerge(embeddedLayer(settings)));
   }
   switch (settings.target) {
     case "distributor":
@@ -101,6 +103,7 @@ function readRoutes(settings: Settings) {
   ).pipe(Layer.provide(ActiveQueries.layer));
 }
 
+const localClusterRoutes = clusterRoute.pipe(Layer.provide(localOverview));
 const clusterRoutes = clusterRoute.pipe(Layer.provide(ClusterOverview.layer));
 
 /** What every process answers. */

@@ -88,6 +88,24 @@ onServer({ "limits_config.max_line_size": "100" }, {
     t.ok([...last.keys()].some((name) => name.startsWith("tailrace_build_info{version=")));
   },
 
+  "the state of the installation, for the page": async (t, { push, query, app, now }) => {
+    await query.flush();
+    const read = async () => {
+      const { status, body } = await query.get("/tailrace/api/v1/cluster");
+      t.equal(status, 200, body);
+      return JSON.parse(body);
+    };
+    const lag = ({ partitions }: { partitions: { next: number; checkpoint: number }[] }) =>
+      partitions.reduce((sum, { next, checkpoint }) => sum + next - checkpoint, 0);
+    const before = await read();
+    t.match(before, { problems: [], streams: [] });
+    t.equal(lag(before), 0, "all is in segments");
+    await push.push([{ labels: `{app="${app}"}`, entries: [{ timestamp: now, line: "x" }] }]);
+    const after = await read();
+    t.equal(lag(after), 1);
+    t.strictSame(after.partitions[0].owner, after.ingesters[0]);
+  },
+
   "what clients invent is no label": async (t, scenario) => {
     for (const path of ["/nothing/a", "/nothing/b", "/loki/api/v1/label/zebra/values"]) {
       await scenario.query.get(path);

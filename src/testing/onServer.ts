@@ -25,9 +25,12 @@ export type ScenarioBody = (t: Test, scenario: Scenario) => Promise<void>;
 export function onServer(
   settings: Readonly<Record<string, string>>,
   scenarios: Readonly<Record<string, ScenarioBody>>,
-  options: Omit<ServerOptions, "runtime" | "settings"> = {},
+  options: Omit<ServerOptions, "runtime" | "settings"> & {
+    /** Where what is tested is not the server's work, one runtime is enough. */
+    readonly on?: RuntimeName;
+  } = {},
 ): void {
-  for (const runtime of runtimes) {
+  for (const runtime of options.on === undefined ? runtimes : [options.on]) {
     t.test(runtime, async (t) => {
       const server = await ServerProcess.start({ ...options, runtime, settings });
       t.teardown(() => server.remove());

@@ -4,57 +4,15 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import t, { type Test } from "tap";
-import { onServer, type Scenario, type ScenarioBody } from "../../src/testing/onServer.ts";
+import { onServer, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { settingsWithoutLimits } from "../../src/testing/serverProcess.ts";
 import { addressOf, browserFor, openPage, type PageDriver } from "./pageDriver.ts";
+import { openQuery, parameter, push, selectorOf } from "./pageScenario.ts";
 
-const second = 1_000_000_000n;
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
   "utf8",
 );
-
-interface Line {
-  readonly line: string;
-  readonly level?: string;
-  /** Seconds before now. */
-  readonly age?: number;
-}
-
-async function push(
-  scenario: Scenario,
-  lines: readonly Line[],
-  labels: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const values = lines.map(({ line, level, age = 60 }, i) => [
-    (BigInt(Date.now()) * 1_000_000n - BigInt(age) * second + BigInt(i)).toString(),
-    line,
-    level === undefined ? {} : { detected_level: level },
-  ]);
-  const response = await fetch(`${scenario.server.baseUrl}/loki/api/v1/push`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ streams: [{ stream: { app: scenario.app, ...labels }, values }] }),
-  });
-  if (response.status !== 204) throw new Error(await response.text());
-}
-
-async function openQuery(
-  t: Test,
-  scenario: Scenario,
-  query: string,
-  more: Readonly<Record<string, string>> = {},
-  options: Parameters<typeof openPage>[2] = {},
-): Promise<PageDriver> {
-  const driver = await openPage(
-    t,
-    addressOf(scenario.server.baseUrl, { q: query, ...more }),
-    options,
-  );
-  await driver.settled();
-  await driver.page.waitForSelector(".editor #query");
-  return driver;
-}
 
 /** Fails the test with what axe finds against WCAG 2.2 AA. */
 async function checkAccess(t: Test, driver: PageDriver, where: string): Promise<void> {
@@ -72,10 +30,6 @@ async function checkAccess(t: Test, driver: PageDriver, where: string): Promise<
     `${where} is accessible`,
   );
 }
-
-const selectorOf = (scenario: Scenario) => `{app="${scenario.app}"}`;
-const parameter = (driver: PageDriver, name: string) =>
-  new URL(driver.page.url()).searchParams.get(name);
 
 const scenarios: Record<string, ScenarioBody> = {
   "the editor completes labels, values and stages, and underlines what is wrong": async (
@@ -299,6 +253,10 @@ const scenarios: Record<string, ScenarioBody> = {
     await page.locator(".bars-list code", { hasText: scenario.app }).waitFor();
     await page.locator(".bars-list code", { hasText: /^app$/ }).waitFor();
     await page.locator("text=None at present").waitFor();
+    await page.locator('[aria-label="Cluster"]', { hasText: "All is well" }).waitFor();
+    t.match(await page.innerText('[aria-label="Partitions"]'), /Partition\s+Owner/);
+    await page.locator('[aria-label="Alerts and rules"] summary', { hasText: "How to add" })
+      .waitFor();
     await page.fill('[aria-label="Find a setting"]', "max_line_size");
     t.match(await page.innerText(".settings"), /^\s*max_line_size/);
     await checkAccess(t, driver, "operations");

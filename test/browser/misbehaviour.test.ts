@@ -87,12 +87,19 @@ t.test("a fast stream is followed without losing a line", async (t) => {
   const loki = new FakeLoki(files);
   const driver = await start(t, loki);
   await following(driver);
+  // It is said while it is so, which is a second here.
+  await driver.page.evaluate(`void (globalThis.said = new Promise((resolve) => {
+    const status = document.querySelector(".status");
+    const look = () => /sampled display/.test(status.textContent) && resolve(true);
+    new MutationObserver(look).observe(status, { subtree: true, childList: true });
+  }))`);
   const sent = Array.from({ length: 3000 }, (_, i) => `fast ${i}`);
   for (const [i, line] of sent.entries()) {
     loki.push(app, now() + BigInt(i), line);
     if (i % 500 === 499) await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await driver.waitForLine("fast 2999");
+  t.ok(await driver.page.evaluate("globalThis.said"), "that the display is sampled is said");
   await driver.page.keyboard.press("Space");
   t.strictSame(await driver.allLines(), sent);
 });

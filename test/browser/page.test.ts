@@ -303,6 +303,7 @@ const scenarios: Record<string, ScenarioBody> = {
     await selects("line 0");
     await keyboard.press("Enter");
     t.equal(await driver.page.innerText(".drawer .line"), "line 0");
+    await selects("line 0");
     await keyboard.press("Escape");
     await driver.page.waitForSelector(".drawer", { state: "detached" });
     await keyboard.press("?");

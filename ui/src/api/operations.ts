@@ -79,10 +79,15 @@ export interface ClusterStatus {
     readonly checkpoint: number;
     readonly next: number;
     readonly bytes: number;
+    /** -1 without a limit. */
+    readonly bytesMax: number;
   }[];
+  readonly ingesters: readonly string[];
+  readonly queriers: readonly string[];
   readonly streams: readonly {
     readonly name: string;
     readonly leader: string;
+    readonly messages: number;
     readonly bytes: number;
     readonly problems: readonly string[];
   }[];

@@ -19,9 +19,15 @@ export async function complete(context: CompletionContext): Promise<CompletionRe
   if (place.kind === "nothing") return null;
   if (place.kind === "pipeline" && !context.explicit) return null;
   if (place.kind === "expression" && !context.explicit && place.from === context.pos) return null;
-  const options = await offers(place, text);
+  const found = await offers(place, text);
+  // Of thousands of values those are offered that hold what is typed: none is out of reach, and drawing stays cheap.
+  const typed = text.slice(place.from, context.pos).toLowerCase();
+  const options = found.length <= optionsMax
+    ? found
+    : found.filter(({ label }) => label.toLowerCase().includes(typed)).slice(0, optionsMax);
   if (context.aborted || options.length === 0) return null;
   const inString = place.kind === "labelValue" || place.kind === "fieldValue";
+  if (options.length < found.length) return { from: place.from, options };
   return {
     from: place.from,
     options,
@@ -128,6 +134,8 @@ function valueOffer(value: string, quote: string): Completion {
 /** Answers outlive the completion that asked: the next key press wants the same. */
 const unending = new AbortController().signal;
 const optionsMax = 2000;
+/** Of one answer; no person searches among more. */
+const keptMax = 200_000;
 const keptMs = 30_000;
 const kept = new Map<string, { readonly until: number; readonly answer: Promise<string[]> }>();
 
@@ -137,7 +145,7 @@ function ask(key: string, fetch: () => Promise<string[]>): Promise<string[]> {
   for (const [each, { until }] of kept) if (until < now) kept.delete(each);
   const found = kept.get(key);
   if (found !== undefined) return found.answer;
-  const answer = fetch().then((all) => all.slice(0, optionsMax)).catch(() => {
+  const answer = fetch().then((all) => all.slice(0, keptMax)).catch(() => {
     kept.delete(key);
     return [];
   });

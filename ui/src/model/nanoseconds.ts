@@ -21,6 +21,8 @@ export function compareNanoseconds(a: string, b: string): number {
 /** Whether the browser knows a zone of this name. */
 export function isZone(name: string): boolean {
   if (name === "local" || name === "utc") return true;
+  // Asking the calendar takes tens of milliseconds the first time: at the start of every page, were it asked for no name.
+  if (name === "") return false;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;

@@ -107,6 +107,19 @@ export function filterField(query: string, name: string, value: string, keep: bo
   return `${base}${base.includes("#") ? "\n" : " "}${stage}`;
 }
 
+/** Asks for (or against) lines that hold a text or have a pattern. A line filter reads the line as it is stored, so it goes
+ *  before the stages: right after the selector. */
+export function filterLine(
+  query: string,
+  operator: "|=" | "!=" | "|>" | "!>",
+  text: string,
+): string {
+  const selector = readSelector(query);
+  if (typeof selector === "string") return query;
+  const [before, after] = [query.slice(0, selector.end), query.slice(selector.end)];
+  return `${before} ${operator} ${quote(text)}${after}`;
+}
+
 /** The query without its last pipeline stage; undefined when it has none, or none that can be told apart safely. */
 export function withoutLastStage(query: string): string | undefined {
   const selector = readSelector(query);

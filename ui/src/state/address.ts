@@ -1,6 +1,7 @@
 // The page's state that a link carries, kept in the address. Owns reading and writing it and the browser's history; what is
-// shown follows from it (explore.ts). Invariant: two people who open the same address see the same page.
-import { signal } from "@preact/signals";
+// shown follows from it (explore.ts). Invariant: two people who open the same address see the same page, as far as their
+// screens are alike.
+import { signal } from "@preact/signals-core";
 import { isZone, type Zone } from "../model/nanoseconds.ts";
 import { defaultRange, type TimeRange } from "../model/timeRange.ts";
 
@@ -30,6 +31,8 @@ export interface Address {
   readonly pretty: boolean;
   /** Labels and fields shown as columns; with none, the line. */
   readonly columns: readonly string[];
+  /** The label whose values stand side by side, or empty for one list. */
+  readonly split: string;
   readonly histogram: boolean;
   readonly zone: Zone;
   /** Name of the entry that is open in the drawer, or empty. */
@@ -37,6 +40,9 @@ export interface Address {
   /** The tenant asked for, or empty to let the server or a proxy decide. */
   readonly tenant: string;
 }
+
+/** A phone is too narrow for lines that go on beyond it. */
+const wrapDefault = matchMedia("(max-width: 899px)").matches;
 
 /** The present address; change it with `go`. */
 export const address = signal<Address>(readAddress(location.search));
@@ -70,9 +76,10 @@ export function writeAddress(state: Address): string {
     if (state[name] !== choices[name][0]) parameters.set(name, state[name]);
   }
   if (state.instant) parameters.set("instant", "1");
-  if (state.wrap) parameters.set("wrap", "1");
+  if (state.wrap !== wrapDefault) parameters.set("wrap", state.wrap ? "1" : "0");
   if (state.pretty) parameters.set("pretty", "1");
   if (state.columns.length > 0) parameters.set("columns", state.columns.join(","));
+  if (state.split !== "") parameters.set("split", state.split);
   if (!state.histogram) parameters.set("volume", "0");
   if (state.zone !== "local") parameters.set("tz", state.zone);
   if (state.entry !== "") parameters.set("entry", state.entry);
@@ -100,9 +107,10 @@ function readAddress(search: string): Address {
     dedup: choice("dedup"),
     graph: choice("graph"),
     instant: text("instant") === "1",
-    wrap: text("wrap") === "1",
+    wrap: text("wrap") === "" ? wrapDefault : text("wrap") === "1",
     pretty: text("pretty") === "1",
     columns: text("columns").split(",").filter((name) => name !== ""),
+    split: text("split"),
     histogram: text("volume") !== "0",
     zone: isZone(text("tz")) ? text("tz") : "local",
     entry: text("entry"),

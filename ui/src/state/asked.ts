@@ -1,6 +1,6 @@
 // Something asked of the server for a panel: its answer, that it is on its way, or why it failed. Invariant: a newer
 // question's answer is never replaced by an older one's; while a question runs, the last answer stays to be looked at.
-import { type Signal, signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals-core";
 import { ApiError } from "../api/request.ts";
 
 export class Asked<Answer> {

@@ -1,6 +1,6 @@
 // The lines around one entry in its stream. Owns fetching them in both directions; view/ContextView.tsx shows them.
 // Invariant: the stream alone decides, not the query that led to the entry: filters would hide the very lines one looks for.
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 import { queryRange } from "../api/loki.ts";
 import { ApiError } from "../api/request.ts";
 import { EntrySet } from "../model/entrySet.ts";

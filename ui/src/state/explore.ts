@@ -1,6 +1,6 @@
 // Runs the address's query and holds its outcome: rows or series, failure, paging, the live session. Views only read the
 // signals here and call its verbs. Invariant: one run at a time; an older run's answer never reaches the screen.
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals-core";
 import { queryRange, type Series, type Statistics } from "../api/loki.ts";
 import { type Progress, streamQuery, streamSeries } from "../api/queryStream.ts";
 import { ApiError } from "../api/request.ts";
@@ -45,8 +45,10 @@ export const shown = signal<Run | undefined>(undefined);
 /** True while what is shown is not yet the answer to what runs. */
 export const stale = signal(false);
 export const rows = signal(new RowBuffer(0));
+// Of its own, so that the list stays the same, and where it is scrolled to, when anything else of the address changes.
+const sameness = computed(() => address.value.dedup);
 /** The rows with repetitions folded, as the address wants. */
-export const groups = computed(() => new RowGroups(rows.value, address.value.dedup));
+export const groups = computed(() => new RowGroups(rows.value, sameness.value));
 /** Goes up, at most once a frame, when rows or counts of the present buffer changed. */
 export const version = signal(0);
 export const series = signal<Computed | undefined>(undefined);
@@ -132,14 +134,15 @@ let scheduled = false;
 
 /** Nobody reads at this pace; drawing less leaves the time to receive. */
 export const fastLinesPerSecond = 1000;
-const fastDrawMs = 80;
+const fastDrawMs = 45;
 
-const pageRows = 1000;
+export const pageRows = 1000;
 /** Loki's default of max_entries_limit_per_query. */
 const pageRowsMax = 5000;
 const loadedBytesMax = 64 * 1024 * 1024;
 const liveBytesMax = 32 * 1024 * 1024;
-const pointsMax = 300;
+/** Points of a graph, at most. */
+export const pointsMax = 300;
 
 async function run(): Promise<void> {
   running.abort();

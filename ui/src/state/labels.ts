@@ -1,7 +1,7 @@
 // What the sidebar offers: label names and the values of those unfolded. Owns fetching them; which are chosen is read from
 // the query (model/selector.ts). Invariant: a label's values are those that some stream has together with the rest of the
 // selector, so that choosing one never leads to an empty answer by itself.
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 import { labelNames, labelValues } from "../api/loki.ts";
 import { ApiError } from "../api/request.ts";
 import { nowNanoseconds } from "../model/nanoseconds.ts";

@@ -1,7 +1,7 @@
 // Follows a query live: connects, catches up after every (re)connect, holds lines while paused. api/tailSocket.ts owns the
 // socket, explore.ts when a session lives. Invariant: every line the server sent is shown, waits for resume, or is named by
 // a notice that tells where to find it; memory stays within three bounded buffers.
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 import type { openTail } from "../api/tailSocket.ts";
 import { EntrySet } from "../model/entrySet.ts";
 import { compareNanoseconds, nanosecondsPerSecond } from "../model/nanoseconds.ts";

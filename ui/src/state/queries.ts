@@ -1,6 +1,7 @@
-// Queries this browser ran and those it was told to keep. Owns their place in the browser's storage; they leave it only when
-// the person deletes them or newer ones push them out. Invariant: without storage the page works, it only forgets.
-import { signal } from "@preact/signals";
+// Queries this browser ran and those it was told to keep, and the tenants it asked for. Owns their place in the browser's
+// storage; they leave it only when the person deletes them or newer ones push them out. Invariant: without storage the page
+// works, it only forgets.
+import { signal } from "@preact/signals-core";
 
 export interface SavedQuery {
   readonly name: string;
@@ -12,6 +13,10 @@ export const history = signal<readonly string[]>(read<string>("tailrace.history"
 /** By name. */
 export const saved = signal<readonly SavedQuery[]>(read<SavedQuery>("tailrace.saved", isSaved));
 
+/** Tenants that were chosen here, newest first: what the box for another one offers. */
+export const tenants = signal<readonly string[]>(read<string>("tailrace.tenants", isText));
+
+const tenantsMax = 20;
 const historyMax = 50;
 const savedMax = 200;
 const queryCharactersMax = 8000;
@@ -37,6 +42,13 @@ export function save(name: string, query: string): void {
 export function unsave(name: string): void {
   saved.value = saved.peek().filter((each) => each.name !== name);
   write("tailrace.saved", saved.peek());
+}
+
+/** Notes that a tenant was chosen. */
+export function rememberTenant(name: string): void {
+  if (name === "") return;
+  tenants.value = [name, ...tenants.peek().filter((each) => each !== name)].slice(0, tenantsMax);
+  write("tailrace.tenants", tenants.peek());
 }
 
 /** Forgets all queries that were run. */

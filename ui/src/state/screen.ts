@@ -1,6 +1,6 @@
 // What is on screen but in no link: theme, open panels, the pop-up note. Owns the stored preference of the theme.
 // Invariant: closing the browser loses nothing here but which panels were open.
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -8,6 +8,7 @@ const themeKey = "tailrace.theme";
 
 export const theme = signal<Theme>(storedTheme());
 export const helpOpen = signal(false);
+export const explainOpen = signal(false);
 export const rangeOpen = signal(false);
 export const queriesOpen = signal(false);
 /** The sidebar stands beside the rows where there is room, and above them where there is not. */

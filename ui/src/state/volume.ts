@@ -1,7 +1,7 @@
 // How many lines match over time, by level: what the histogram shows. Owns asking once for each run, after its first rows
 // are there. Invariant: nothing is asked while the histogram is folded away, in live mode, or for what is on the screen
 // already.
-import { effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals-core";
 import { streamSeries } from "../api/queryStream.ts";
 import { ApiError } from "../api/request.ts";
 import { nanosecondsPerSecond } from "../model/nanoseconds.ts";

@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { type DetectedField, detectedFields } from "../api/fields.ts";
-import { querySeries } from "../api/loki.ts";
+import { querySeries, type SeriesPage } from "../api/loki.ts";
 import { filterParsed } from "../model/lineFields.ts";
 import { isMetricQuery } from "../model/queryKind.ts";
 import { filterField } from "../model/selector.ts";
@@ -113,15 +113,22 @@ function parserOf(field: DetectedField): "json" | "logfmt" | undefined {
 
 const topCount = 10;
 
+interface Top {
+  readonly values: readonly (readonly [value: string, lines: number])[];
+  /** Of the whole range: different values, and lines that have the field. */
+  readonly valueCount: number;
+  readonly lineCount: number;
+}
+
 function TopValues({ field, run }: { field: DetectedField; run: Run }) {
-  const top = useMemo(() => new Asked<readonly (readonly [value: string, lines: number])[]>(), []);
+  const top = useMemo(() => new Asked<Top>(), []);
   const ask = () =>
     void top.ask(
       JSON.stringify([run.query, String(run.range.start), String(run.range.end)]),
       (signal) => topValues(field, run, signal),
     );
   useEffect(ask, [run]);
-  const found = top.answer.value ?? [];
+  const found = top.answer.value?.values ?? [];
   const most = Math.max(1, ...found.map(([, lines]) => lines));
   const parser = parserOf(field);
   const filter = (value: string, keep: boolean) =>
@@ -133,6 +140,13 @@ function TopValues({ field, run }: { field: DetectedField; run: Run }) {
   return (
     <div class="top-values">
       <AskedState asked={top} retry={ask} />
+      {top.answer.value !== undefined && (
+        <p class="hint">
+          {formatCount(top.answer.value.valueCount)}{" "}
+          {top.answer.value.valueCount === 1 ? "value" : "values"} in{" "}
+          {formatCount(top.answer.value.lineCount)} lines of the range
+        </p>
+      )}
       <ul>
         {found.map(([value, lines]) => (
           <li key={value}>
@@ -164,12 +178,8 @@ function TopValues({ field, run }: { field: DetectedField; run: Run }) {
   );
 }
 
-/** The most frequent values over the whole range, counted exactly by the server. */
-async function topValues(
-  field: DetectedField,
-  run: Run,
-  signal: AbortSignal,
-): Promise<readonly (readonly [string, number])[]> {
+/** The most frequent values over the whole range and how many there are, counted exactly by the server. */
+async function topValues(field: DetectedField, run: Run, signal: AbortSignal): Promise<Top> {
   const parser = parserOf(field);
   const hasParser = parser === undefined || new RegExp(`\\|\\s*${parser}\\b`).test(run.query);
   const stage = hasParser ? "" : `| ${parser} `;
@@ -177,10 +187,21 @@ async function topValues(
     1,
     Math.ceil(Number((run.range.end - run.range.start) / 1_000_000_000n)),
   );
-  const query = `topk(${topCount}, sum by (${field.label}) (count_over_time(${run.query}
-${stage}| drop __error__, __error_details__ | ${field.label}!="" [${seconds}s])))`;
-  const page = await querySeries({ query, ...run.range }, signal);
-  return page.series.map(({ labels, points }) =>
-    [labels[field.label] ?? "", Number(points.at(-1)?.[1] ?? 0)] as const
-  ).sort((a, b) => b[1] - a[1]);
+  const lines = `count_over_time(${run.query}
+${stage}| drop __error__, __error_details__ | ${field.label}!="" [${seconds}s])`;
+  const counts = `sum by (${field.label}) (${lines})`;
+  const ask = (query: string) => querySeries({ query, ...run.range }, signal);
+  const [top, valueCount, lineCount] = await Promise.all([
+    ask(`topk(${topCount}, ${counts})`),
+    ask(`count(${counts})`),
+    ask(`sum(${lines})`),
+  ]);
+  const only = ({ series }: SeriesPage) => Number(series[0]?.points.at(-1)?.[1] ?? 0);
+  return {
+    values: top.series.map(({ labels, points }) =>
+      [labels[field.label] ?? "", Number(points.at(-1)?.[1] ?? 0)] as const
+    ).sort((a, b) => b[1] - a[1]),
+    valueCount: only(valueCount),
+    lineCount: only(lineCount),
+  };
 }

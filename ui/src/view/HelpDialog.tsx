@@ -49,6 +49,20 @@ export function HelpDialog() {
             </dt>
             <dd>run, from a query of several lines</dd>
           </div>
+          <div>
+            <dt>
+              <kbd>Ctrl</kbd>
+              <kbd>F</kbd>
+            </dt>
+            <dd>find in the loaded lines; once more: the browser's search</dd>
+          </div>
+          <div>
+            <dt>
+              <kbd>Ctrl</kbd>
+              <kbd>↑</kbd>
+            </dt>
+            <dd>the query before</dd>
+          </div>
         </dl>
         <h2>Queries</h2>
         <dl>

@@ -57,8 +57,8 @@ export function KubernetesView() {
             <thead>
               <tr>
                 <th scope="col">Name</th>
-                <th scope="col">Lines</th>
-                <th scope="col">Errors</th>
+                <th scope="col" class="number">Lines</th>
+                <th scope="col" class="number">Errors</th>
                 <th scope="col">Show</th>
               </tr>
             </thead>
@@ -147,7 +147,7 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
 function Show({ node }: { node: Node }) {
   const selector = printSelector(node.matchers);
   const show = (query: string, live: boolean) =>
-    go({ page: "explore", tab: "lines", query, live, entry: "" }, "push");
+    go({ page: "explore", tab: "lines", query, live, split: "", entry: "" }, "push");
   return (
     <span class="row">
       <button
@@ -182,16 +182,18 @@ function SideBySide({ chosen }: { chosen: Signal<ReadonlySet<string>> }) {
   const pods = [...chosen.value].sort();
   const value = pods.map((pod) => pod.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("|");
   const query = `{pod=~${JSON.stringify(value)}}`;
+  const follow = (apart: boolean) => {
+    const look = apart ? { split: "pod", columns: [] } : { split: "", columns: ["pod"] };
+    go({ page: "explore", tab: "lines", query, live: true, entry: "", ...look }, "push");
+  };
   return (
     <>
-      <button
-        type="button"
-        class="button primary"
-        onClick={() =>
-          go({ page: "explore", query, live: true, columns: ["pod"], entry: "" }, "push")}
-      >
-        Follow {pods.length} {pods.length === 1 ? "pod" : "pods"}
+      <button type="button" class="button primary" onClick={() => follow(true)}>
+        Follow {pods.length} {pods.length === 1 ? "pod" : "pods side by side"}
       </button>
+      {pods.length > 1 && (
+        <button type="button" class="button" onClick={() => follow(false)}>In one list</button>
+      )}
       <button type="button" class="button" onClick={() => chosen.value = new Set()}>Clear</button>
     </>
   );

@@ -2,7 +2,10 @@
 // is in the address.
 import { useSignal } from "@preact/signals";
 import { type Address, address, choices, go } from "../state/address.ts";
-import { downloadLines, type FileFormat } from "../state/download.ts";
+import { downloadAll, downloadLoaded, type FileFormat, saving } from "../state/download.ts";
+import { rows } from "../state/explore.ts";
+import { names } from "../state/labels.ts";
+import { formatCount } from "./figures.ts";
 import { FindBox } from "./FindBox.tsx";
 import { Icon } from "./icons.tsx";
 import { useOutsideClose } from "./outside.ts";
@@ -34,6 +37,7 @@ export function ListOptions() {
       <Toggle name="wrap" on={wrap} words="Wrap" title="Wrap long lines (w)" />
       <Toggle name="pretty" on={pretty} words="JSON" title="Lay JSON lines out (p)" />
       <DedupChoice />
+      <SplitChoice />
       <DownloadMenu />
     </div>
   );
@@ -81,15 +85,61 @@ function DedupChoice() {
   );
 }
 
+/** Labels that people set side by side, before all others. */
+const splitLabels = [
+  "pod",
+  "container",
+  "app",
+  "service_name",
+  "namespace",
+  "host",
+  "instance",
+  "job",
+];
+
+function SplitChoice() {
+  const { split } = address.value;
+  const known = Array.isArray(names.value) ? names.value as readonly string[] : [];
+  const offered = [
+    ...splitLabels.filter((name) => known.includes(name)),
+    ...known.filter((name) => !splitLabels.includes(name)),
+  ];
+  if (split !== "" && !offered.includes(split)) offered.push(split);
+  return (
+    <select
+      class={`small-select wide-only ${split === "" ? "" : "on"}`}
+      aria-label="Side by side"
+      title="Values of a label side by side, each in a pane of its own"
+      value={split}
+      onChange={(event) => go({ split: event.currentTarget.value }, "push")}
+    >
+      <option value="">One list</option>
+      {offered.map((name) => <option key={name} value={name}>By {name}</option>)}
+    </select>
+  );
+}
+
 const formats: readonly (readonly [FileFormat, string])[] = [
   ["txt", "Text: the lines"],
   ["jsonl", "JSON: a line each, labels included"],
-  ["csv", "CSV: time, labels as columns, line"],
+  ["csv", "CSV: time, line, labels as columns"],
 ];
 
 function DownloadMenu() {
   const isOpen = useSignal(false);
   const root = useOutsideClose<HTMLDivElement>(() => isOpen.value = false);
+  const running = saving.value;
+  if (running !== undefined) {
+    return (
+      <button type="button" class="button small" onClick={running.stop}>
+        Saving, {formatCount(running.lines)} lines: stop
+      </button>
+    );
+  }
+  const choose = (save: (format: FileFormat) => unknown) => (format: FileFormat) => {
+    isOpen.value = false;
+    void save(format);
+  };
   return (
     <div class="picker wide-only" ref={root}>
       <button
@@ -97,29 +147,41 @@ function DownloadMenu() {
         class="button small"
         aria-haspopup="menu"
         aria-expanded={isOpen.value}
-        title="Save the loaded lines as a file"
-        aria-label="Download the loaded lines"
+        title="Save the lines as a file"
+        aria-label="Download lines"
         onClick={() => isOpen.value = !isOpen.value}
       >
         <Icon name="download" />
       </button>
       {isOpen.value && (
         <div class="panel menu" role="menu">
-          {formats.map(([format, words]) => (
-            <button
-              key={format}
-              type="button"
-              role="menuitem"
-              onClick={() => {
-                isOpen.value = false;
-                downloadLines(format);
-              }}
-            >
-              {words}
-            </button>
-          ))}
+          <Formats
+            words={`The ${formatCount(rows.value.size)} loaded lines`}
+            save={choose(downloadLoaded)}
+          />
+          {!address.value.live && (
+            <Formats words="All lines that match" save={choose(downloadAll)} />
+          )}
         </div>
       )}
+    </div>
+  );
+}
+
+function Formats({ words, save }: { words: string; save: (format: FileFormat) => void }) {
+  return (
+    <div class="menu-part" role="group" aria-label={words}>
+      <p class="hint">{words}</p>
+      {formats.map(([format, of]) => (
+        <button
+          key={format}
+          type="button"
+          role="menuitem"
+          onClick={() => save(format)}
+        >
+          {of}
+        </button>
+      ))}
     </div>
   );
 }

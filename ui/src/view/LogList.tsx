@@ -11,7 +11,6 @@ import { RowHeights } from "../model/rowHeights.ts";
 import { address } from "../state/address.ts";
 import {
   groups,
-  live,
   loadMore,
   more,
   opened,
@@ -24,6 +23,7 @@ import { findText } from "../state/screen.ts";
 import { ColumnHeads } from "./ColumnHeads.tsx";
 import { ListEnd } from "./ListEnd.tsx";
 import { LogRow } from "./LogRow.tsx";
+import { reveal, useScroller } from "./scroller.ts";
 
 /** Pixels; fingers need more than mice. The style sheet knows the same two figures. */
 export const rowPixels = matchMedia("(pointer: coarse)").matches ? 28 : 20;
@@ -39,24 +39,21 @@ interface Placement {
 }
 
 export function LogList() {
-  const scroller = useRef<HTMLDivElement>(null);
+  const { element: scroller, top: scrollTop, size, following, onScroll } = useScroller(rowPixels);
   const canvas = useRef<HTMLDivElement>(null);
-  const view = useSignal({ top: 0, height: 800, width: 1000 });
   const measured = useSignal(0);
-  const lastTop = useRef(0);
   version.value;
   measured.value;
   const { wrap, zone, pretty, columns } = address.value;
   const list = groups.value;
   list.follow();
-  const session = live.value;
-  const following = session !== undefined && !session.paused.value;
-  const heights = useHeights(list, wrap || pretty ? view.value.width : 0, pretty);
+  const { height, width } = size.value;
+  const heights = useHeights(list, wrap || pretty ? width : 0, pretty);
   const place = placement(list, heights);
-  const furthest = Math.max(0, place.total - view.value.height);
-  const top = following ? furthest : Math.min(view.value.top, furthest);
+  const furthest = Math.max(0, place.total - height);
+  const top = following ? furthest : Math.min(scrollTop.current ?? 0, furthest);
   const first = Math.max(list.first, place.at(top) - overscanRows);
-  const end = Math.min(list.end, place.at(top + view.value.height) + 1 + overscanRows);
+  const end = Math.min(list.end, place.at(top + height) + 1 + overscanRows);
 
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -64,26 +61,21 @@ export function LogList() {
     const changed = heights !== undefined &&
       measure(element, canvas.current, heights, place, following);
     if (following) element.scrollTop = element.scrollHeight;
-    lastTop.current = element.scrollTop;
+    scrollTop.current = element.scrollTop;
     if (changed) measured.value++;
     if (end > list.end - 100 && more.peek() === "more") void loadMore();
   });
-  useEffect(() => watchSize(scroller.current, view), []);
   useEffect(() => {
     if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
   }, [list]);
   useEffect(() => {
     const element = scroller.current;
-    if (element !== null && selected.value !== undefined) reveal(element, place, selected.value);
+    if (element !== null && selected.value !== undefined) {
+      const sequence = selected.value;
+      reveal(element, place.top(sequence), place.top(sequence + 1));
+    }
   }, [selected.value]);
 
-  const onScroll = () => {
-    const element = scroller.current;
-    if (element === null) return;
-    if (following && element.scrollTop < lastTop.current - rowPixels) session.pause();
-    lastTop.current = element.scrollTop;
-    view.value = { ...view.peek(), top: element.scrollTop };
-  };
   const current = selected.value;
   const details = opened.value;
   const days = spansDays(zone);
@@ -92,13 +84,23 @@ export function LogList() {
   const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
   // What the row is wide enough for, and no more: a long line costs what a short one does.
   const characters = heights === undefined
-    ? 128 * Math.ceil(view.value.width / (characterPixels * 0.8) / 128)
+    ? 128 * Math.ceil(width / (characterPixels * 0.8) / 128)
     : rowCharactersMax;
   const look = useMemo(
-    () => ({ wrap: heights !== undefined, pretty, zone, days, columns, marks, characters }),
+    () => ({
+      wrap: heights !== undefined,
+      pretty,
+      zone,
+      days,
+      columns,
+      hasSource: true,
+      marks,
+      characters,
+    }),
     [heights !== undefined, pretty, zone, days, columns, marks, characters],
   );
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+  const slots = 32 * Math.ceil((sequences.length + 1) / 32);
   return (
     <>
       {columns.length > 0 && <ColumnHeads columns={columns} days={days} />}
@@ -118,8 +120,8 @@ export function LogList() {
           {sequences.map((sequence) => (
             <LogRow
               // At the end of a stream all rows in view change at once: their elements are kept and get new text. Else an
-              // element stays with its line, so that a selection of text does.
-              key={following ? sequence - first : sequence}
+              // element stays with its line, so that a selection of text does, until the line leaves: then another gets it.
+              key={following ? sequence - first : sequence % slots}
               sequence={sequence}
               index={sequence - list.first + 1}
               row={list.at(sequence)}
@@ -138,7 +140,7 @@ export function LogList() {
 }
 
 /** Rows show the day when the range covers more than one. */
-function spansDays(zone: Zone): boolean {
+export function spansDays(zone: Zone): boolean {
   const range = shown.value?.range;
   if (range === undefined) return false;
   return formatDay(range.start.toString(), zone) !== formatDay((range.end - 1n).toString(), zone);
@@ -200,30 +202,4 @@ function measure(
     if (!following) scroller.scrollTop = heights.offsetOf(anchor) + inside;
   }
   return changed;
-}
-
-/** Scrolls just as far as brings a row into view. */
-function reveal(scroller: HTMLElement, place: Placement, sequence: number): void {
-  const top = place.top(sequence);
-  const bottom = place.top(sequence + 1);
-  if (top < scroller.scrollTop) scroller.scrollTop = top;
-  else if (bottom > scroller.scrollTop + scroller.clientHeight) {
-    scroller.scrollTop = bottom - scroller.clientHeight;
-  }
-}
-
-function watchSize(
-  scroller: HTMLElement | null,
-  view: { value: { top: number; height: number; width: number } },
-): (() => void) | undefined {
-  if (scroller === null) return undefined;
-  const observer = new ResizeObserver(() => {
-    view.value = {
-      top: scroller.scrollTop,
-      height: scroller.clientHeight,
-      width: scroller.clientWidth,
-    };
-  });
-  observer.observe(scroller);
-  return () => observer.disconnect();
 }

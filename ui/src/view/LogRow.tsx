@@ -30,6 +30,8 @@ export interface Look {
   /** Whether the range covers several days, so that a time alone says too little. */
   readonly days: boolean;
   readonly columns: readonly string[];
+  /** Whether rows name their source while no column does. */
+  readonly hasSource: boolean;
   readonly marks: RegExp | undefined;
   /** Characters of a line that are drawn. */
   readonly characters: number;
@@ -106,7 +108,7 @@ function cells(entry: Entry, level: Level, { look, count }: Props) {
         {days ? `${formatDay(entry.nanoseconds, zone).slice(5)} ` : ""}
         {formatTimeOfDay(entry.nanoseconds, zone)}
       </time>
-      {columns.length === 0
+      {columns.length === 0 && look.hasSource
         ? <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
         : columns.map((name) => {
           const value = plainText(fieldOf(entry, name) ?? "", columnCharactersMax);

@@ -74,6 +74,7 @@ function Options({ kind }: { kind: Address["graph"] }) {
       <button type="button" class="button small" onClick={() => downloadSeries("json")}>
         JSON
       </button>
+      <button type="button" class="button small" onClick={() => downloadSeries("txt")}>Text</button>
     </div>
   );
 }

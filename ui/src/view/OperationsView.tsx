@@ -23,8 +23,9 @@ import { address, go } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
 import { say } from "../state/screen.ts";
 import { AskedState } from "./AskedState.tsx";
-import { askCluster, ClusterCard } from "./ClusterCard.tsx";
+import { ClusterCard } from "./ClusterCard.tsx";
 import { formatBytes, formatCount, formatSeconds } from "./figures.ts";
+import { RulesCard } from "./RulesCard.tsx";
 
 interface Process {
   readonly version: string;
@@ -48,12 +49,8 @@ export function OperationsView() {
   const { range, tenant } = address.value;
   useEffect(askAll, [range, tenant]);
   useEffect(() => {
-    const ask = () => {
-      askProcess();
-      askCluster();
-    };
-    const timer = setInterval(ask, refreshMs);
-    ask();
+    const timer = setInterval(askProcess, refreshMs);
+    askProcess();
     return () => clearInterval(timer);
   }, []);
   return (
@@ -66,8 +63,9 @@ export function OperationsView() {
       </div>
       <div class="cards">
         <Figures />
-        <ClusterCard />
         <Queries />
+        <RulesCard />
+        <ClusterCard />
         <Largest />
         <Cardinality />
         <Settings />
@@ -80,6 +78,7 @@ function Figures() {
   const now = process.answer.value;
   const held = stats.answer.value;
   const value = (name: string) => now?.metrics.get(name);
+  const total = (name: string) => now === undefined ? undefined : sum(now.metrics, name);
   const started = value("process_start_time_seconds");
   const figures: readonly (readonly [string, string | undefined])[] = [
     ["Version", now?.version],
@@ -87,8 +86,8 @@ function Figures() {
     ["Memory", bytes(value("process_resident_memory_bytes"))],
     ["Lines received", perSecond(now?.linesPerSecond, (rate) => formatCount(Math.round(rate)))],
     ["Bytes received", perSecond(now?.bytesPerSecond, formatBytes)],
-    ["Streams with new lines", count(value("tailrace_ingester_streams"))],
-    ["Not yet in segments", bytes(value("tailrace_ingester_unflushed_bytes"))],
+    ["Streams with new lines", count(total("tailrace_ingester_streams"))],
+    ["Not yet in segments", bytes(total("tailrace_ingester_unflushed_bytes"))],
     ["Live tails", count(value("tailrace_tail_clients"))],
     ["Streams in the range", count(held?.streams)],
     ["Lines in the range", count(held?.entries)],
@@ -100,10 +99,10 @@ function Figures() {
       <h2>Now</h2>
       <AskedState asked={process} retry={askProcess} />
       <dl class="figures">
-        {figures.filter(([, text]) => text !== undefined).map(([words, text]) => (
+        {figures.map(([words, text]) => (
           <div key={words}>
             <dt>{words}</dt>
-            <dd>{text}</dd>
+            <dd>{text ?? "–"}</dd>
           </div>
         ))}
       </dl>

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { type Pattern, patterns } from "../api/fields.ts";
 import { roundStep } from "../model/queryKind.ts";
 import { levelNamed } from "../model/row.ts";
-import { quote } from "../model/selector.ts";
+import { filterLine } from "../model/selector.ts";
 import { go } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
 import { draft, type Run, shown, submit } from "../state/explore.ts";
@@ -77,7 +77,7 @@ interface RowProps {
 function PatternRow({ pattern, lines, total }: RowProps) {
   const filter = (operator: "|>" | "!>") => {
     go({ tab: "lines" }, "replace");
-    submit(withPattern(draft.peek(), operator, pattern.pattern));
+    submit(filterLine(draft.peek(), operator, pattern.pattern));
   };
   return (
     <tr>
@@ -125,12 +125,6 @@ function PatternRow({ pattern, lines, total }: RowProps) {
       </td>
     </tr>
   );
-}
-
-/** A line filter reads the line as it is stored, so it goes before the stages: right after the selector. */
-function withPattern(query: string, operator: "|>" | "!>", pattern: string): string {
-  const end = query.indexOf("}") + 1;
-  return `${query.slice(0, end)} ${operator} ${quote(pattern)}${query.slice(end)}`;
 }
 
 function Sparkline({ samples }: { samples: Pattern["samples"] }) {

@@ -2,6 +2,7 @@
 // server say it, and the queries of the past. QueryEditor.tsx owns the text.
 import { address } from "../state/address.ts";
 import { cancel, draft, failure, loading, submit } from "../state/explore.ts";
+import { explainOpen } from "../state/screen.ts";
 import { Icon } from "./icons.tsx";
 import { focusQuery, formatQuery, objection, QueryEditor } from "./QueryEditor.tsx";
 import { QueryMenu } from "./QueryMenu.tsx";
@@ -22,6 +23,16 @@ export function QueryBar() {
           onClick={() => void formatQuery()}
         >
           <Icon name="format" />
+        </button>
+        <button
+          type="button"
+          class="button quiet wide-only"
+          title="What the server does for this query"
+          aria-label="Explain the query"
+          disabled={text.trim() === ""}
+          onClick={() => explainOpen.value = true}
+        >
+          <Icon name="explain" />
         </button>
         {loading.value
           ? <button type="button" class="button run" onClick={cancel}>Cancel</button>

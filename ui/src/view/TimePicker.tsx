@@ -1,6 +1,6 @@
 // Chooses the time range: presets, or two moments written by hand; and the zone in which times are shown.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { nowNanoseconds, type Zone } from "../model/nanoseconds.ts";
 import { describeRange, presets, resolveRange, type TimeRange } from "../model/timeRange.ts";
 import { address, go } from "../state/address.ts";
@@ -102,7 +102,12 @@ function RangePanel() {
 
 function ZoneChoice({ zone }: { zone: Zone }) {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const others = zoneNames.filter((name) => name !== own && name !== "UTC");
+  // Listing them takes long enough to be seen at the start of the page.
+  const others = useMemo(
+    () =>
+      (Intl.supportedValuesOf?.("timeZone") ?? []).filter((name) => name !== own && name !== "UTC"),
+    [own],
+  );
   return (
     <label class="zone">
       Times in
@@ -117,5 +122,3 @@ function ZoneChoice({ zone }: { zone: Zone }) {
     </label>
   );
 }
-
-const zoneNames: readonly string[] = Intl.supportedValuesOf?.("timeZone") ?? [];

@@ -18,19 +18,23 @@ export function formatSeconds(seconds: number): string {
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
 }
 
-const counts = new Intl.NumberFormat("en");
-
 /** Prints a whole number with separators: `12,340`. */
 export function formatCount(count: number): string {
-  return counts.format(count);
+  return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
-/** Prints a value of a series with six digits at most, large ones shortened: `1.5M`. */
+/** Prints a value of a series: whole ones exactly, others with four to six digits, large ones shortened: `1.5M`. */
 export function formatValue(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size >= 1e5) return compact.format(value);
-  return String(Number(value.toPrecision(6)));
+  if (size >= 1e5) return shortened(value);
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(size < 1000 ? 4 : 6)));
 }
 
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+let compact: Intl.NumberFormat | undefined;
+
+/** A formatter takes long to make, and most visits need none. */
+function shortened(value: number): string {
+  compact ??= new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+  return compact.format(value);
+}

@@ -15,6 +15,8 @@ const paths = {
   left: "M10 4L6 8l4 4",
   history: "M3 8a5 5 0 1 1 1.600 3.700M3 4.500V8h3.500M8 5.500V8l2 1.500",
   format: "M2.500 4h11M5.500 8h8M5.500 12h5",
+  explain: "M3 3h4v4H3zM9 9h4v4H9zM7 5h4v4",
+  split: "M2.500 3h4v10h-4zM9.500 3h4v10h-4z",
   column: "M3 3h10v10H3zM8 3v10",
   download: "M8 2.500v7M5 7l3 3 3-3M3 13h10",
   up: "M4 10l4-4 4 4",

@@ -1,9 +1,16 @@
 // The page's keys, in one table that the help shows too. Invariant: no key acts while text is typed, except Escape, which
-// leaves the box; and none with Ctrl, Meta or Alt, which belong to the browser.
+// leaves the box; and none with Ctrl, Meta or Alt, which belong to the browser, but for Ctrl+F.
 import { address, go } from "../state/address.ts";
 import { draft, groups, live, open, opened, selected, submit } from "../state/explore.ts";
 import { refresh } from "../state/labels.ts";
-import { helpOpen, nextTheme, queriesOpen, rangeOpen, sidebarOpen } from "../state/screen.ts";
+import {
+  explainOpen,
+  helpOpen,
+  nextTheme,
+  queriesOpen,
+  rangeOpen,
+  sidebarOpen,
+} from "../state/screen.ts";
 import { levelOf } from "../model/row.ts";
 import { move, select, selectNext } from "../state/selection.ts";
 import { findNext, focusFind } from "./FindBox.tsx";
@@ -61,8 +68,10 @@ export const bindings: readonly Binding[] = [
 
 export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
+    // A dialog has its own keys.
+    if (helpOpen.peek() || explainOpen.peek()) return;
+    if (isFindKey(event)) return takeFind(event);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (helpOpen.peek()) return;
     // The editor is in a shadow root: the event's own target would be its host.
     const target = event.composedPath()[0];
     if (!(target instanceof HTMLElement)) return;
@@ -83,6 +92,19 @@ export function listenToKeys(): void {
     if (!typing || rangeOpen.peek() || queriesOpen.peek()) binding.run();
   });
   releaseButtons();
+}
+
+function isFindKey(event: KeyboardEvent): boolean {
+  return (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "f";
+}
+
+/** The browser's search knows only the rows that are drawn: Ctrl+F leads to the one that knows all. From there it is the
+ *  browser's again. */
+function takeFind(event: KeyboardEvent): void {
+  const box = document.querySelector("#find");
+  if (box === null || document.activeElement === box) return;
+  event.preventDefault();
+  focusFind();
 }
 
 /** A button clicked with the mouse gives up the keyboard, so that Space then pauses and does not press it again. */

@@ -2,9 +2,11 @@
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 
-/** A component that shows nothing until `load` has brought its code; a failed load says so and is tried again. */
+/** A component that shows nothing until `load` has brought its code; a failed load says so and is tried again. `Frame` is what
+ *  stands in its place: "main" for a place of its own. */
 export function later<Props extends object>(
   load: () => Promise<ComponentType<Props>>,
+  Frame: "main" | "div" = "div",
 ): (props: Props) => preact.JSX.Element {
   const loaded = signal<ComponentType<Props> | undefined>(undefined);
   const failed = signal(false);
@@ -21,13 +23,13 @@ export function later<Props extends object>(
     if (Component !== undefined) return <Component {...props} />;
     if (failed.value) {
       return (
-        <main class="empty">
+        <Frame class="empty">
           <p role="alert">This part of the page could not be loaded.</p>
           <button type="button" class="button" onClick={begin}>Try again</button>
-        </main>
+        </Frame>
       );
     }
     begin();
-    return <main class="place" aria-busy="true" />;
+    return <Frame class={Frame === "main" ? "place" : ""} aria-busy="true" />;
   };
 }

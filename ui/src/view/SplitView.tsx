@@ -1,0 +1,193 @@
+// The loaded or live lines apart by the value of a label, side by side: several pods at once, each in its colour. A pane
+// draws only what is in view; rows have one height here. model/rowSplit.ts owns which row belongs where.
+import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
+import { searchedText } from "../model/lineText.ts";
+import { chosenValues, filterLabel, readSelector, toggleValue } from "../model/selector.ts";
+import { type RowPart, RowSplit } from "../model/rowSplit.ts";
+import { address, go } from "../state/address.ts";
+import {
+  draft,
+  groups,
+  loadMore,
+  opened,
+  selected,
+  shown,
+  stale,
+  submit,
+  version,
+} from "../state/explore.ts";
+import { findText } from "../state/screen.ts";
+import { formatCount } from "./figures.ts";
+import { Icon } from "./icons.tsx";
+import { ListEnd } from "./ListEnd.tsx";
+import { rowPixels, spansDays } from "./LogList.tsx";
+import { hueOf, LogRow, type Look } from "./LogRow.tsx";
+import { reveal, useScroller } from "./scroller.ts";
+
+const overscanRows = 6;
+/** The most that a pane is ever wide enough for. */
+const paneCharactersMax = 256;
+
+export function SplitView() {
+  version.value;
+  const { split: name, zone, columns } = address.value;
+  const list = groups.value;
+  list.follow();
+  const split = useMemo(() => new RowSplit(list, name), [list, name]);
+  split.follow();
+  const run = shown.value;
+  const find = findText.value;
+  const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
+  const days = spansDays(zone);
+  const look = useMemo(
+    (): Look => ({
+      wrap: false,
+      pretty: false,
+      zone,
+      days,
+      columns: columns.filter((each) => each !== name),
+      hasSource: false,
+      marks,
+      characters: paneCharactersMax,
+    }),
+    [zone, days, columns, name, marks],
+  );
+  const { parts } = split;
+  return (
+    <>
+      {split.othersCount > 0 && (
+        <p class="hint split-more">
+          The first {parts.length} values of {name} are shown, {formatCount(split.othersCount)}{" "}
+          more are not: choose some among the labels.
+        </p>
+      )}
+      <div class={`panes ${stale.value ? "stale" : ""}`}>
+        {parts.map((part) => <Pane key={part.value} part={part} name={name} look={look} />)}
+      </div>
+      <ListEnd />
+    </>
+  );
+}
+
+interface PaneProps {
+  readonly part: RowPart;
+  readonly name: string;
+  readonly look: Look;
+}
+
+function Pane({ part, name, look }: PaneProps) {
+  // A part grows in place: to Preact it is the same as before.
+  version.value;
+  const title = part.value === "" ? `no ${name}` : part.value;
+  return (
+    <section class={`pane hue-${hueOf(part.value)}`} aria-label={`${name} ${title}`}>
+      <header>
+        <b title={title}>{title}</b>
+        <span class="hint">{formatCount(part.size)}</span>
+        <div class="grow" />
+        {part.value !== "" && <PaneButtons name={name} value={part.value} />}
+      </header>
+      <PaneRows part={part} look={look} title={title} />
+    </section>
+  );
+}
+
+function PaneButtons({ name, value }: { name: string; value: string }) {
+  const alone = () => {
+    go({ split: "" }, "replace");
+    submit(filterLabel(draft.peek(), name, value, true));
+  };
+  return (
+    <>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label={`Only ${value}`}
+        title="Only these lines, in one list"
+        onClick={alone}
+      >
+        <Icon name="plus" />
+      </button>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label={`Without ${value}`}
+        title="Take this pane away"
+        onClick={() => submit(withoutValue(draft.peek(), name, value))}
+      >
+        <Icon name="close" />
+      </button>
+    </>
+  );
+}
+
+function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: string }) {
+  const { element: scroller, top: scrollTop, size, following, onScroll } = useScroller(rowPixels);
+  version.value;
+  const list = groups.value;
+  const { height } = size.value;
+  const furthest = Math.max(0, part.size * rowPixels - height);
+  const top = following ? furthest : Math.min(scrollTop.current ?? 0, furthest);
+  const first = Math.max(0, Math.floor(top / rowPixels) - overscanRows);
+  const end = Math.min(part.size, Math.ceil((top + height) / rowPixels) + overscanRows);
+  const places = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+  const slots = 32 * Math.ceil((places.length + 1) / 32);
+  const current = selected.value;
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    if (following) element.scrollTop = element.scrollHeight;
+    scrollTop.current = element.scrollTop;
+  });
+  useEffect(() => {
+    if (scroller.current === null || current === undefined) return;
+    const place = part.placeOf(current);
+    if (part.at(place) !== current) return;
+    reveal(scroller.current, place * rowPixels, (place + 1) * rowPixels);
+  }, [current]);
+  const scroll = () => {
+    const before = scrollTop.current ?? 0;
+    onScroll();
+    if ((scrollTop.current ?? 0) > before && end > part.size - 50) void loadMore();
+  };
+  return (
+    <div
+      class="list"
+      ref={scroller}
+      role="grid"
+      aria-label={`Lines of ${title}`}
+      aria-rowcount={part.size}
+      tabIndex={0}
+      onScroll={scroll}
+    >
+      <div class="canvas" role="rowgroup" style={{ height: `${part.size * rowPixels}px` }}>
+        {places.map((place) => {
+          const sequence = part.at(place) ?? -1;
+          const row = list.at(sequence);
+          return (
+            <LogRow
+              key={following ? place - first : place % slots}
+              sequence={sequence}
+              index={place + 1}
+              row={row}
+              top={place * rowPixels}
+              count={list.count(sequence)}
+              look={look}
+              isSelected={sequence === current}
+              isOpen={opened.value !== undefined && opened.value === row}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+/** A query without one value of a label: taken from those it lists, else ruled out. */
+function withoutValue(query: string, name: string, value: string): string {
+  const selector = readSelector(query);
+  const chosen = typeof selector === "string" ? new Set() : chosenValues(selector.matchers, name);
+  return chosen.has(value) && chosen.size > 1
+    ? toggleValue(query, name, value)
+    : filterLabel(query, name, value, false);
+}

@@ -1,0 +1,14 @@
+// Draws the page in place of index.html's first sight of it, and listens to keys. main.ts loads this while the first
+// request is on its way.
+import { render } from "preact";
+import { App } from "./App.tsx";
+import { listenToKeys } from "./keyboard.ts";
+
+export async function start(): Promise<void> {
+  if (document.readyState === "loading") {
+    await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve));
+  }
+  const root = document.getElementById("app");
+  if (root !== null) render(<App />, root);
+  listenToKeys();
+}
