@@ -37,6 +37,8 @@ export async function measureTail(
       latenciesMs.push(receivedAtMs - (sentAtMs[number] as number));
     },
   });
+  // The lines from before it are one: it must have begun.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   const client = new PushClient(server.baseUrl, { connectionsMax: 16 });
   const linesPerPush = Math.round(linesPerSecond / pushesPerSecond);
   const cpuSecondsNow = () =>

@@ -9,6 +9,7 @@ import {
   connect,
   createInbox,
   credsAuthenticator,
+  errors,
   type NatsConnection,
   nkeyAuthenticator,
   type NodeConnectionOptions,
@@ -55,7 +56,7 @@ export class Nats extends Context.Service<Nats, NatsLink>()("tailrace/cluster/Na
           attempt.pipe(
             Effect.tapError((error) =>
               Effect.logWarning(
-                `cannot connect to NATS at ${settings.nats.url}: ${errorText(error)}`,
+                `cannot connect to NATS at ${settings.nats.url}: ${connectFailure(error)}`,
               )
             ),
             Effect.retry({ schedule: Schedule.spaced(2000), while: isTransient }),
@@ -84,6 +85,13 @@ export class Nats extends Context.Service<Nats, NatsLink>()("tailrace/cluster/Na
         };
       }),
     );
+}
+
+/** Why there is no connection. A server that asks for a client's certificate says nothing at all to one without. */
+function connectFailure(error: unknown): string {
+  return error instanceof errors.TimeoutError
+    ? "it does not answer, as servers do that ask for a client's certificate (nats.tls_cert_file) and get none"
+    : errorText(error);
 }
 
 async function connectionOptions({ nats }: Settings): Promise<NodeConnectionOptions> {
