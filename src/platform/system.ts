@@ -16,3 +16,9 @@ export function systemName(): string {
 export function hostName(): string {
   return process.env["HOSTNAME"] || hostname();
 }
+
+/** What this thread has had of a processor so far, ms. Costs some microseconds. */
+export function threadProcessorMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}

@@ -124,6 +124,21 @@ tailTest(
     }),
 );
 
+tailTest(
+  "a filter that takes too long drops what is left of a batch, and only that",
+  (tailer) =>
+    Effect.gen(function* () {
+      const tail = tailer.subscribe({ ...request, pipeline: pipelineOf('|~ "(x+x+)+[yz]$"') });
+      const long = Array.from({ length: 40 }, () => row(1n, `y${"x".repeat(500_000)}`));
+      tailer.publish(0, 1, batchOf({ '{app="a"}': [...long, row(2n, "xxy")] }));
+      tailer.publish(0, 2, batchOf({ '{app="a"}': [row(3n, "xxz")] }));
+      const taken = yield* tail.take;
+      t.equal(taken.droppedCount, 41);
+      t.same(textsOf(taken), ['2 {app="a"} xxz']);
+      tail.close();
+    }),
+);
+
 tailTest("closing a tail frees its place, once", (tailer) =>
   Effect.gen(function* () {
     const start = (yield* Metric.value(tailClients)).value;
