@@ -12,7 +12,9 @@ RUN node scripts/prepare.mjs \
   && npm prune --omit=dev --no-audit --no-fund \
   # The root file system is read-only at run time: what Deno would cache is made now.
   && DENO_DIR=/app/.deno deno cache --quiet --no-lock --config=deno.json src/main.ts src/actors/worker/worker.ts \
-  && rm -rf ui/src ui/dev scripts
+  # Nor is what only people read at work here.
+  && rm -rf ui/src ui/dev scripts test bench docs src/testing node_modules/effect/src node_modules/effect/ai-docs \
+  && find src node_modules -type f \( -name '*.test.ts' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.map' -o -name '*.md' \) -delete
 
 FROM debian:bookworm-slim
 ENV DENO_DIR=/app/.deno DENO_NO_UPDATE_CHECK=1 MALLOC_ARENA_MAX=2

@@ -2,7 +2,7 @@
  *  container's paths, addresses and ports replaced by this machine's. Owns that mapping, and ending as the kubelet ends a
  *  pod. Invariant: it signals only what it started. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,8 @@ export type Files = Readonly<Record<string, string>>;
 export interface PodSurroundings {
   readonly podName: string;
   readonly nodeName?: string;
+  /** Where this machine has the API server. */
+  readonly apiPort?: number;
   /** The files of Secrets, by the Secret's name. */
   readonly secrets?: Pick<ReadonlyMap<string, Files>, "get">;
   /** What a pod that has a token finds beside it. */
@@ -69,7 +71,7 @@ export class ContainerProcess {
     const directory = mkdtempSync(join(tmpdir(), "tailrace-container-"));
     directories.add(directory);
     const own = ports ?? await portsFor(container);
-    const local = localiser(container, directory, own, surroundings);
+    const local = localiser(container, pod, directory, own, surroundings);
     const environment = environmentOf(container, local, surroundings);
     const mount = () => mountVolumes(container, pod, directory, local, manifests, surroundings);
     return new ContainerProcess(container, directory, own, local, environment, mount);
@@ -194,12 +196,8 @@ function mountVolumes(
   for (const { name, mountPath } of container.volumeMounts ?? []) {
     const path = `${directory}${mountPath}`;
     const volume = pod.volumes?.find((volume) => volume.name === name);
-    const node = surroundings.hostPaths?.get(volume?.hostPath?.path ?? "");
-    if (node === undefined) {
+    if (volume?.hostPath === undefined) {
       writeFiles(path, volume === undefined ? {} : filesOf(volume, manifests, surroundings), local);
-    } else if (!existsSync(path)) {
-      mkdirSync(dirname(path), { recursive: true });
-      symlinkSync(node, path);
     }
   }
   if (surroundings.serviceAccount !== undefined) {
@@ -242,13 +240,15 @@ function writeFiles(directory: string, files: Files, local: (text: string) => st
 function environmentOf(
   container: Container,
   local: (text: string) => string,
-  { secrets, podName, nodeName }: PodSurroundings,
+  { secrets, podName, nodeName, apiPort }: PodSurroundings,
 ): NodeJS.ProcessEnv {
   const fields: Readonly<Record<string, string | undefined>> = {
     "metadata.name": podName,
     "spec.nodeName": nodeName,
   };
   const environment: NodeJS.ProcessEnv = { PATH: pathOfContainers() };
+  // As the kubelet tells every pod.
+  if (apiPort !== undefined) environment["KUBERNETES_SERVICE_PORT"] = String(apiPort);
   for (const { name, value, valueFrom } of container.env ?? []) {
     const secret = valueFrom?.secretKeyRef;
     const given = secret !== undefined
@@ -267,9 +267,10 @@ function environmentOf(
 /** Turns a text of a container into one that means the same on this machine. */
 function localiser(
   container: Container,
+  pod: PodSpec,
   directory: string,
   ports: ReadonlyMap<string, number>,
-  { addresses = new Map() }: PodSurroundings,
+  { addresses = new Map(), hostPaths }: PodSurroundings,
 ): (text: string) => string {
   const replacements: Array<readonly [string, string]> = [
     ...addresses,
@@ -277,8 +278,10 @@ function localiser(
     ["0.0.0.0", "127.0.0.1"],
     [serviceAccount, `${directory}${serviceAccount}`],
   ];
-  for (const { mountPath } of container.volumeMounts ?? []) {
-    replacements.push([mountPath, `${directory}${mountPath}`]);
+  for (const { name, mountPath } of container.volumeMounts ?? []) {
+    const { hostPath } = pod.volumes?.find((volume) => volume.name === name) ?? {};
+    const node = hostPath === undefined ? undefined : hostPaths?.get(hostPath.path);
+    replacements.push([mountPath, node ?? `${directory}${mountPath}`]);
   }
   for (const { name, containerPort } of container.ports ?? []) {
     replacements.push([`:${containerPort}`, `:${ports.get(name)}`]);

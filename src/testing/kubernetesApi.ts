@@ -1,5 +1,6 @@
 /** The part of a Kubernetes API server that keeps Secrets, over TLS, with a token: for programs that run in a cluster. Owns
  *  what it keeps; it listens on loopback alone. */
+import { request as httpRequest } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createAuthority, issueCertificate } from "../cluster/certificates.ts";
@@ -22,7 +23,8 @@ export class KubernetesApi {
     this.serviceAccount = serviceAccount;
   }
 
-  static async start(namespace: string): Promise<KubernetesApi> {
+  /** Requests for pods go on to `podsUrl`, a PodApi's. */
+  static async start(namespace: string, podsUrl?: string): Promise<KubernetesApi> {
     const day = 86_400_000;
     const validity = {
       notBefore: new Date(Date.now() - day),
@@ -39,9 +41,19 @@ export class KubernetesApi {
     const server = createServer({ cert: certificate, key });
     const api = new KubernetesApi(server, files);
     server.on("request", async (request, response) => {
+      const isKnown = request.headers.authorization === `Bearer ${token}`;
+      if (isKnown && podsUrl !== undefined && /^\/api\/v1\/pods\b/.test(request.url ?? "")) {
+        const { authorization: _, ...headers } = request.headers;
+        const onward = httpRequest(`${podsUrl}${request.url}`, { headers }, (reply) => {
+          response.writeHead(reply.statusCode ?? 500, reply.headers);
+          reply.pipe(response);
+        });
+        onward.on("error", () => response.destroy());
+        response.on("close", () => onward.destroy());
+        return void onward.end();
+      }
       let body = "";
       for await (const part of request) body += String(part);
-      const isKnown = request.headers.authorization === `Bearer ${token}`;
       const reply = isKnown
         ? api.#answer(request.method ?? "", request.url ?? "", namespace, body)
         : { status: 401, body: {} };
@@ -52,9 +64,8 @@ export class KubernetesApi {
     return api;
   }
 
-  /** Where it listens, as host:port. */
-  get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   /** The files of each Secret, as it is now. */

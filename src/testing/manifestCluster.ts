@@ -14,7 +14,12 @@ interface Pod {
   isReady: boolean;
 }
 
+/** The only node there is. */
+export const nodeName = "node-1";
+
 export interface ManifestClusterOptions {
+  /** Where the API's pods are: the base URL of a PodApi. */
+  readonly podsUrl?: string;
   /** Directories of the node, and where this machine has them. */
   readonly hostPaths?: ReadonlyMap<string, string>;
 }
@@ -22,8 +27,8 @@ export interface ManifestClusterOptions {
 /** Until every node's proxy knows of a change. */
 const proxiesLearnMs = 2000;
 
-/** The API's name and port as pods know it. */
-const apiAddress = "kubernetes.default.svc:443";
+/** The API's name as pods know it. */
+const apiHost = "kubernetes.default.svc";
 
 export class ManifestCluster {
   readonly #manifests: ReadonlyArray<Manifest>;
@@ -48,7 +53,11 @@ export class ManifestCluster {
   /** Starts everything at once, as applying does, and waits until every pod is ready. */
   static async start(manifests: ReadonlyArray<Manifest>, options: ManifestClusterOptions = {}) {
     const namespace = manifests.find(({ kind }) => kind === "Namespace")?.metadata.name ?? "";
-    const cluster = new ManifestCluster(manifests, options, await KubernetesApi.start(namespace));
+    const cluster = new ManifestCluster(
+      manifests,
+      options,
+      await KubernetesApi.start(namespace, options.podsUrl),
+    );
     try {
       await cluster.#reserveAddresses();
       await cluster.runJobs();
@@ -176,7 +185,8 @@ export class ManifestCluster {
 
   /** Names must be known before anything starts: NATS' servers by their pods' names, others by their Services'. */
   async #reserveAddresses(): Promise<void> {
-    this.#addresses.set(apiAddress, this.api.address);
+    this.#addresses.set(`${apiHost}:443`, `127.0.0.1:${this.api.port}`);
+    this.#addresses.set(apiHost, "127.0.0.1");
     for (const workload of this.workloads.filter(({ kind }) => kind === "StatefulSet")) {
       const { name } = workload.metadata;
       const container = workload.spec!.template!.spec.containers[0]!;
@@ -251,7 +261,8 @@ export class ManifestCluster {
     const pod = workload.spec!.template!.spec;
     const surroundings = {
       podName,
-      nodeName: "node-1",
+      nodeName,
+      apiPort: this.api.port,
       secrets: this.api.secrets,
       addresses: this.#addresses,
       ...(this.#options.hostPaths === undefined ? {} : { hostPaths: this.#options.hostPaths }),
