@@ -45,6 +45,10 @@ export const configFlags = {
     Flag.withDescription("Labels that all streams sent to --client.url get"),
     Flag.withDefault(""),
   ),
+  httpAddress: Flag.String("server.http-listen-address").pipe(
+    Flag.withDescription("Address of the pages"),
+    Flag.optional,
+  ),
   httpPort: Flag.Int("server.http-listen-port").pipe(
     Flag.withMetavar("PORT"),
     Flag.withDescription("Of /ready, /metrics and /targets (with --kubernetes 3101)"),
@@ -70,6 +74,7 @@ export interface ConfigOptions {
   readonly clientUrl: Option.Option<string>;
   readonly clientTenant: string;
   readonly clientLabels: string;
+  readonly httpAddress: Option.Option<string>;
   readonly httpPort: Option.Option<number>;
   readonly podLogs: string;
   readonly kubeconfig: string;
@@ -101,7 +106,8 @@ export const loadConfig = Effect.fnUntraced(function* (
   }
   const config = yield* fromFile(options);
   const port = Option.getOrElse(options.httpPort, () => config.server.http_listen_port);
-  const server = { ...config.server, http_listen_port: port };
+  const address = Option.getOrElse(options.httpAddress, () => config.server.http_listen_address);
+  const server = { ...config.server, http_listen_address: address, http_listen_port: port };
   if (Option.isNone(options.clientUrl)) return { ...config, server };
   const client = {
     url: options.clientUrl.value,
@@ -148,6 +154,10 @@ const kubernetes = Effect.fnUntraced(function* (options: ConfigOptions) {
   });
   return yield* Effect.fromResult(config).pipe(
     Effect.mapError((invalid) => misused(invalid.message)),
+    Effect.map(({ server, ...rest }) => {
+      const address = Option.getOrElse(options.httpAddress, () => server.http_listen_address);
+      return { ...rest, server: { ...server, http_listen_address: address } };
+    }),
   );
 });
 

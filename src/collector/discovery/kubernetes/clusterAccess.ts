@@ -18,8 +18,9 @@ export interface ClusterAccess {
   readonly ownNamespace: string;
 }
 
-/** Where a cluster puts what its pods need to talk to it. */
-const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** Where a cluster puts what its pods need to talk to it, unless KUBERNETES_SERVICE_ACCOUNT says otherwise. */
+const serviceAccount = environment["KUBERNETES_SERVICE_ACCOUNT"] ??
+  "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Throws with what is missing and what to do. */
 export function clusterAccess(config: KubernetesSdConfig): ClusterAccess {
