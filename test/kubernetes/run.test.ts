@@ -86,13 +86,13 @@ t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothin
   const pods = await PodApi.start();
   t.teardown(() => pods.close());
   pods.put(PodLog.object("shop", "cart", "u1", nodeName));
-  const podLog = new PodLog(join(node, "pods"), "shop", "cart", "u1");
+  const podLog = new PodLog(join(node, "log", "pods"), "shop", "cart", "u1");
   mkdirSync(join(node, "state"));
   const startNs = BigInt(Date.now()) * 1_000_000n;
   const cluster = await ManifestCluster.start(renderManifests("."), {
     podsUrl: pods.url,
     hostPaths: new Map([
-      ["/var/log/pods", join(node, "pods")],
+      ["/var/log", join(node, "log")],
       ["/var/lib/tailrace-collector", join(node, "state")],
     ]),
   });
