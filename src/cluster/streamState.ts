@@ -7,7 +7,9 @@ import { retrying } from "./natsErrors.ts";
 /** A follower that answered its leader within this time has not elected another: that takes 4 seconds of silence. */
 const contactNs = 2.5e9;
 
-/** The state of a stream as a leader knows it that most of its replicas follow. Rejects after `limitMs`. */
+/** The state of a stream as a leader knows it that most of its replicas follow. It is asked twice: a server that was frozen may
+ *  find in its sockets what its followers said before they left it, and take that for news; by the second question it has heard
+ *  of the other leader. Rejects after `limitMs`. */
 export async function leaderState(
   link: NatsLink,
   stream: string,
@@ -15,8 +17,11 @@ export async function leaderState(
 ): Promise<StreamState> {
   return await retrying(limitMs, async () => {
     await link.health.steady(limitMs);
-    const info = await link.manager.streams.info(stream);
-    if (isFollowed(info)) return info.state;
+    const first = await link.manager.streams.info(stream);
+    if (first.config.num_replicas === 1) return first.state;
+    const second = isFollowed(first) ? await link.manager.streams.info(stream) : first;
+    const isSame = second.cluster?.leader === first.cluster?.leader;
+    if (isSame && isFollowed(second)) return second.state;
     throw new errors.NoRespondersError(`${stream} has no leader that most replicas follow`);
   });
 }

@@ -128,6 +128,7 @@ class JetStreamLog {
       offset: sequence,
       bytes: data,
     }));
+    this.#learn(partition, (records.at(-1)?.offset ?? 0) + 1);
     // The leader has what it acknowledged; the replica that answered may lag behind it, or be damaged.
     return records.length > 0 ? within(records, bytesMax) : [await this.#one(partition, from)];
   }
