@@ -146,7 +146,12 @@ const run = Effect.fnUntraced(function* (
   const dataDirectory = directoryOf(config, options);
   // Loaded here: it has native code, and other commands start faster without it.
   const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
-  yield* collect({ config, dataDirectory, bufferBytesMax, readsInput }).pipe(
-    Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
-  );
+  // Nothing else of the node is asked for: where Promtail's positions are there, nobody can know.
+  const positions = options.kubernetes
+    ? { ...config.positions, filename: `${dataDirectory}/positions.yaml` }
+    : config.positions;
+  yield* collect({ config: { ...config, positions }, dataDirectory, bufferBytesMax, readsInput })
+    .pipe(
+      Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
+    );
 });

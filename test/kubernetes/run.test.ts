@@ -1,13 +1,15 @@
 /** What the manifests in k8s/ say to start is started here, as processes of this machine: the Job that makes the credentials,
  *  three NATS servers, every role; and what docs/kubernetes.md says to do with them is done, under writers and readers:
  *  restarts in turn, new certificates, a dead disk, a dead node, a copy of a volume. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { AcknowledgedLines } from "../../src/testing/acknowledgedLines.ts";
-import { ManifestCluster } from "../../src/testing/manifestCluster.ts";
+import { ManifestCluster, nodeName } from "../../src/testing/manifestCluster.ts";
 import { renderManifests } from "../../src/testing/manifests.ts";
+import { PodApi } from "../../src/testing/podApi.ts";
+import { PodLog } from "../../src/testing/podLog.ts";
 import { PushClient } from "../../src/testing/pushClient.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
 import { randomFrom } from "../../src/testing/random.ts";
@@ -79,10 +81,24 @@ t.test("overlays/dev: with a new authority everything is known anew", async (t) 
 });
 
 t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothing", async (t) => {
-  const cluster = await ManifestCluster.start(
-    renderManifests(".").filter(({ kind }) => kind !== "DaemonSet"),
-  );
+  const node = mkdtempSync(join(tmpdir(), "tailrace-node-"));
+  t.teardown(() => rmSync(node, { recursive: true, force: true }));
+  const pods = await PodApi.start();
+  t.teardown(() => pods.close());
+  pods.put(PodLog.object("shop", "cart", "u1", nodeName));
+  const podLog = new PodLog(join(node, "log", "pods"), "shop", "cart", "u1");
+  mkdirSync(join(node, "state"));
+  const startNs = BigInt(Date.now()) * 1_000_000n;
+  const cluster = await ManifestCluster.start(renderManifests("."), {
+    podsUrl: pods.url,
+    hostPaths: new Map([
+      ["/var/log", join(node, "log")],
+      ["/var/lib/tailrace-collector", join(node, "state")],
+    ]),
+  });
   t.teardown(() => cluster.remove());
+  podLog.start();
+  t.teardown(() => podLog.stop());
   const lines = new AcknowledgedLines({
     distributors: [cluster.serviceUrl("tailrace-distributor")],
     queriers: [cluster.serviceUrl("tailrace")],
@@ -115,8 +131,14 @@ t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothin
   }
   await disturb("a disk dies", () => cluster.loseNode(["nats"], true));
   await disturb("a node dies", () => cluster.loseNode(["nats", "ingester", "querier"]));
+  podLog.stop();
   lines.stop();
   await running;
+  t.same(
+    await collected(cluster, startNs, podLog),
+    podLog.lines(),
+    "what a pod wrote, once and in order",
+  );
   t.comment(
     `${lines.acknowledged} lines acknowledged, ${lines.retries} pushes sent again, ${lines.answers} answers, ` +
       `${lines.refusals} refused`,
@@ -132,3 +154,19 @@ t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothin
   t.same(violations, [], "no role asks NATS for what it may not");
   t.same(await cluster.stop(), [], "everything ends well");
 });
+
+/** The pod's lines as the page's Service answers them, once there are as many as the pod wrote. */
+async function collected(cluster: ManifestCluster, startNs: bigint, log: PodLog) {
+  const client = new QueryClient(cluster.serviceUrl("tailrace"));
+  const query = `{namespace="shop", pod="cart", container="main", node="${nodeName}", app="cart"}`;
+  try {
+    for (;;) {
+      const end = BigInt(Date.now()) * 1_000_000n + 1_000_000_000n;
+      const found = await client.all({ query, start: startNs, end });
+      if (found.length >= log.count) return found.map(({ line }) => line);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  } finally {
+    client.close();
+  }
+}
