@@ -296,8 +296,8 @@ const scenarios: Record<string, ScenarioBody> = {
 
   "a query longer than an address may be is answered": async (t, scenario) => {
     await push(scenario, [{ line: "needle" }, { line: "hay" }]);
-    const others = Array.from({ length: 900 }, (_, i) => `nothing${i}`).join("|");
-    const query = `${selectorOf(scenario)} |~ "needle|${others}"`;
+    const others = Array.from({ length: 300 }, (_, i) => ` != "nothing ${i}"`).join("");
+    const query = `${selectorOf(scenario)} |= "needle"${others}`;
     const driver = await openQuery(t, scenario, selectorOf(scenario), { volume: "0" });
     await driver.runQuery(query);
     await driver.waitForCount(1);

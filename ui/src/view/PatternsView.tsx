@@ -28,7 +28,12 @@ export function PatternsView() {
   })).sort((a, b) => b.lines - a.lines);
   const total = found.reduce((sum, { lines }) => sum + lines, 0);
   return (
-    <div class="patterns" tabIndex={0} role="region" aria-label="Patterns">
+    <div
+      class={`patterns ${asked.loading.value ? "stale" : ""}`}
+      tabIndex={0}
+      role="region"
+      aria-label="Patterns"
+    >
       <AskedState
         asked={asked}
         retry={() => {
