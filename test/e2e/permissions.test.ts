@@ -7,9 +7,9 @@ import { inboxPrefix, permissionsConfig } from "../../src/cluster/permissions.ts
 import { TailraceCluster } from "../../src/testing/cluster.ts";
 import { PushClient } from "../../src/testing/pushClient.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
-import { runtimes } from "../../src/testing/serverProcess.ts";
+import { runtimes, type ServerProcess } from "../../src/testing/serverProcess.ts";
 
-const roles = ["distributor", "ingester", "querier"] as const;
+const roles = ["distributor", "ingester", "querier", "compactor"] as const;
 const users = permissionsConfig(
   { partitions: 2, objectShards: 1 },
   (role) => `user: "${role}", password: "secret-${role}"`,
@@ -28,8 +28,14 @@ authorization {
 t.test("roles with the least permissions", async (t) => {
   const cluster = await TailraceCluster.start({
     runtime: runtimes[0]!,
-    counts: { ingester: 1, distributor: 1, querier: 2 },
-    settings: { "ingester.partitions": "2", "querier.workers": "1", "auth_enabled": "true" },
+    counts: { ingester: 1, distributor: 1, querier: 2, compactor: 2 },
+    settings: {
+      "ingester.partitions": "2",
+      "querier.workers": "1",
+      "auth_enabled": "true",
+      "compactor.compaction_interval": "200ms",
+      "compactor.merge_min_segments": "2",
+    },
     roleSettings: Object.fromEntries(roles.map((role) => [role, {
       "nats.user": role,
       "nats.password": `secret-${role}`,
@@ -39,11 +45,11 @@ t.test("roles with the least permissions", async (t) => {
   });
   t.teardown(() => cluster.remove());
   const now = BigInt(Math.floor(Date.now() / 1000)) * 1_000_000_000n;
-  const pushAs = (tenant: string) =>
+  const pushAs = (tenant: string, round = 0) =>
     new PushClient(cluster.of("distributor")[0]!.baseUrl, { tenant }).push(
       Array.from({ length: 10 }, (_, index) => ({
         labels: `{app="app${index}"}`,
-        entries: [{ timestamp: now, line: `line of ${tenant}` }],
+        entries: [{ timestamp: now + BigInt(round), line: `line of ${tenant}` }],
       })),
     );
   const query = (index: number) =>
@@ -69,6 +75,13 @@ t.test("roles with the least permissions", async (t) => {
   for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "unflushed");
   await query(0).flush();
   for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "flushed");
+  // Again, so that each partition has enough segments of one size.
+  for (let round = 1; round <= 3; round++) {
+    await pushAs("a", round);
+    await query(0).flush();
+  }
+  await merged(cluster.of("compactor"), 2);
+  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 40, "merged");
   t.ok(tailed.length > 0 && tailed.every((subject) => subject.startsWith("tail.a.")));
 
   const status = await new QueryClient(cluster.of("querier")[0]!.baseUrl).get(
@@ -95,6 +108,18 @@ t.test("roles with the least permissions", async (t) => {
   const others = () => querier.subscribe(`${inboxPrefix("ingester")}.>`);
   t.ok(await isDenied(querier, others), "a querier and an ingester's answers");
 
+  const compactor = await as("compactor", "secret-compactor", inboxPrefix("compactor"));
+  t.teardown(() => compactor.close());
+  for (
+    const subject of [
+      "logs.a.0",
+      "$KV.tailrace_index.checkpoint.0",
+      "$KV.tailrace_leases.partition.0",
+      "$JS.API.STREAM.PURGE.LOGS_0",
+      "$JS.API.STREAM.DELETE.OBJ_tailrace_0",
+    ]
+  ) t.ok(await isDenied(compactor, () => compactor.publish(subject)), `a compactor, ${subject}`);
+
   const distributor = await as("distributor", "secret-distributor", inboxPrefix("distributor"));
   t.teardown(() => distributor.close());
   for (const subject of ["$JS.API.DIRECT.GET.LOGS_0", "$JS.API.STREAM.PURGE.LOGS_0"]) {
@@ -105,6 +130,19 @@ t.test("roles with the least permissions", async (t) => {
     "a distributor's tail",
   );
 });
+
+/** Waits until compactors have replaced at least so many segments together. */
+async function merged(compactors: ReadonlyArray<ServerProcess>, atLeast: number): Promise<void> {
+  for (;;) {
+    let count = 0;
+    for (const { baseUrl } of compactors) {
+      const { body } = await new QueryClient(baseUrl).get("/metrics");
+      count += Number(/^tailrace_compactor_segments_replaced_total (\d+)/m.exec(body)?.[1] ?? 0);
+    }
+    if (count >= atLeast) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 
 /** Refusals that a connection has heard of so far. */
 const refusals = new Map<NatsConnection, number>();

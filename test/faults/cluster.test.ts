@@ -30,7 +30,7 @@ t.test("a cluster under faults", async (t) => {
   t.teardown(() => disk.remove());
   const cluster = await TailraceCluster.start({
     runtime: runtimes.at(-1)!,
-    counts: { distributor: 2, ingester: 2, querier: 2 },
+    counts: { distributor: 2, ingester: 2, querier: 2, compactor: 2 },
     settings: {
       "ingester.partitions": "3",
       "ingester.segment_target_bytes": "128KB",
@@ -38,6 +38,9 @@ t.test("a cluster under faults", async (t) => {
       "nats.log_max_bytes": "12MB",
       "querier.workers": "1",
       "limits_config.max_line_size": "1MB",
+      "compactor.compaction_interval": "100ms",
+      "compactor.merge_min_segments": "2",
+      "compactor.merge_target_bytes": "1MB",
       "limits_config.ingestion_rate_mb": "1000",
       "limits_config.ingestion_burst_size_mb": "1000",
     },
