@@ -34,7 +34,7 @@ t.test("the page's policy has no exceptions, and index.html is asked for each ti
   await withRoutes(pageRoutes(defaultSettings), async (baseUrl) => {
     const { status, headers, body } = await request(baseUrl);
     t.equal(status, 200);
-    t.match(body.toString(), /<script type="module"[^>]* src="\.?\/assets\//);
+    t.match(body.toString(), /<script [^>]*type="module"[^>]* src="\.?\/assets\//);
     const policy = String(headers["content-security-policy"]);
     t.match(policy, /^default-src 'self';/);
     for (const part of ["object-src", "base-uri", "frame-ancestors", "form-action"]) {
