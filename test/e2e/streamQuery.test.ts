@@ -158,8 +158,8 @@ async function ended(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> 
   t.same(JSON.parse((await query.get(path)).body), { queries: [] });
 }
 
-/** Clients that leave at the first report cost the server little of what the whole query costs: by its processor time, whatever the
- *  clock says. */
+/** Clients that leave at the first report cost the server little of what the whole query costs: by its processor time,
+ *  whatever the clock says. */
 async function cancelled(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
   const { server, query, app, now } = scenario;
   for (let round = 0; round < 4; round++) await pushRows(scenario, 4, 10_000);
