@@ -15,7 +15,7 @@ export interface PermissionOptions {
 }
 
 export interface RolePermissions {
-  readonly role: "distributor" | "ingester" | "querier" | "ruler" | "compactor";
+  readonly role: "distributor" | "ingester" | "querier" | "ui" | "ruler" | "compactor";
   readonly publish: ReadonlyArray<string>;
   readonly subscribe: ReadonlyArray<string>;
   /** Whether it answers requests of others. */
@@ -23,9 +23,8 @@ export interface RolePermissions {
 }
 
 /** nats.inbox_prefix of a role: with one of its own, nobody else reads its answers. */
-export function inboxPrefix(role: RolePermissions["role"] | "ui"): string {
-  // A process for the page alone may do what a querier may.
-  return `_INBOX_${role === "ui" ? "querier" : role}`;
+export function inboxPrefix(role: RolePermissions["role"]): string {
+  return `_INBOX_${role}`;
 }
 
 export function rolePermissions(options: PermissionOptions): ReadonlyArray<RolePermissions> {
@@ -43,6 +42,16 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
   const ofRules = api(["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET", "DIRECT.GET"], [rules]);
   const info = ["$JS.API.STREAM.NAMES", ...api(["STREAM.INFO"], everything)];
   const reads = api(["STREAM.MSG.GET", "DIRECT.GET"], everything);
+  const queries = [
+    ...info,
+    ...reads,
+    ...ofRules,
+    // The rules API: groups, not what their evaluations come to.
+    `$KV.${ruleBucket}.group.>`,
+    "tailrace.head.*",
+    "tailrace.flush.*",
+    "tailrace.scan.*",
+  ];
   const inbox = (role: RolePermissions["role"]) => `${inboxPrefix(role)}.>`;
   return [
     {
@@ -68,18 +77,15 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
     },
     {
       role: "querier",
-      publish: [
-        ...info,
-        ...reads,
-        `$KV.${leaseBucket}.querier.>`,
-        ...ofRules,
-        // The rules API: groups, not what their evaluations come to.
-        `$KV.${ruleBucket}.group.>`,
-        "tailrace.head.*",
-        "tailrace.flush.*",
-        "tailrace.scan.*",
-      ],
+      publish: [...queries, `$KV.${leaseBucket}.querier.>`],
       subscribe: ["tail.*.*", "tailrace.scan.*", "tailrace.rules", "$SRV.>", inbox("querier")],
+      answers: true,
+    },
+    {
+      // A querier that takes no jobs, and so tells nobody that it would.
+      role: "ui",
+      publish: queries,
+      subscribe: ["tail.*.*", "$SRV.>", inbox("ui")],
       answers: true,
     },
     {

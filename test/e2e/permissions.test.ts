@@ -9,7 +9,9 @@ import { PushClient } from "../../src/testing/pushClient.ts";
 import { QueryClient } from "../../src/testing/queryClient.ts";
 import { runtimes, type ServerProcess } from "../../src/testing/serverProcess.ts";
 
-const roles = ["distributor", "ingester", "querier", "compactor"] as const;
+const roles = ["distributor", "ingester", "querier", "ui", "compactor"] as const;
+/** Who answers queries. */
+const readers = ["querier", "ui"] as const;
 const users = permissionsConfig(
   { partitions: 2, objectShards: 1 },
   (role) => `user: "${role}", password: "secret-${role}"`,
@@ -28,7 +30,7 @@ authorization {
 t.test("roles with the least permissions", async (t) => {
   const cluster = await TailraceCluster.start({
     runtime: runtimes[0]!,
-    counts: { ingester: 1, distributor: 1, querier: 2, compactor: 2 },
+    counts: { ingester: 1, distributor: 1, querier: 1, ui: 1, compactor: 2 },
     settings: {
       "ingester.partitions": "2",
       "querier.workers": "1",
@@ -52,8 +54,8 @@ t.test("roles with the least permissions", async (t) => {
         entries: [{ timestamp: now + BigInt(round), line: `line of ${tenant}` }],
       })),
     );
-  const query = (index: number) =>
-    new QueryClient(cluster.of("querier")[index]!.baseUrl, { tenant: "a" });
+  const query = (role: typeof readers[number]) =>
+    new QueryClient(cluster.of(role)[0]!.baseUrl, { tenant: "a" });
   const range = { query: '{app=~".+"}', start: now - 1n, end: now + 10_000_000_000n };
   const as = (user: string, pass: string, inbox?: string) =>
     connect({
@@ -72,21 +74,19 @@ t.test("roles with the least permissions", async (t) => {
 
   await pushAs("a");
   await pushAs("b");
-  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "unflushed");
-  await query(0).flush();
-  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 10, "flushed");
+  for (const role of readers) t.equal((await query(role).all(range)).length, 10, "unflushed");
+  await query("ui").flush();
+  for (const role of readers) t.equal((await query(role).all(range)).length, 10, "flushed");
   // Again, so that each partition has enough segments of one size.
   for (let round = 1; round <= 3; round++) {
     await pushAs("a", round);
-    await query(0).flush();
+    await query("ui").flush();
   }
   await merged(cluster.of("compactor"), 2);
-  for (const index of [0, 1]) t.equal((await query(index).all(range)).length, 40, "merged");
+  for (const role of readers) t.equal((await query(role).all(range)).length, 40, "merged");
   t.ok(tailed.length > 0 && tailed.every((subject) => subject.startsWith("tail.a.")));
 
-  const status = await new QueryClient(cluster.of("querier")[0]!.baseUrl).get(
-    "/tailrace/api/v1/cluster",
-  );
+  const status = await query("ui").get("/tailrace/api/v1/cluster");
   t.equal(status.status, 200, status.body);
   const { partitions, problems } = JSON.parse(status.body);
   t.same(partitions.map((each: { partition: number }) => each.partition), [0, 1]);
@@ -119,6 +119,12 @@ t.test("roles with the least permissions", async (t) => {
       "$JS.API.STREAM.DELETE.OBJ_tailrace_0",
     ]
   ) t.ok(await isDenied(compactor, () => compactor.publish(subject)), `a compactor, ${subject}`);
+
+  const ui = await as("ui", "secret-ui", inboxPrefix("ui"));
+  t.teardown(() => ui.close());
+  const lease = () => ui.publish("$KV.tailrace_leases.querier.x");
+  t.ok(await isDenied(ui, lease), "the page's process is no querier that others ask");
+  t.ok(await isDenied(ui, () => ui.subscribe("tailrace.scan.*")), "and hears no job of others");
 
   const distributor = await as("distributor", "secret-distributor", inboxPrefix("distributor"));
   t.teardown(() => distributor.close());

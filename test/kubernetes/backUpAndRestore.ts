@@ -39,7 +39,7 @@ t.test("a backup that was made under load restores what was acknowledged before"
   for (const stream of streams) {
     await nats(cluster, directory, "stream", "restore", join(directory, stream));
   }
-  for (const name of ["ingester", "distributor", "querier", "ruler"]) {
+  for (const name of ["ingester", "distributor", "querier", "ui", "ruler"]) {
     await cluster.startWorkload(name);
   }
   const problems = await lines.checkMarked(cluster.serviceUrl("tailrace"), mark);

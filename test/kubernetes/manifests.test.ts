@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { parse } from "yaml";
+import { inboxPrefix, rolePermissions } from "../../src/cluster/permissions.ts";
 import {
   clusterSize,
   configMap,
@@ -132,6 +133,34 @@ t.test("k8s: NATS' users may do what the roles need, and nothing else", (t) => {
   for (const host of routes ?? []) t.match(hosts, host, "its certificate has the server's name");
   t.end();
 });
+
+for (const variant of variants.filter((name) => name !== "overlays/single")) {
+  t.test(`${variant}: each role has its own certificate, and answers of its own`, (t) => {
+    const manifests = renderManifests(variant);
+    const deployments = manifests.filter(({ kind, metadata }) =>
+      kind === "Deployment" && metadata.labels?.["app.kubernetes.io/name"] === "tailrace"
+    );
+    const made = JSON.stringify(
+      manifests.find(({ kind, metadata }) => kind === "Role" && metadata.name === "credentials"),
+    );
+    const roles = rolePermissions(clusterSize(manifests)).map(({ role }) => role);
+    t.same(deployments.map(({ metadata }) => metadata.name).sort(), [...roles].sort());
+    for (const role of roles) {
+      const pod = deployments.find(({ metadata }) => metadata.name === role)!.spec!.template!.spec;
+      const { args } = pod.containers[0]!;
+      t.match(args, ["serve", `--target=${role}`, `--nats.inbox-prefix=${inboxPrefix(role)}`]);
+      const secrets = (pod.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []);
+      t.same(secrets, [`nats-client-${role}`]);
+      t.match(made, `"nats-client-${role}"`, "which the Job may make");
+    }
+    const targets = ["tailrace", "tailrace-distributor"].map((name) =>
+      manifests.find(({ kind, metadata }) => kind === "Service" && metadata.name === name)
+        ?.spec?.selector?.["app.kubernetes.io/component"]
+    );
+    t.same(targets, ["ui", "distributor"], "where the Services lead");
+    t.end();
+  });
+}
 
 t.test("overlays/example: alerts count the partitions that there are", (t) => {
   const manifests = renderManifests("overlays/example");

@@ -130,7 +130,7 @@ t.test("k8s: restarts, new certificates, a dead disk and a dead node lose nothin
     await disturb(`restart of ${workload.metadata.name}`, () => cluster.rollingRestart(workload));
   }
   await disturb("a disk dies", () => cluster.loseNode(["nats"], true));
-  await disturb("a node dies", () => cluster.loseNode(["nats", "ingester", "querier"]));
+  await disturb("a node dies", () => cluster.loseNode(["nats", "ingester", "querier", "ui"]));
   podLog.stop();
   lines.stop();
   await running;
