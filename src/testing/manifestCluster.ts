@@ -110,12 +110,13 @@ export class ManifestCluster {
   async rollingRestart(workload: Manifest): Promise<void> {
     const old = this.#pods.filter((pod) => pod.workload === workload);
     if (workload.kind === "Deployment") {
-      // One more than there should be, and none less: the others wait for it.
+      // One more than there should be, and none less: the next one starts while an old one ends.
+      const ending: Promise<void>[] = [];
       for (const [index, pod] of old.entries()) {
         await this.#startPod(workload, index);
-        await this.#stopPod(pod);
-        await pod.process.remove();
+        ending.push(this.#stopPod(pod).then(() => pod.process.remove()));
       }
+      await Promise.all(ending);
       return;
     }
     // From the last to the first, the same volume, one at a time.
