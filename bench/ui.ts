@@ -380,8 +380,8 @@ try {
   const values = await (await fetch(
     `${server.baseUrl}/loki/api/v1/label/app/values?start=${startNs}&end=${endNs}`,
   ))
-    .json() as { data: string[] };
-  const apps = values.data.slice(0, 4).map((app) => `{app="${app}"}`);
+    .json() as { data?: string[] };
+  const apps = (values.data ?? []).slice(0, 4).map((app) => `{app="${app}"}`);
   if (wants("start")) await measureStart(browser, server.baseUrl, apps[0] ?? "");
   if (wants("rows")) {
     await measureFirstRows(browser, server.baseUrl, [
