@@ -175,6 +175,9 @@ const scenarios: Record<string, ScenarioBody> = {
     await driver.waitForCount(7);
     await page.goBack();
     await driver.waitForCount(47);
+    // The counts are asked for once the rows are there: what follows is about what is asked after.
+    await driver.settled();
+    await page.locator(".histogram:not(.stale) .legend", { hasText: "47 lines" }).waitFor();
     let asked = 0;
     page.on("websocket", (socket) => {
       if (socket.url().includes("count_over_time")) asked++;

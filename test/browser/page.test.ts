@@ -212,6 +212,28 @@ const scenarios: Record<string, ScenarioBody> = {
     t.match(await driver.statusText(), /2,600 lines/);
   },
 
+  "older pages come for who stays at the end": async (t, scenario) => {
+    await pushLines(scenario, numbered(6000, "row"), scenario.now);
+    const driver = await openQuery(t, scenario, selectorOf(scenario));
+    // Each page's end is told after its rows were drawn.
+    await driver.page.routeWebSocket(/api\/v1\/query/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => {
+        const isEnd = String(message).includes('"type":"done"');
+        setTimeout(() => socket.send(message), isEnd ? 200 : 0);
+      });
+      server.onClose(() => undefined);
+    });
+    await driver.page.evaluate(`(() => {
+      const list = document.querySelector(".list");
+      const toEnd = () => list.scrollTop = list.scrollHeight;
+      new MutationObserver(toEnd).observe(list, { attributeFilter: ["aria-rowcount"] });
+      toEnd();
+    })()`);
+    await driver.page.waitForSelector("text=Start of the range");
+    t.match(await driver.statusText(), /6,000 lines/);
+  },
+
   "hostile text is inert": async (t, scenario) => {
     const image = '<img src=x onerror="globalThis.hacked=1">';
     const script = "<script>globalThis.hacked=1</script>";

@@ -44,6 +44,8 @@ export function LogList() {
   const measured = useSignal(0);
   version.value;
   measured.value;
+  // A page may end after its rows were drawn: a list that shows its end by then asks for the next without being scrolled.
+  const hasMore = more.value === "more";
   const { wrap, zone, pretty, columns } = address.value;
   const list = groups.value;
   list.follow();
@@ -63,7 +65,7 @@ export function LogList() {
     if (following) element.scrollTop = element.scrollHeight;
     scrollTop.current = element.scrollTop;
     if (changed) measured.value++;
-    if (end > list.end - 100 && more.peek() === "more") void loadMore();
+    if (end > list.end - 100 && hasMore) void loadMore();
   });
   useEffect(() => {
     if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
