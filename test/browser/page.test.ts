@@ -355,6 +355,8 @@ const scenarios: Record<string, ScenarioBody> = {
     const brightness =
       "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((a, b) => a + +b, 0)";
     const dark = await openPage(t, address, { colorScheme: "dark" });
+    // Keys are listened to once the page is drawn, its colours are there before.
+    await dark.settled();
     t.ok(Number(await dark.page.evaluate(brightness)) < 150);
     await dark.page.keyboard.press("d");
     t.ok(Number(await dark.page.evaluate(brightness)) > 600, "light by choice");
