@@ -104,7 +104,8 @@ const serveTail = (
       return Effect.promise(() => connection.closed);
     }
     const tail = tailer.subscribe({ ...call, bufferBytesMax });
-    return sendHistory(querier, call, connection).pipe(
+    return tail.ready.pipe(
+      Effect.andThen(sendHistory(querier, call, connection)),
       Effect.flatMap((logTo) => sendLive(tail, call, logTo, connection)),
       Effect.catchCause((cause) => Effect.sync(() => connection.close(1011, reasonOf(cause)))),
       Effect.raceFirst(Effect.promise(() => connection.closed)),

@@ -147,6 +147,26 @@ tailTest(
     }),
 );
 
+tailTest(
+  "what is lost on the way is a dropped row without labels",
+  (tailer) =>
+    Effect.gen(function* () {
+      const [tail, other] = [
+        tailer.subscribe(request),
+        tailer.subscribe({ ...request, tenant: "other" }),
+      ];
+      const waiting = yield* Effect.forkChild(tail.take);
+      yield* Effect.yieldNow;
+      tailer.lose("t");
+      const { droppedCount, dropped, rows } = yield* Fiber.join(waiting);
+      t.same([droppedCount, dropped.map(({ labels }) => labels), rows], [1, ["{}"], []]);
+      tailer.publish(0, 1, batchOf({ '{app="a"}': [row(1n, "x")] }, "other"));
+      t.equal((yield* other.take).droppedCount, 0, "for its tenant's tails only");
+      tail.close();
+      other.close();
+    }),
+);
+
 tailTest("closing a tail frees its place, once", (tailer) =>
   Effect.gen(function* () {
     const start = (yield* Metric.value(tailClients)).value;

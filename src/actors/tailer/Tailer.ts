@@ -3,6 +3,7 @@
  *  counted, so a slow client costs memory only up to the bound. Invariant: a client that keeps up
  *  gets every matching row of every batch published after it subscribed, in log order. */
 import { Context, Effect, Latch, Layer } from "effect";
+import { systemNowNs } from "../../platform/clock.ts";
 import { threadProcessorMs } from "../../platform/system.ts";
 import type { Batch } from "../../streams/batch.ts";
 import { compilePipeline, type Pipeline, type StreamPipeline } from "../../logql/pipeline.ts";
@@ -45,6 +46,8 @@ export interface Taken {
 }
 
 export interface Tail {
+  /** Rows that are stored once this succeeded reach the tail. */
+  readonly ready: Effect.Effect<void>;
   /** Waits for something to send. */
   readonly take: Effect.Effect<Taken>;
   readonly close: () => void;
@@ -53,6 +56,8 @@ export interface Tail {
 export class Tailer extends Context.Service<Tailer, {
   readonly subscribe: (request: TailRequest) => Tail;
   readonly publish: (partition: number, offset: number, batch: Batch) => void;
+  /** Tells a tenant's tails that rows are lost of which nothing is known: they have one dropped row without labels. */
+  readonly lose: (tenant: string) => void;
   /** Open tails of a tenant. */
   readonly count: (tenant: string) => number;
   /** Ends every tail and all later ones: the server stops, and waits for no client to go. */
@@ -83,6 +88,9 @@ export class Tailer extends Context.Service<Tailer, {
         },
         publish: (partition, offset, batch) => {
           for (const tail of tails.get(batch.tenant) ?? []) tail.offer(partition, offset, batch);
+        },
+        lose: (tenant) => {
+          for (const tail of tails.get(tenant) ?? []) tail.lose();
         },
         count: (tenant) => tails.get(tenant)?.size ?? 0,
         stop: Effect.sync(() => stopped.openUnsafe()),
@@ -128,6 +136,8 @@ class OpenTail implements Tail {
     this.#onDropped = onDropped;
     this.#onClose = onClose;
   }
+
+  readonly ready = Effect.void;
 
   readonly close = (): void => {
     this.#waiting = [];
@@ -188,6 +198,11 @@ class OpenTail implements Tail {
       }
     }
     if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
+  }
+
+  lose(): void {
+    this.#drop("{}", BigInt64Array.of(systemNowNs()));
+    this.#wake?.();
   }
 
   #streamOf(labels: string): StreamPipeline | "none" {

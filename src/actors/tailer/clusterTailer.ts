@@ -1,65 +1,98 @@
 /** Live tails across a cluster: JetStream tells of every batch of a tenant once it is stored,
  *  whichever process took it, and the batches are handed to this process's tails. A tenant without
- *  a tail costs nothing. Tailer.ts owns the tails. */
+ *  a tail costs nothing. Tailer.ts owns the tails, TailFeed.ts that nothing is missing. */
 import type { Subscription } from "@nats-io/transport-node";
 import { Effect, Layer } from "effect";
-import { Nats } from "../../cluster/Nats.ts";
-import { tailSubject, tenantToken } from "../../cluster/streams.ts";
+import { directGet } from "../../cluster/directGet.ts";
+import { Nats, type NatsLink } from "../../cluster/Nats.ts";
+import { logStreamName, logSubject, tailSubject, tenantToken } from "../../cluster/streams.ts";
+import { WriteLog } from "../../storage/WriteLog.ts";
 import { decodeBatch } from "../../streams/batch.ts";
 import { FormatError } from "../../streams/formatError.ts";
+import { TailFeed } from "./TailFeed.ts";
 import { Tailer } from "./Tailer.ts";
+
+/** How long a tail waits to know where the log ends; what it does not know then, it takes from the first batch. */
+const beginMs = 2000;
+const pollMs = 2000;
+const readBytes = 4 * 1024 * 1024;
+const readRecords = 200;
+
+interface OpenFeed {
+  readonly feed: TailFeed;
+  readonly subscription: Subscription;
+  readonly timer: ReturnType<typeof setInterval>;
+  readonly ready: Promise<void>;
+  tails: number;
+}
 
 /** Tailer for a process of a cluster. */
 export const clusterTailerLayer = Layer.effect(
   Tailer,
   Effect.gen(function* () {
-    const { connection } = yield* Nats;
+    const link = yield* Nats;
+    const writeLog = yield* WriteLog;
     const local = yield* Tailer;
     const context = yield* Effect.context<never>();
-    const feeds = new Map<string, { readonly subscription: Subscription; tails: number }>();
-    const isDamaged = (text: string) =>
-      // The partition's owner says so too, and does not go on; a tail can.
-      Effect.runForkWith(context)(Effect.logError(`a tail cannot read ${text}`));
-    const open = (tenant: string) => {
+    const feeds = new Map<string, OpenFeed>();
+    const publish = (tenant: string, partition: number, offset: number, bytes: Uint8Array) => {
+      try {
+        local.publish(partition, offset, decodeBatch(bytes));
+      } catch (failure) {
+        if (!(failure instanceof FormatError)) throw failure;
+        local.lose(tenant);
+        // The partition's owner says so too, and does not go on; a tail can.
+        const text = `a tail cannot read partition ${partition} at ${offset}: ${failure.message}`;
+        Effect.runForkWith(context)(Effect.logError(text));
+      }
+    };
+    const begin = (feed: TailFeed) =>
+      Effect.flatMap(
+        writeLog.partitions,
+        (partitions) =>
+          Effect.forEach(partitions, (partition) =>
+            writeLog.bounds(partition).pipe(
+              Effect.map(({ next }) => feed.begin(partition, next)),
+              Effect.timeout(beginMs),
+              Effect.ignore,
+            ), { concurrency: "unbounded", discard: true }),
+      );
+    const open = (tenant: string): OpenFeed => {
       const known = feeds.get(tenant);
       if (known !== undefined) {
         known.tails++;
-        return;
+        return known;
       }
-      const recent = new RecentOffsets();
-      const subscription = connection.subscribe(tailSubject(tenantToken(tenant), "*"), {
-        callback: (error, { subject, headers, data }) => {
-          if (error !== null) return;
-          const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
-          const offset = Number(headers?.get("Nats-Sequence"));
-          if (!recent.add(partition, offset)) return;
-          try {
-            local.publish(partition, offset, decodeBatch(data));
-          } catch (failure) {
-            if (!(failure instanceof FormatError)) throw failure;
-            isDamaged(`${subject} at ${offset}: ${failure.message}`);
-          }
-        },
+      const feed = new TailFeed({
+        read: (partition, offset) => readRecordsOf(link, tenant, partition, offset),
+        publish: (partition, { offset, bytes }) => publish(tenant, partition, offset, bytes),
+        lost: () => local.lose(tenant),
       });
-      feeds.set(tenant, { subscription, tails: 1 });
+      const subscription = subscribe(link, tenant, feed);
+      const timer = setInterval(() => void feed.poll(), pollMs);
+      const ready = Effect.runPromiseWith(context)(begin(feed));
+      const opened = { feed, subscription, timer, ready, tails: 1 };
+      feeds.set(tenant, opened);
+      return opened;
     };
-    const close = (tenant: string) => {
-      const feed = feeds.get(tenant);
-      if (feed === undefined || --feed.tails > 0) return;
-      feed.subscription.unsubscribe();
+    const close = (tenant: string, { feed, subscription, timer }: OpenFeed) => {
+      subscription.unsubscribe();
+      clearInterval(timer);
+      feed.close();
       feeds.delete(tenant);
     };
     return Tailer.of({
       ...local,
       subscribe: (request) => {
-        open(request.tenant);
+        const opened = open(request.tenant);
         const tail = local.subscribe(request);
         let isOpen = true;
         return {
+          ready: Effect.promise(() => opened.ready),
           take: tail.take,
           close: () => {
             tail.close();
-            if (isOpen) close(request.tenant);
+            if (isOpen && --opened.tails === 0) close(request.tenant, opened);
             isOpen = false;
           },
         };
@@ -68,23 +101,24 @@ export const clusterTailerLayer = Layer.effect(
   }),
 ).pipe(Layer.provide(Tailer.layer));
 
-/** Offsets that were seen a moment ago: a new leader tells again of what the old one told of before it died. */
-export class RecentOffsets {
-  readonly #partitions = new Map<number, { readonly offsets: Float64Array; next: number }>();
-
-  /** False if the offset is among the partition's last ones. */
-  add(partition: number, offset: number): boolean {
-    let recent = this.#partitions.get(partition);
-    if (recent === undefined) {
-      recent = { offsets: new Float64Array(recentMax), next: 0 };
-      this.#partitions.set(partition, recent);
-    }
-    if (recent.offsets.includes(offset)) return false;
-    recent.offsets[recent.next] = offset;
-    recent.next = (recent.next + 1) % recentMax;
-    return true;
-  }
+function subscribe({ connection }: NatsLink, tenant: string, feed: TailFeed): Subscription {
+  return connection.subscribe(tailSubject(tenantToken(tenant), "*"), {
+    callback: (error, { subject, headers, data }) => {
+      if (error !== null) return;
+      const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
+      const offset = Number(headers?.get("Nats-Sequence"));
+      const previous = Number(headers?.get("Nats-Last-Sequence"));
+      if (offset > 0) feed.take(partition, { offset, bytes: data }, previous);
+    },
+  });
 }
 
-/** More than a leader can have told of that its followers did not know to be agreed on. */
-const recentMax = 256;
+async function readRecordsOf(link: NatsLink, tenant: string, partition: number, offset: number) {
+  const messages = await directGet(link, logStreamName(partition), {
+    seq: offset,
+    batch: readRecords,
+    max_bytes: readBytes,
+    next_by_subj: logSubject(tenant, partition),
+  });
+  return messages.map(({ sequence, data }) => ({ offset: sequence, bytes: data }));
+}
