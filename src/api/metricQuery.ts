@@ -18,9 +18,16 @@ import {
   encodeMatrix,
 } from "./encodeSamples.ts";
 import { explainMember, explainMetric, wantsExplain } from "./explain.ts";
-import { BadRequest, parseDuration, parseRange, parseRequired, parseTime } from "./params.ts";
+import {
+  BadRequest,
+  parseDuration,
+  parsePartial,
+  parseRange,
+  parseRequired,
+  parseTime,
+} from "./params.ts";
 import { checkRanges, limitedRange, oldestVisible } from "./queryRange.ts";
-import { queryStats } from "./queryStats.ts";
+import { queryStats, warningsMember } from "./queryStats.ts";
 
 /** Steps of a range query, as in Loki and Prometheus. */
 export const stepsMax = 11_000n;
@@ -41,10 +48,13 @@ export function metricRange(
   call: Omit<ApiCall, "path">,
 ): Effect.Effect<string, unknown> {
   return Effect.gen(function* () {
-    const request = yield* attempt(() => metricCallOf(settings, expr, call));
+    const request = yield* attempt(() => ({
+      ...metricCallOf(settings, expr, call),
+      allowPartial: parsePartial(call.params),
+    }));
     const answer = yield* querier.selectMetrics(request);
     const explain = yield* explained(querier, call, request, answer);
-    return yield* attempt(() => envelope(encodeRange(settings, answer), explain));
+    return yield* attempt(() => envelope(encodeRange(settings, answer), answer.warnings, explain));
   });
 }
 
@@ -91,6 +101,7 @@ export const instantQuery = (settings: Settings, querier: Querier["Service"]): H
         plan,
         grid: instantGrid(time),
         oldestNs: oldestVisible(settings, tenant),
+        allowPartial: parsePartial(params),
       };
     });
     const answer = yield* querier.selectMetrics(request);
@@ -99,6 +110,7 @@ export const instantQuery = (settings: Settings, querier: Querier["Service"]): H
     return yield* attempt(() =>
       envelope(
         encodeAnswer(answer, () => encodeInstant(answer.value, request.grid, bytesMax)),
+        answer.warnings,
         explain,
       )
     );
@@ -117,9 +129,11 @@ function explained(
 /** The JSON of a whole answer; `explain` is a member with its comma, or nothing. */
 function envelope(
   { samples, stats }: { readonly samples: string; readonly stats: string },
+  warnings: ReadonlyArray<string>,
   explain: string,
 ): string {
-  return `{"status":"success","data":{${samples},"stats":${stats}}${explain}}`;
+  const members = warningsMember(warnings) + explain;
+  return `{"status":"success","data":{${samples},"stats":${stats}}${members}}`;
 }
 
 /** The grid of start, end, since and step. Throws BadRequest. */

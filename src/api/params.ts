@@ -171,6 +171,14 @@ export function parseCategorize(
   return flags.some((flag) => flag.trim() === "categorize-labels");
 }
 
+/** Whether the answer may leave out what cannot be read, as long as it says so. Throws BadRequest. */
+export function parsePartial(params: URLSearchParams): boolean {
+  const text = params.get("allow_partial") ?? "";
+  if (["", "0", "false"].includes(text)) return false;
+  if (["1", "true"].includes(text)) return true;
+  throw new BadRequest(`allow_partial is "${text.slice(0, 40)}": want true or false`);
+}
+
 /** A parameter that must be there. */
 export function parseRequired(params: URLSearchParams, name: string): string {
   const text = params.get(name);

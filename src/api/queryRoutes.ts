@@ -18,12 +18,13 @@ import {
   parseDirection,
   parseInterval,
   parseLimit,
+  parsePartial,
   parseRange,
   parseRequired,
 } from "./params.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
 import { instantQuery, metricExprOf, metricRange } from "./metricQuery.ts";
-import { queryStats } from "./queryStats.ts";
+import { queryStats, warningsMember } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
 import { addReadRoute } from "./readRoute.ts";
 import { selectSpaced } from "./spacedLines.ts";
@@ -54,7 +55,11 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
   Effect.gen(function* () {
     const metric = yield* attempt(() => metricExprOf(parseRequired(call.params, "query")));
     if (metric !== undefined) return yield* metricRange(settings, querier, metric, call);
-    const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
+    const { request: whole, categorize } = yield* attempt(() => logCallOf(settings, call));
+    const request = {
+      ...whole,
+      allowPartial: yield* attempt(() => parsePartial(call.params)),
+    };
     const intervalNs = yield* attempt(() => parseInterval(call.params));
     const place = yield* attempt(() => parseCursor(call.params, request.direction));
     if (place !== undefined && intervalNs !== 0n) {
@@ -163,7 +168,9 @@ function streamsEnvelope(
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
   const streams = encodeStreams(answer.rows, categorize);
   const stats = JSON.stringify(statsOf(answer));
-  return `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":${streams},"stats":${stats}}${explain}}`;
+  return `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":${streams},"stats":${stats}}${
+    warningsMember(answer.warnings)
+  }${explain}}`;
 }
 
 /** Loki's statistics of a log query. */

@@ -62,3 +62,8 @@ export function queryStats(stats: QueryCost, returned: number, passed: number) {
     cache: {},
   };
 }
+
+/** The member that says what an answer lacks, comma and all; nothing if nothing is missing. */
+export function warningsMember(warnings: ReadonlyArray<string>): string {
+  return warnings.length === 0 ? "" : `,"warnings":${JSON.stringify(warnings)}`;
+}

@@ -17,14 +17,18 @@ export const selectSpaced = Effect.fnUntraced(function* (
 ) {
   const rows: ResultRow[] = [];
   const pageRequest = { ...request, limit: Math.max(request.limit, pageLines) };
+  const warnings = new Set<string>();
   let total: LogAnswer["stats"] | undefined;
   while (true) {
     const range = rangeBehind(request, rows.at(-1), intervalNs);
     const answer = yield* querier.selectLogs({ ...pageRequest, range });
     keepSpaced(rows, answer.rows, request.limit, intervalNs);
     total = added(total, answer.stats);
+    for (const warning of answer.warnings) warnings.add(warning);
     const isLast = answer.rows.length < pageRequest.limit || rows.length === request.limit;
-    if (isLast) return { ...answer, rows, stats: total } satisfies LogAnswer;
+    if (isLast) {
+      return { ...answer, rows, warnings: [...warnings], stats: total } satisfies LogAnswer;
+    }
   }
 });
 

@@ -10,6 +10,7 @@ import { Boundary, categorizeLabels, type Entry, sortedEntries, Streams } from "
 import { entryPrinter, printerFlags } from "./entryPrinter.ts";
 import { printExplain } from "./explain.ts";
 import { type QueryPage, streamQueryPage } from "./queryStream.ts";
+import { allowPartialParameter, printWarnings, Warnings } from "./partial.ts";
 import { printSamples, sampleRequest } from "./samples.ts";
 import { timeRange } from "./times.ts";
 
@@ -64,6 +65,12 @@ export const query = Command.make(
       Flag.withDescription("Print what the server did for the query, and what it cost, instead"),
       Flag.withDefault(false),
     ),
+    allowPartial: Flag.Boolean("allow-partial").pipe(
+      Flag.withDescription(
+        "Print what can be read when a part of the data cannot, with a warning, instead of failing",
+      ),
+      Flag.withDefault(false),
+    ),
     query: Argument.String("query").pipe(
       Argument.withDescription("LogQL: a selector in braces and filters, or a metric query"),
     ),
@@ -80,6 +87,7 @@ export const query = Command.make(
       direction: options.forward ? "forward" : "backward",
       limit: options.limit <= 0 ? Infinity : options.limit,
       batch: Math.max(1, options.batch),
+      allowPartial: options.allowPartial,
       print,
     };
     const parsed = parse(query);
@@ -89,7 +97,9 @@ export const query = Command.make(
       } else yield* printPages(connection, paged, Result.isSuccess(parsed));
       return;
     }
-    const sampled = { ...range, query, instant, step: Option.getOrUndefined(options.step) };
+    const { allowPartial } = options;
+    const step = Option.getOrUndefined(options.step);
+    const sampled = { ...range, query, instant, step, allowPartial };
     if (options.explain) yield* printExplain(connection, query, sampleRequest(sampled), isJson);
     else yield* printSamples(connection, sampled, print, isJson);
   }),
@@ -127,6 +137,7 @@ interface PagedQuery {
   readonly direction: "forward" | "backward";
   readonly limit: number;
   readonly batch: number;
+  readonly allowPartial: boolean;
   readonly print: (entry: Entry) => string;
 }
 
@@ -145,8 +156,8 @@ const printPages = Effect.fnUntraced(function* (
     freshCount += fresh.length;
     await writeOutput(fresh.map(paged.print).join(""));
   };
-  // Of a query with a mistake the server says what it is.
-  let canStream = isReadable;
+  // Of a query with a mistake the server says what it is; and lines that were streamed cannot turn out to be a part.
+  let canStream = isReadable && !paged.allowPartial;
   while (remaining > 0) {
     // Entries at the boundary come again, in front of the new ones.
     const limit = Math.min(remaining, paged.batch) + boundary.seenCount;
@@ -156,7 +167,9 @@ const printPages = Effect.fnUntraced(function* (
       ? yield* streamQueryPage(connection, page, take)
       : "unsupported";
     canStream = streamed !== "unsupported";
-    const count = streamed === "unsupported" ? yield* askPage(connection, page, take) : streamed;
+    const count = streamed === "unsupported"
+      ? yield* askPage(connection, page, paged.allowPartial, take)
+      : streamed;
     if (count < limit || freshCount === 0 || boundary.timestamp === undefined) return;
     if (paged.direction === "forward") start = BigInt(boundary.timestamp);
     else end = BigInt(boundary.timestamp) + 1n;
@@ -184,17 +197,21 @@ function pageRequest({ query, start, end, limit, direction }: QueryPage) {
 const askPage = Effect.fnUntraced(function* (
   connection: Connection,
   page: QueryPage,
+  allowPartial: boolean,
   take: (entries: ReadonlyArray<Entry>) => Promise<void>,
 ) {
-  const { data } = yield* ask(connection, {
-    ...pageRequest(page),
+  const { path, parameters } = pageRequest(page);
+  const { data, warnings } = yield* ask(connection, {
+    path,
+    parameters: allowPartial ? [...parameters, allowPartialParameter] : parameters,
     answer: Answer,
     query: page.query,
     headers: categorizeLabels,
   });
+  printWarnings(warnings);
   const entries = sortedEntries(data.result, page.direction);
   yield* Effect.promise(() => take(entries));
   return entries.length;
 });
 
-const Answer = Schema.Struct({ data: Schema.Struct({ result: Streams }) });
+const Answer = Schema.Struct({ data: Schema.Struct({ result: Streams }), warnings: Warnings });

@@ -5,6 +5,7 @@ import { writeOutput } from "../platform/terminal.ts";
 import { ask, type Connection } from "./connection.ts";
 import type { Entry } from "./entries.ts";
 import { formatNanoseconds } from "./entryPrinter.ts";
+import { allowPartialParameter, printWarnings, Warnings } from "./partial.ts";
 
 /** Where the query is evaluated: at `to` alone, or from `from` to `to` in steps. */
 export interface SampleQuery {
@@ -14,17 +15,26 @@ export interface SampleQuery {
   /** As the server reads it; its own choice if there is none. */
   readonly step: string | undefined;
   readonly instant: boolean;
+  /** Whether samples of what can be read will do. */
+  readonly allowPartial: boolean;
 }
 
 /** Path and parameters of the request. */
-export function sampleRequest({ query, from, to, step, instant }: SampleQuery): {
+export function sampleRequest({ query, from, to, step, instant, allowPartial }: SampleQuery): {
   readonly path: string;
   readonly parameters: ReadonlyArray<readonly [string, string]>;
 } {
+  const partial = allowPartial ? [allowPartialParameter] : [];
   if (instant) {
-    return { path: "/loki/api/v1/query", parameters: [["query", query], ["time", String(to)]] };
+    const parameters = [["query", query], ["time", String(to)], ...partial] as const;
+    return { path: "/loki/api/v1/query", parameters };
   }
-  const range = [["query", query], ["start", String(from)], ["end", String(to)]] as const;
+  const range = [
+    ["query", query],
+    ["start", String(from)],
+    ["end", String(to)],
+    ...partial,
+  ] as const;
   return {
     path: "/loki/api/v1/query_range",
     parameters: step === undefined ? range : [...range, ["step", step]],
@@ -39,7 +49,8 @@ export const printSamples = Effect.fnUntraced(function* (
   isJson: boolean,
 ) {
   const question = { ...sampleRequest(sampled), answer: Answer, query: sampled.query };
-  const { data } = yield* ask(connection, question);
+  const { data, warnings } = yield* ask(connection, question);
+  printWarnings(warnings);
   const text = samplesOf(data).map((sample) => isJson ? jsonLine(sample) : print(entryOf(sample)));
   yield* Effect.promise(() => writeOutput(text.join("")));
 });
@@ -55,6 +66,7 @@ const Labels = Schema.Record(Schema.String, Schema.String);
 const Point = Schema.Tuple([Schema.Number, Schema.String]);
 
 const Answer = Schema.Struct({
+  warnings: Warnings,
   data: Schema.Union([
     Schema.Struct({
       resultType: Schema.Literal("matrix"),

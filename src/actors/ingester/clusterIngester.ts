@@ -10,6 +10,7 @@ import type { Settings } from "../../platform/config/mod.ts";
 import { errorText } from "../../platform/files.ts";
 import { Index } from "../../storage/Index.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
+import type { HeadSnapshot } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
 import { decodeHead, encodeHeadQuery } from "./headMessages.ts";
 import { headOfLog } from "./headOfLog.ts";
@@ -91,10 +92,20 @@ export const clusterIngesterLayer = (settings: Settings) =>
         ready: Effect.suspend(() =>
           Effect.forEach(owned().values(), (actor) => actor.ready, { discard: true })
         ).pipe(Effect.mapError(({ message }) => new IngesterUnavailable({ message }))),
-        describe: (query) =>
-          Effect.forEach(partitions, (partition) => headOf(partition, query), {
-            concurrency: "unbounded",
-          }),
+        describe: (query, leaveOut) => {
+          const found = (partition: number) =>
+            headOf(partition, query).pipe(
+              Effect.map((head): ReadonlyArray<HeadSnapshot> => [head]),
+              Effect.catch((error) => {
+                if (leaveOut === undefined) return Effect.fail(error);
+                leaveOut(partition, error.message);
+                return Effect.succeed([]);
+              }),
+            );
+          return Effect.forEach(partitions, found, { concurrency: "unbounded" }).pipe(
+            Effect.map((heads) => heads.flat()),
+          );
+        },
         flush: Effect.forEach(partitions, flush, { concurrency: "unbounded", discard: true }),
       });
     }),

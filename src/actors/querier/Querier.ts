@@ -26,6 +26,7 @@ import {
   type MetricRequest,
 } from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
+import { MissingParts } from "./MissingParts.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
 import { runScan } from "./runScan.ts";
@@ -43,10 +44,14 @@ export interface LogRequest {
   readonly range: TimeRange;
   readonly limit: number;
   readonly direction: Direction;
+  /** Whether what cannot be read may be left out of the answer; else the query fails. */
+  readonly allowPartial?: boolean;
 }
 
 export interface LogAnswer {
   readonly rows: ReadonlyArray<ResultRow>;
+  /** What is missing, if anything is. */
+  readonly warnings: ReadonlyArray<string>;
   readonly stats: ScanStats & {
     /** Time the query waited for its turn, and ran, in seconds. */
     readonly queueSeconds: number;
@@ -109,20 +114,24 @@ export class Querier extends Context.Service<Querier, {
         });
         const finder = makeStreamFinder({ settings, index, ingester, retention });
 
+        const scannersOf = (missing: MissingParts | undefined) =>
+          missing?.scanners(scanners, (error) => partlyUnreadable.has(scanFailure(error).reason)) ??
+            scanners;
+
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
-          queuedMs: number,
+          { queuedMs, missing }: Turn,
           onProgress?: (progress: ScanProgress) => void,
         ) {
           const startMs = performance.now();
           yield* checkMatchers(request);
-          const { units: found, heads } = yield* finder.units(request, request.direction);
+          const { units: found, heads } = yield* finder.units(request, request.direction, missing);
           const units = unitsWanted(found, request);
           const plannedMs = performance.now();
           const { rows, stats } = yield* Effect.tryPromise({
             try: (signal) =>
               runScan(
-                scanners,
+                scannersOf(missing),
                 units,
                 request,
                 {
@@ -144,13 +153,16 @@ export class Querier extends Context.Service<Querier, {
             return { ...countUnits(found, pruned), indexMs: plannedMs - startMs, scanMs };
           };
           const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
-          return { rows, logTo, work, stats: timed };
+          return { rows, warnings: missing?.warnings() ?? [], logTo, work, stats: timed };
         });
 
         /** Runs a query when its turn has come, within the tenant's time limit. */
         const inTurn = Effect.fnUntraced(function* <A>(
-          tenant: string,
-          query: (queuedMs: number) => Effect.Effect<A, QueryFailed>,
+          { tenant, allowPartial = false }: {
+            readonly tenant: string;
+            readonly allowPartial?: boolean;
+          },
+          query: (turn: Turn) => Effect.Effect<A, QueryFailed>,
         ) {
           const most = settings.querier.max_outstanding_per_tenant;
           const ahead = waiting.get(tenant) ?? 0;
@@ -167,13 +179,23 @@ export class Querier extends Context.Service<Querier, {
           const timeoutMs = limitsFor(settings, tenant).query_timeout;
           return yield* turns.withPermits(1)(
             // The segments that it chose may have been merged, and are gone when it took long.
-            Effect.suspend(() => query(performance.now() - queuedAt)).pipe(
-              Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
-            ),
+            Effect.suspend(() => {
+              const queuedMs = performance.now() - queuedAt;
+              const whole = query({ queuedMs, missing: undefined }).pipe(
+                Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
+              );
+              if (!allowPartial) return whole;
+              return whole.pipe(Effect.catch((failure) =>
+                partlyUnreadable.has(failure.reason)
+                  ? query({ queuedMs, missing: new MissingParts() })
+                  : Effect.fail(failure)
+              ));
+            }),
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,
-              orElse: () => Effect.fail(timedOut(timeoutMs)),
+              orElse: () =>
+                Effect.fail(timedOut(timeoutMs)),
             }),
             Effect.ensuring(Effect.sync(() => {
               const left = (waiting.get(tenant) ?? 1) - 1;
@@ -185,7 +207,7 @@ export class Querier extends Context.Service<Querier, {
 
         const selectLogs = Effect.fn("Querier.selectLogs")(
           (request: LogRequest, onProgress?: (progress: ScanProgress) => void) =>
-            inTurn(request.tenant, (queuedMs) => scan(request, queuedMs, onProgress)),
+            inTurn(request, (turn) => scan(request, turn, onProgress)),
         );
 
         const selectMetrics = Effect.fn("Querier.selectMetrics")((
@@ -193,13 +215,13 @@ export class Querier extends Context.Service<Querier, {
           onProgress?: (progress: MetricProgress) => void,
         ) =>
           inTurn(
-            request.tenant,
-            Effect.fnUntraced(function* (queuedMs) {
+            request,
+            Effect.fnUntraced(function* ({ queuedMs, missing }) {
               const startMs = performance.now();
               const limits = limitsFor(settings, request.tenant);
               const { value, stats, work } = yield* answerMetric(
                 {
-                  scanners,
+                  scanners: scannersOf(missing),
                   limits: {
                     seriesMax: limits.max_query_series,
                     samplesMax: limits.max_query_samples,
@@ -207,7 +229,7 @@ export class Querier extends Context.Service<Querier, {
                   },
                   unitsOf: (wanted) =>
                     checkMatchers(wanted).pipe(
-                      Effect.andThen(finder.units(wanted, "forward")),
+                      Effect.andThen(finder.units(wanted, "forward", missing)),
                       Effect.map(({ units }) => units),
                     ),
                   failure: scanFailure,
@@ -218,14 +240,15 @@ export class Querier extends Context.Service<Querier, {
               yield* Metric.update(queryBytesScanned, stats.bytesScanned);
               const execSeconds = (performance.now() - startMs) / 1000;
               const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
-              return { value, grid: request.grid, stats: timed, work };
+              const warnings = missing?.warnings() ?? [];
+              return { value, warnings, grid: request.grid, stats: timed, work };
             }),
           )
         );
 
         const volumes = Effect.fn("Querier.volumes")((request: StreamRequest & MeasureRequest) =>
           inTurn(
-            request.tenant,
+            request,
             Effect.fnUntraced(function* () {
               const { units } = yield* finder.units(request, "forward");
               return yield* Effect.tryPromise({
@@ -258,6 +281,20 @@ export class Querier extends Context.Service<Querier, {
       }),
     );
 }
+
+/** One attempt at a query. */
+interface Turn {
+  readonly queuedMs: number;
+  /** Takes note of what is left out; undefined if everything must be read. */
+  readonly missing: MissingParts | undefined;
+}
+
+/** How a query fails of which other parts can be read. */
+const partlyUnreadable: ReadonlySet<QueryFailed["reason"]> = new Set([
+  "Moved",
+  "Failed",
+  "Unavailable",
+]);
 
 /** A copy of the index learns of a merge within a second. */
 const movedRetries = { times: 5, schedule: Schedule.spaced(400) };

@@ -21,10 +21,14 @@ export interface MetricRequest {
   readonly grid: StepGrid;
   /** Rows before it are not seen; null for all. */
   readonly oldestNs: bigint | null;
+  /** Whether what cannot be read may be left out of the answer; else the query fails. */
+  readonly allowPartial?: boolean;
 }
 
 export interface MetricAnswer {
   readonly value: Evaluated;
+  /** What is missing, if anything is. */
+  readonly warnings: ReadonlyArray<string>;
   readonly grid: StepGrid;
   readonly stats: AggregateStats & {
     /** Time the query waited for its turn, and ran, in seconds. */

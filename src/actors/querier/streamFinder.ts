@@ -13,6 +13,7 @@ import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction } from "../protocol/scan.ts";
 import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
+import type { MissingParts } from "./MissingParts.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { tenantLabel, tenantParts, tenantsOf } from "./tenants.ts";
 
@@ -37,8 +38,8 @@ export interface FinderParts {
 }
 
 export function makeStreamFinder({ settings, index, ingester, retention }: FinderParts) {
-  const snapshot = (request: StreamRequest) =>
-    ingester.describe(request).pipe(
+  const snapshot = (request: StreamRequest, missing?: MissingParts) =>
+    ingester.describe(request, missing?.leaveOutPartition).pipe(
       // A partition that is restarting is back in a moment.
       Effect.retry({ times: 5, schedule: retrySchedule }),
       Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
@@ -49,9 +50,10 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
   const together = <Stored>(
     request: StreamRequest,
     question: (query: IndexQuery) => Effect.Effect<Stored, IndexError>,
+    missing?: MissingParts,
   ) =>
     Effect.gen(function* () {
-      const heads = yield* snapshot(request);
+      const heads = yield* snapshot(request, missing);
       const stored = yield* question({ ...request, coveredTo: coveredTo(heads) });
       return { heads, stored };
     }).pipe(
@@ -62,14 +64,19 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
       Effect.mapError((error) => error._tag === "IndexError" ? indexFailure(error) : error),
     );
 
-  /** Everything that may hold rows of the request, each row once, in the order of the direction. */
-  const units = Effect.fnUntraced(function* (request: StreamRequest, direction: Direction) {
+  /** Everything that may hold rows of the request, each row once, in the order of the direction. Partitions that do not answer
+   *  are left out if there is a note to be taken of them. */
+  const units = Effect.fnUntraced(function* (
+    request: StreamRequest,
+    direction: Direction,
+    missing?: MissingParts,
+  ) {
     const chunksMax = limitsFor(settings, request.tenant).max_chunks_per_query;
     const chunks: ChunkRef[] = [];
     const heads: HeadSnapshot[] = [];
     const expiry = new StreamExpiry(retention);
     for (const { request: part, labelsOf } of tenantParts(request)) {
-      const found = yield* together(part, index.findChunks);
+      const found = yield* together(part, index.findChunks, missing);
       const name = expiry.namer(part.tenant, labelsOf);
       for (const chunk of found.stored) chunks.push(renamed(chunk, name));
       for (const head of found.heads) {
