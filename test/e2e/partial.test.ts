@@ -1,7 +1,7 @@
 /** Queries over a segment whose object is gone: an error, or, if asked for, what is left with a warning; never a shorter answer
  *  that does not say so. On one server and in a cluster, by the API and the CLI. */
 import { spawn } from "node:child_process";
-import { Objm } from "@nats-io/obj";
+import { type ObjectStore, Objm } from "@nats-io/obj";
 import { connect } from "@nats-io/transport-node";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -103,7 +103,7 @@ t.test("a cluster", async (t) => {
   t.teardown(() => nc.close());
   const clients = cluster.of("querier").map(({ baseUrl }) => new QueryClient(baseUrl));
   const push = new PushClient(cluster.of("distributor")[0]!.baseUrl);
-  const buckets = [];
+  const buckets: ObjectStore[] = [];
   for await (const { bucket } of new Objm(nc).list()) buckets.push(await new Objm(nc).open(bucket));
   await pushAll(push, clients[0]!, {
     names: async () =>
