@@ -5,6 +5,7 @@ const second = 1_000_000_000n;
 
 onServer({}, {
   "labels, values and series of what was pushed": labelsAndSeries,
+  "values may hold any character, NUL too": oddValues,
   "only streams with lines in the range count": timeRange,
   "selectors pick streams": selectors,
   "operators' endpoints": operators,
@@ -48,6 +49,35 @@ async function labelsAndSeries(
   await pushPod("b");
   await pushPod("c");
   await check(["a", "b", "c"], "in both");
+}
+
+async function oddValues(
+  ...[t, { push, query, app, now }]: Parameters<ScenarioBody>
+): Promise<void> {
+  const values = ["ab", "ab\0cd", "\u0001", "\ud83d\ude00"];
+  const label = `odd_${app.replace(/\W/g, "_")}`;
+  const streams = values.map((value) => ({
+    stream: { app, [label]: value },
+    values: [[String(now), `line of ${JSON.stringify(value)}`]],
+  }));
+  const reply = await push.send({
+    path: "/loki/api/v1/push",
+    headers: { "content-type": "application/json" },
+    bytes: Buffer.from(JSON.stringify({ streams })),
+  });
+  t.equal(reply.status, 204);
+  const [start, end] = [now - second, now + second];
+  for (const when of ["in memory", "in a segment"]) {
+    for (const value of values) {
+      const selector = `{app="${app}", ${label}=${JSON.stringify(value)}}`;
+      const found = await query.all({ query: selector, start, end, limit: 10 });
+      t.same(found.map(({ line }) => line), [`line of ${JSON.stringify(value)}`], when);
+    }
+    const some = { query: `{${label}=~"ab.*"}`, start, end, limit: 10 };
+    t.equal((await query.all(some)).length, 2, `by an expression, ${when}`);
+    t.same(await query.values(label, start, end), values.toSorted(), `values ${when}`);
+    await query.flush();
+  }
 }
 
 async function timeRange(

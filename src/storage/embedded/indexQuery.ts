@@ -98,13 +98,13 @@ export class IndexReader {
 
   labelValues(query: IndexQuery, name: string): ReadonlyArray<string> {
     if (this.#coversAll(query)) {
-      const rows = this.#all(
-        `SELECT v.value FROM label_values v JOIN tenants t ON t.id = v.tenant
+      const [row] = this.#all(
+        `SELECT json_group_array(v.value) FROM label_values v JOIN tenants t ON t.id = v.tenant
          WHERE t.name = ? AND v.name = ?`,
         query.tenant,
         name,
       );
-      return rows.map((row) => String(row[0])).sort();
+      return collected<string>(row).sort();
     }
     const values = new Set<string>();
     for (const labels of this.#labels(this.#activeStreams(query)).values()) {
@@ -124,7 +124,7 @@ export class IndexReader {
         query.range,
         "json_group_array(DISTINCT c.stream), count(*), total(c.raw_bytes), total(c.row_count)",
       );
-      for (const id of numbers(row)) ids.add(id);
+      for (const id of collected<number>(row)) ids.add(id);
       chunks += Number(row?.[1]);
       bytes += Number(row?.[2]);
       entries += Number(row?.[3]);
@@ -137,7 +137,7 @@ export class IndexReader {
     const ids = new Set<number>();
     for (const part of this.#parts(query)) {
       const [row] = this.#chunks(part, query.range, "json_group_array(DISTINCT c.stream)");
-      for (const id of numbers(row)) ids.add(id);
+      for (const id of collected<number>(row)) ids.add(id);
     }
     return ids;
   }
@@ -260,7 +260,7 @@ export class IndexReader {
         json(ids),
         json(valueIds),
       );
-      return numbers(row);
+      return collected<number>(row);
     }
     const postings = new Set(this.#postings(valueIds));
     return ids.filter((id) => postings.has(id) !== excludes);
@@ -271,24 +271,26 @@ export class IndexReader {
     const excludes = matchesEmpty;
     // Of the finite set of a matcher such as a="x" or a!~"x|y" the values that decide are at hand, unless "" turns it round.
     const canLookUp = setMatches !== null && negated === excludes;
-    const rows = canLookUp
+    const [row] = canLookUp
       ? this.#all(
-        `SELECT id, value, stream_count FROM label_values WHERE tenant = ? AND name = ?
-         AND value IN (SELECT value FROM json_each(?))`,
+        `SELECT json_group_array(json_array(id, value, stream_count)) FROM label_values
+         WHERE tenant = ? AND name = ? AND value IN (SELECT value FROM json_each(?))`,
         tenantId,
         name,
         JSON.stringify(setMatches),
       )
       : this.#all(
-        "SELECT id, value, stream_count FROM label_values WHERE tenant = ? AND name = ?",
+        `SELECT json_group_array(json_array(id, value, stream_count)) FROM label_values
+         WHERE tenant = ? AND name = ?`,
         tenantId,
         name,
       );
-    const decisive = rows.filter((row) => matcher.matches(String(row[1])) !== excludes);
+    const values = collected<readonly [id: number, value: string, streamCount: number]>(row);
+    const decisive = values.filter(([, value]) => matcher.matches(value) !== excludes);
     return {
       excludes,
-      valueIds: decisive.map((row) => Number(row[0])),
-      postingCount: decisive.reduce((sum, row) => sum + Number(row[2]), 0),
+      valueIds: decisive.map(([id]) => id),
+      postingCount: decisive.reduce((sum, [, , streamCount]) => sum + streamCount, 0),
     };
   }
 
@@ -297,12 +299,12 @@ export class IndexReader {
       `SELECT json_group_array(p.stream) FROM json_each(?) v CROSS JOIN postings p ON p.label_value = v.value`,
       json(valueIds),
     );
-    return numbers(row);
+    return collected<number>(row);
   }
 
   #allStreams(tenantId: number): ReadonlyArray<number> {
     const [row] = this.#all("SELECT json_group_array(id) FROM streams WHERE tenant = ?", tenantId);
-    return numbers(row);
+    return collected<number>(row);
   }
 
   #byPartition(ids: ReadonlyArray<number>): Map<number, number[]> {
@@ -338,9 +340,10 @@ function json(ids: Iterable<number>): string {
   return JSON.stringify(Array.isArray(ids) ? ids : [...ids]);
 }
 
-/** The ids that json_group_array collected in a row's first column; far cheaper than a row for each. */
-function numbers(row: Row | undefined): number[] {
-  return row === undefined ? [] : JSON.parse(String(row[0])) as number[];
+/** What json_group_array collected in a row's first column: far cheaper than a row for each, and texts come whole, which Deno
+ *  ends at their first NUL when it reads them as a column. */
+function collected<Item>(row: Row | undefined): Item[] {
+  return row === undefined ? [] : JSON.parse(String(row[0])) as Item[];
 }
 
 function clampTime(time: bigint): bigint {

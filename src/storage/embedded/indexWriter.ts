@@ -236,7 +236,8 @@ export class IndexWriter {
     );
     const postings: string[] = [];
     for (const { id, name, value } of addLabelValues.all(tenantId, JSON.stringify(counts))) {
-      for (const stream of streamsOf.get(String(name))?.get(String(value)) ?? []) {
+      const text = JSON.parse(String(value)) as string;
+      for (const stream of streamsOf.get(String(name))?.get(text) ?? []) {
         postings.push(`[${id},${stream}]`);
       }
     }
@@ -278,12 +279,12 @@ function prepare(database: DatabaseSync) {
       `INSERT INTO streams (tenant, partition, labels)
        SELECT ?, ?, value FROM json_each(?) RETURNING id, labels`,
     ),
-    // WHERE TRUE tells the parser that ON belongs to the INSERT.
+    // WHERE TRUE tells the parser that ON belongs to the INSERT. Values come as JSON, since Deno ends a text at its first NUL.
     addLabelValues: statement(
       `INSERT INTO label_values (tenant, name, value, stream_count)
        SELECT ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE TRUE
        ON CONFLICT DO UPDATE SET stream_count = stream_count + excluded.stream_count
-       RETURNING id, name, value`,
+       RETURNING id, name, json_quote(value) AS value`,
     ),
     addPostings: statement(
       "INSERT INTO postings SELECT value ->> 0, value ->> 1 FROM json_each(?)",
