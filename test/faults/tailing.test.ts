@@ -21,6 +21,8 @@ const regressions = [
   "4-104",
   "5-838",
   "12-14",
+  "71-543",
+  "93-107",
 ];
 
 /** Undefined if each line was sealed once in that world. */

@@ -277,7 +277,8 @@ export class Tailer {
   /** Where the path leads elsewhere, the file there is read as well. */
   #checkPath(file: TailedFile): void {
     const { job, target } = file;
-    if (target === undefined) return;
+    // The check of another file may have ended this one.
+    if (target === undefined || !this.#files.has(file)) return;
     this.#pathCheckedMs.set(file, this.#now());
     const status = logFileStatus(target);
     if (status?.inode === file.inode && status.device === file.device) return;
