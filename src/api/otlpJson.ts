@@ -1,6 +1,7 @@
 /** Turns OTLP's JSON requests into its protobuf, so that otlpLogs.ts is the only reader. Names are lowerCamelCase, numbers of
  *  64 bits may be strings, ids are hexadecimal, bytes base64, as the specification says. The path of scripts and browsers,
  *  not of collectors. */
+import { refuseDepth } from "./otlpValues.ts";
 import { ProtobufWriter } from "../streams/protobufWriter.ts";
 
 /** The JSON is no log request; answered with 400. */
@@ -10,6 +11,14 @@ export class OtlpJsonInvalid extends Error {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The least and the largest value of a kind of whole number. */
+type Range = readonly [min: bigint, max: bigint];
+const int31: Range = [0n, 2n ** 31n - 1n];
+const uint32: Range = [0n, 2n ** 32n - 1n];
+const int64: Range = [-(2n ** 63n), 2n ** 63n - 1n];
+const uint64: Range = [0n, 2n ** 64n - 1n];
+
+/** Throws OtlpJsonInvalid, or ProtobufInvalid for values too deep within values. */
 export function otlpJsonToProtobuf(body: Uint8Array): Uint8Array {
   let root: unknown;
   try {
@@ -61,17 +70,20 @@ function writeScope(writer: ProtobufWriter, value: unknown, at: string): void {
   writer.end(message);
 }
 
+/** A severity is an enumeration's number, and none is negative. */
+const naturals = [
+  [2, "severityNumber", int31],
+  [7, "droppedAttributesCount", uint32],
+  [8, "flags", uint32],
+] as const;
+
 function writeRecord(writer: ProtobufWriter, record: Fields, at: string): void {
   const message = writer.begin(2);
-  writer.fixed64(1, wholeNumber(record["timeUnixNano"], `${at}.timeUnixNano`));
-  writer.fixed64(11, wholeNumber(record["observedTimeUnixNano"], `${at}.observedTimeUnixNano`));
-  for (
-    const [field, name] of [[2, "severityNumber"], [7, "droppedAttributesCount"], [
-      8,
-      "flags",
-    ]] as const
-  ) {
-    writer.natural(field, Number(wholeNumber(record[name], `${at}.${name}`)));
+  for (const [field, name] of [[1, "timeUnixNano"], [11, "observedTimeUnixNano"]] as const) {
+    writer.fixed64(field, wholeNumber(record[name], `${at}.${name}`, uint64));
+  }
+  for (const [field, name, range] of naturals) {
+    writer.natural(field, Number(wholeNumber(record[name], `${at}.${name}`, range)));
   }
   writer.text(3, textOf(record["severityText"], `${at}.severityText`));
   for (const [field, name] of [[9, "traceId"], [10, "spanId"]] as const) {
@@ -89,14 +101,26 @@ function writeRecord(writer: ProtobufWriter, record: Fields, at: string): void {
   writer.end(message);
 }
 
-function writeKeyValue(writer: ProtobufWriter, field: number, keyValue: Fields, at: string): void {
+function writeKeyValue(
+  writer: ProtobufWriter,
+  field: number,
+  keyValue: Fields,
+  at: string,
+  depth = 0,
+): void {
   const message = writer.begin(field);
   writer.text(1, textOf(keyValue["key"], `${at}.key`));
-  writeValue(writer, 2, keyValue["value"] ?? {}, `${at}.value`);
+  writeValue(writer, 2, keyValue["value"] ?? {}, `${at}.value`, depth);
   writer.end(message);
 }
 
-function writeValue(writer: ProtobufWriter, field: number, value: unknown, at: string): void {
+function writeValue(
+  writer: ProtobufWriter,
+  field: number,
+  value: unknown,
+  at: string,
+  depth = 0,
+): void {
   const message = writer.begin(field);
   for (const [kind, content] of Object.entries(objectOf(value, at))) {
     const where = `${at}.${kind}`;
@@ -108,30 +132,20 @@ function writeValue(writer: ProtobufWriter, field: number, value: unknown, at: s
         writer.natural(2, content === true || content === "true" ? 1 : 0);
         break;
       case "intValue":
-        writer.integer(3, wholeNumber(content, where));
+        writer.integer(3, wholeNumber(content, where, int64));
         break;
       case "doubleValue":
-        writer.double(4, Number(content));
+        writer.double(4, doubleOf(content, where));
         break;
-      case "arrayValue": {
-        const array = writer.begin(5);
-        each(
-          objectOf(content, where),
-          "values",
-          where,
-          (item, at) => writeValue(writer, 1, item, at),
-        );
-        writer.end(array);
-        break;
-      }
+      case "arrayValue":
       case "kvlistValue": {
-        const list = writer.begin(6);
-        each(
-          objectOf(content, where),
-          "values",
-          where,
-          (item, at) => writeKeyValue(writer, 1, item, at),
-        );
+        refuseDepth(depth);
+        const [listField, write] = kind === "arrayValue"
+          ? [5, writeValue] as const
+          : [6, writeKeyValue] as const;
+        const list = writer.begin(listField);
+        const values = objectOf(content, where);
+        each(values, "values", where, (item, at) => write(writer, 1, item, at, depth + 1));
         writer.end(list);
         break;
       }
@@ -170,13 +184,22 @@ function textOf(value: unknown, at: string): string {
   throw new OtlpJsonInvalid(`${at} is ${shown(value)}: want a string`);
 }
 
-function wholeNumber(value: unknown, at: string): bigint {
+function wholeNumber(value: unknown, at: string, [min, max]: Range): bigint {
   if (value === undefined || value === null) return 0n;
   const isWhole = typeof value === "string"
     ? /^-?\d{1,20}$/.test(value)
     : typeof value === "number" && Number.isInteger(value);
   if (!isWhole) throw new OtlpJsonInvalid(`${at} is ${shown(value)}: want a whole number`);
-  return BigInt(value as string | number);
+  const whole = BigInt(value as string | number);
+  if (whole >= min && whole <= max) return whole;
+  throw new OtlpJsonInvalid(`${at} is ${shown(value)}: want a whole number from ${min} to ${max}`);
+}
+
+function doubleOf(value: unknown, at: string): number {
+  if (value === null || typeof value === "number" || typeof value === "string") {
+    return Number(value);
+  }
+  throw new OtlpJsonInvalid(`${at} is ${shown(value)}: want a number`);
 }
 
 function base64(text: string, at: string): Uint8Array {
@@ -188,5 +211,7 @@ function base64(text: string, at: string): Uint8Array {
 }
 
 function shown(value: unknown): string {
+  // A container is not printed: it may be nested deeper than the stack is.
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
   return (JSON.stringify(value) ?? "missing").slice(0, 60);
 }

@@ -3,14 +3,9 @@
  *  Loki. What resource and scope say is encoded once and copied to each of their records; a record's texts are copied as
  *  bytes. */
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
-import { flattenAttribute, type Pair, repeated, valueText } from "./otlpValues.ts";
+import { Flattener, nameBytesMax, OtlpTooLarge, type Pair, repeated, valueText } from "./otlpValues.ts";
 import { ProtobufReader, WireType } from "./protobufReader.ts";
 import { ProtobufWriter } from "../streams/protobufWriter.ts";
-
-/** Records would be more bytes than a push may have. */
-export class OtlpTooLarge extends Error {
-  override readonly name = "OtlpTooLarge";
-}
 
 /** Attributes of a resource that become labels; all else is structured metadata. */
 const labelAttributes = new Map(
@@ -47,12 +42,14 @@ class Transcoder {
   readonly #reader: ProtobufReader;
   readonly #nowMs: number;
   readonly #bytesMax: number;
+  readonly #flattener: Flattener;
 
   constructor(body: Uint8Array, nowMs: number, bytesMax: number) {
     this.#reader = new ProtobufReader(body);
     this.writer = new ProtobufWriter(body.length + 1024);
     this.#nowMs = nowMs;
     this.#bytesMax = bytesMax;
+    this.#flattener = new Flattener(bytesMax);
   }
 
   resources(): void {
@@ -69,7 +66,10 @@ class Transcoder {
   /** A ResourceLogs: one stream. */
   #resource(start: number, end: number): void {
     const reader = this.#reader;
-    const { labels, metadata } = resourceOf(reader.bytes.subarray(start, end));
+    const { labels, metadata } = resourceOf(
+      reader.bytes.subarray(start, end),
+      this.#flattener,
+    );
     const stream = this.writer.begin(1);
     this.writer.text(1, labels);
     reader.at = start;
@@ -84,7 +84,7 @@ class Transcoder {
 
   #scope(start: number, end: number, resource: Uint8Array): void {
     const reader = this.#reader;
-    const scope = scopeOf(reader.bytes.subarray(start, end));
+    const scope = scopeOf(reader.bytes.subarray(start, end), this.#flattener);
     reader.at = start;
     while (reader.next(end)) {
       if (!reader.isBytes(2)) continue;
@@ -92,13 +92,13 @@ class Transcoder {
       this.#record(reader.start, reader.end, resource, scope);
       reader.at = next;
       this.recordCount++;
-      if (this.writer.size > this.#bytesMax) {
-        throw new OtlpTooLarge(
-          `the records have more than ${this.#bytesMax} bytes with what their resources say, which is ` +
-            "distributor.max_decompressed_size: send smaller batches",
-        );
-      }
+      this.#refuseMore(0);
     }
+  }
+
+  /** Throws OtlpTooLarge if `byteCount` more bytes are too many. */
+  #refuseMore(byteCount: number): void {
+    if (this.writer.size + byteCount > this.#bytesMax) throw new OtlpTooLarge(this.#bytesMax);
   }
 
   /** A LogRecord: an entry. Its fields may come in any order. */
@@ -120,6 +120,7 @@ class Transcoder {
     else this.#time(observedLow, observedHigh);
     this.#value(2, bodyStart, bodyEnd);
     this.#recordMetadata(start, end);
+    this.#refuseMore(resource.length + scope.length);
     writer.fields(resource);
     writer.fields(scope);
     writer.end(entry);
@@ -160,7 +161,7 @@ class Transcoder {
     }
     reader.at = valueStart;
     if (
-      valueStart < valueEnd && reader.next(valueEnd) && reader.isBytes(1) && reader.at === valueEnd
+      keyEnd - keyStart <= nameBytesMax && valueStart < valueEnd && reader.next(valueEnd) && reader.isBytes(1) && reader.at === valueEnd
     ) {
       const pair = writer.begin(3);
       writer.range(1, reader.bytes, keyStart, keyEnd);
@@ -169,7 +170,7 @@ class Transcoder {
       return;
     }
     const pairs: Pair[] = [];
-    flattenAttribute(reader.bytes.subarray(start, end), pairs);
+    this.#flattener.add(reader.bytes.subarray(start, end), pairs);
     for (const [name, value] of pairs) this.#pair(name, value);
   }
 
@@ -203,6 +204,7 @@ class Transcoder {
   }
 
   #pair(name: string, value: string): void {
+    this.#refuseMore(name.length + value.length);
     writePair(this.writer, name, value);
   }
 
@@ -225,12 +227,13 @@ class Transcoder {
 /** The stream that a ResourceLogs is, and what its records have in common. */
 function resourceOf(
   message: Uint8Array,
+  flattener: Flattener,
 ): { readonly labels: string; readonly metadata: Uint8Array } {
   const labels: Record<string, string> = {};
   const others: Pair[] = [];
   for (const resource of repeated(message, 1)) {
     const pairs: Pair[] = [];
-    for (const attribute of repeated(resource, 1)) flattenAttribute(attribute, pairs);
+    for (const attribute of repeated(resource, 1)) flattener.add(attribute, pairs);
     for (const [name, value] of pairs) {
       const label = labelAttributes.get(name);
       if (label === undefined) others.push([name, value]);
@@ -240,10 +243,10 @@ function resourceOf(
   return { labels: formatLabels(labelsFromObject(labels)), metadata: encodePairs(others) };
 }
 
-function scopeOf(message: Uint8Array): Uint8Array {
+function scopeOf(message: Uint8Array, flattener: Flattener): Uint8Array {
   const pairs: Pair[] = [];
   for (const scope of repeated(message, 1)) {
-    for (const attribute of repeated(scope, 3)) flattenAttribute(attribute, pairs);
+    for (const attribute of repeated(scope, 3)) flattener.add(attribute, pairs);
     const decoder = new TextDecoder();
     for (const [field, name] of [[1, "scope_name"], [2, "scope_version"]] as const) {
       for (const text of repeated(scope, field)) {

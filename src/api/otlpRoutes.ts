@@ -6,7 +6,8 @@ import { type Distributor, PushRefused } from "../actors/distributor/Distributor
 import { type ContentEncoding, DecompressFailed } from "../platform/compression.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { OtlpJsonInvalid, otlpJsonToProtobuf } from "./otlpJson.ts";
-import { OtlpTooLarge, transcodeOtlpLogs } from "./otlpLogs.ts";
+import { transcodeOtlpLogs } from "./otlpLogs.ts";
+import { OtlpTooLarge } from "./otlpValues.ts";
 import { ProtobufInvalid } from "./protobufReader.ts";
 import { ProtobufWriter } from "../streams/protobufWriter.ts";
 import { type BytesInFlight, withPushBody } from "./pushBody.ts";

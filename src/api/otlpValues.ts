@@ -2,39 +2,62 @@
  *  into pairs. Owns what kinds of values there are; otlpLogs.ts owns the messages around them. */
 import { ProtobufInvalid, ProtobufReader, WireType } from "./protobufReader.ts";
 
+/** Records would be more bytes than a push may have. */
+export class OtlpTooLarge extends Error {
+  override readonly name = "OtlpTooLarge";
+
+  constructor(bytesMax: number) {
+    super(
+      `the records have more than ${bytesMax} bytes with what their resources say, which is ` +
+        "distributor.max_decompressed_size: send smaller batches",
+    );
+  }
+}
+
 export type Pair = readonly [name: string, value: string];
 
 /** Values within values; deeper ones are refused. */
 const depthMax = 32;
 
+/** Bytes of an attribute's name with those of the maps that it is in, which each of their leaves repeats. */
+export const nameBytesMax = 1024;
+
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Adds a KeyValue's pairs, a map's names joined by "_". */
-export function flattenAttribute(
-  keyValue: Uint8Array,
-  pairs: Pair[],
-  prefix = "",
-  depth = 0,
-): void {
-  const { key, value } = keyValueOf(keyValue);
-  const name = prefix === "" ? key : `${prefix}_${key}`;
-  const reader = new ProtobufReader(value);
-  while (reader.next(value.length)) {
-    if (!reader.isBytes(6)) continue;
-    refuseDepth(depth);
-    for (const entry of repeated(reader.content, 1)) {
-      flattenAttribute(entry, pairs, name, depth + 1);
-    }
-    return;
+/** Flattens the attributes of one request to at most `bytesMax` bytes together: a short map can say much. */
+export class Flattener {
+  readonly #bytesMax: number;
+  #byteCount = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
   }
-  pairs.push([name, valueText(value)]);
+
+  /** Adds a KeyValue's pairs, a map's names joined by "_". Throws ProtobufInvalid or OtlpTooLarge. */
+  add(keyValue: Uint8Array, pairs: Pair[], prefix = "", depth = 0): void {
+    const { key, value } = keyValueOf(keyValue);
+    const name = prefix === "" ? key : `${prefix}_${key}`;
+    refuseLongName(name);
+    const reader = new ProtobufReader(value);
+    while (reader.next(value.length)) {
+      if (!reader.isBytes(6)) continue;
+      refuseDepth(depth);
+      for (const entry of repeated(reader.content, 1)) this.add(entry, pairs, name, depth + 1);
+      return;
+    }
+    const text = valueText(value, depth);
+    this.#byteCount += name.length + text.length;
+    if (this.#byteCount > this.#bytesMax) throw new OtlpTooLarge(this.#bytesMax);
+    pairs.push([name, text]);
+  }
 }
 
 /** An AnyValue as a label or a line has it. */
-export function valueText(value: Uint8Array): string {
+export function valueText(value: Uint8Array, depth = 0): string {
   const reader = new ProtobufReader(value);
   let text = "";
-  while (reader.next(value.length)) text = fieldText(reader, 0);
+  while (reader.next(value.length)) text = fieldText(reader, depth);
   return text;
 }
 
@@ -91,7 +114,15 @@ export function* repeated(message: Uint8Array, field: number): Generator<Uint8Ar
   }
 }
 
-function refuseDepth(depth: number): void {
+function refuseLongName(name: string): void {
+  if (name.length * 3 <= nameBytesMax || encoder.encode(name).length <= nameBytesMax) return;
+  throw new ProtobufInvalid(
+    `an attribute's name has more than ${nameBytesMax} bytes: ${name.slice(0, 60)}…`,
+  );
+}
+
+/** Throws ProtobufInvalid for a value in more than 32 others. */
+export function refuseDepth(depth: number): void {
   if (depth > depthMax) {
     throw new ProtobufInvalid(`an attribute has values within values, more than ${depthMax} deep`);
   }
