@@ -212,6 +212,8 @@ function base64(text: string, at: string): Uint8Array {
 
 function shown(value: unknown): string {
   // A container is not printed: it may be nested deeper than the stack is.
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? "an array" : "an object";
+  }
   return (JSON.stringify(value) ?? "missing").slice(0, 60);
 }

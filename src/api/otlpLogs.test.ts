@@ -112,7 +112,10 @@ function jsonRecord(members: string): Uint8Array {
 t.test("numbers that their fields cannot hold are refused by name", (t) => {
   for (
     const [members, message] of [
-      ['"severityNumber":-3', /logRecords\[0\]\.severityNumber is -3: want .* from 0 to 2147483647/],
+      [
+        '"severityNumber":-3',
+        /logRecords\[0\]\.severityNumber is -3: want .* from 0 to 2147483647/,
+      ],
       ['"flags":4294967296', /\.flags is 4294967296: want .* from 0 to 4294967295/],
       ['"droppedAttributesCount":"-1"', /\.droppedAttributesCount is "-1": want/],
       ['"timeUnixNano":"-1"', /\.timeUnixNano is "-1": want/],

@@ -3,7 +3,14 @@
  *  Loki. What resource and scope say is encoded once and copied to each of their records; a record's texts are copied as
  *  bytes. */
 import { formatLabels, labelsFromObject } from "../streams/labels.ts";
-import { Flattener, nameBytesMax, OtlpTooLarge, type Pair, repeated, valueText } from "./otlpValues.ts";
+import {
+  Flattener,
+  nameBytesMax,
+  OtlpTooLarge,
+  type Pair,
+  repeated,
+  valueText,
+} from "./otlpValues.ts";
 import { ProtobufReader, WireType } from "./protobufReader.ts";
 import { ProtobufWriter } from "../streams/protobufWriter.ts";
 
@@ -161,7 +168,8 @@ class Transcoder {
     }
     reader.at = valueStart;
     if (
-      keyEnd - keyStart <= nameBytesMax && valueStart < valueEnd && reader.next(valueEnd) && reader.isBytes(1) && reader.at === valueEnd
+      keyEnd - keyStart <= nameBytesMax && valueStart < valueEnd && reader.next(valueEnd) &&
+      reader.isBytes(1) && reader.at === valueEnd
     ) {
       const pair = writer.begin(3);
       writer.range(1, reader.bytes, keyStart, keyEnd);
