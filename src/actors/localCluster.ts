@@ -22,7 +22,8 @@ export const localOverview = Layer.effect(
           bytesMax: -1,
         };
       });
-      return { partitions, ingesters: [self], queriers: [self], rulers: [self], streams: [] };
+      const roles = { ingesters: [self], queriers: [self], rulers: [self], compactors: [self] };
+      return { partitions, ...roles, streams: [] };
     }),
   })),
 );

@@ -77,7 +77,9 @@ export const cluster = Command.make("cluster").pipe(
   Command.withSubcommands([status, permissions, credentials]),
 );
 
-function textOf({ partitions, ingesters, queriers, rulers, streams }: ClusterStatus): string {
+function textOf(
+  { partitions, ingesters, queriers, rulers, compactors, streams }: ClusterStatus,
+): string {
   const partitionRows = partitions.map((status) => [
     String(status.partition),
     status.owner === "" ? "none" : status.owner,
@@ -101,6 +103,7 @@ function textOf({ partitions, ingesters, queriers, rulers, streams }: ClusterSta
       ...ingesters.map((name) => ["ingester", name]),
       ...queriers.map((name) => ["querier", name]),
       ...rulers.map((name) => ["ruler", name]),
+      ...compactors.map((name) => ["compactor", name]),
     ],
     [["STREAM", "LEADER", "MESSAGES", "BYTES", "REPLICAS"], ...streamRows],
   ].map(aligned).join("\n\n");

@@ -2,6 +2,7 @@
  *  written with it, and what to do after a failure, belong to the callers (src/storage/embedded). Everything runs on the
  *  runtime's thread pool. `Disk` is an interface so that tests can take the disk's place (src/testing/simulatedDisk.ts). */
 import * as fs from "node:fs";
+import { clearTimeout, setTimeout } from "node:timers";
 import { basename, dirname, join } from "node:path";
 
 /** An open file. Positions and lengths are in bytes; calls on one file must not overlap, except reads. */
@@ -115,15 +116,26 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A file that a RangeReader has open, and when it was last read, ms of performance.now(). */
+interface OpenFile {
+  readonly descriptor: number;
+  readMs: number;
+}
+
 /** Reads ranges of immutable files on the calling thread, keeping the most recently read ones open. For worker threads, whose
- *  jobs are synchronous anyway. */
+ *  jobs are synchronous anyway. A file that was not read for `idleMs` is closed: it may have been removed, and its room on the disk
+ *  is free only then. */
 export class RangeReader {
   readonly #openMax: number;
-  /** Descriptors by path, least recently used first. */
-  readonly #descriptors = new Map<string, number>();
+  readonly #idleMs: number;
+  /** By path, least recently used first. */
+  readonly #files = new Map<string, OpenFile>();
+  /** Runs while files are open. */
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(openMax: number) {
+  constructor(openMax: number, idleMs: number) {
     this.#openMax = openMax;
+    this.#idleMs = idleMs;
   }
 
   /** `length` bytes from `offset`, fewer at the end of the file. Throws the runtime's error. */
@@ -140,25 +152,42 @@ export class RangeReader {
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors.values()) fs.closeSync(descriptor);
-    this.#descriptors.clear();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const { descriptor } of this.#files.values()) fs.closeSync(descriptor);
+    this.#files.clear();
   }
 
   #descriptor(path: string): number {
-    const open = this.#descriptors.get(path);
+    const open = this.#files.get(path);
     if (open !== undefined) {
-      this.#descriptors.delete(path);
-      this.#descriptors.set(path, open);
-      return open;
+      open.readMs = performance.now();
+      this.#files.delete(path);
+      this.#files.set(path, open);
+      return open.descriptor;
     }
-    for (const [oldest, descriptor] of this.#descriptors) {
-      if (this.#descriptors.size < this.#openMax) break;
-      fs.closeSync(descriptor);
-      this.#descriptors.delete(oldest);
-    }
+    this.#closeOldest(() => this.#files.size >= this.#openMax);
     const descriptor = fs.openSync(path, "r");
-    this.#descriptors.set(path, descriptor);
+    this.#files.set(path, { descriptor, readMs: performance.now() });
+    this.#timer ??= this.#wait();
     return descriptor;
+  }
+
+  #closeOldest(isDue: (file: OpenFile) => boolean): void {
+    for (const [path, file] of this.#files) {
+      if (!isDue(file)) return;
+      fs.closeSync(file.descriptor);
+      this.#files.delete(path);
+    }
+  }
+
+  /** A timer that keeps no process alive. */
+  #wait(): NodeJS.Timeout {
+    return setTimeout(() => {
+      const sinceMs = performance.now() - this.#idleMs;
+      this.#closeOldest(({ readMs }) => readMs <= sinceMs);
+      this.#timer = this.#files.size === 0 ? undefined : this.#wait();
+    }, this.#idleMs).unref();
   }
 }
 

@@ -2,8 +2,9 @@
  *  segments between two looks, and what is said of it all; the choices are pure (policy/mergePlan.ts, policy/expiry.ts,
  *  policy/retention.ts), rewriteSegments.ts does the work.
  *  Invariant: what it does changes no answer, but for what has expired. It holds nothing that a restart would miss. */
-import { Context, Effect, Layer, Metric, Schedule } from "effect";
+import { Cause, Context, Effect, Layer, Metric, Schedule } from "effect";
 import { systemNowNs } from "../../platform/clock.ts";
+import { errorText } from "../../platform/files.ts";
 import type { Settings } from "../../platform/config/mod.ts";
 import {
   compactionFailures,
@@ -17,11 +18,12 @@ import {
 } from "../../platform/metrics.ts";
 import { Index } from "../../storage/Index.ts";
 import { ObjectStore } from "../../storage/ObjectStore.ts";
+import { SegmentUnreadable } from "../../storage/rebuildIndex.ts";
 import { chunkOptionsDefault } from "../../streams/chunkWriter.ts";
 import type { SegmentSummary } from "../../streams/record.ts";
 import { chunkRawBytes } from "../policy/chunkSize.ts";
 import { expiredRun } from "../policy/expiry.ts";
-import { chooseMerge, countMax, type MergePolicy } from "../policy/mergePlan.ts";
+import { chooseMerge, type MergePolicy } from "../policy/mergePlan.ts";
 import { Retention } from "../policy/retention.ts";
 import type { MergeJob, MergeResult } from "../protocol/merge.ts";
 import { Scanners } from "../Scanners.ts";
@@ -64,6 +66,8 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
   });
   const view = new ExpiryView(objectStore, retention, compactor.retention_bytes);
   const removed = new RemovedObjects(objectStore, index, graceMs(settings));
+  /** Segments that could not be read: they stay as they are until they expire, and others go on without them. */
+  const damaged = new Set<string>();
   const policy: MergePolicy = {
     segmentBytesMax: compactor.merge_target_bytes,
     countMin: compactor.merge_min_segments,
@@ -92,7 +96,13 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
       },
       segments,
       isExpired,
-    );
+    ).pipe(Effect.tapError((error) =>
+      Effect.sync(() => {
+        if (error instanceof SegmentUnreadable) damaged.add(error.key);
+        // A thread does not say in which of them the chunk is.
+        else if (error.name === "FormatError") { for (const { key } of segments) damaged.add(key); }
+      })
+    ));
     removed.add(segments);
     yield* Metric.update(compactorSegmentsReplaced, report.segments);
     yield* Metric.update(compactorBytesRead, report.bytesIn);
@@ -109,20 +119,21 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
   const step = Effect.fnUntraced(function* (segments: ReadonlyArray<SegmentSummary>) {
     const verdicts = yield* view.verdicts(segments);
     const isExpired = (segment: SegmentSummary) => verdicts.get(segment.key) === "drop";
-    const expired = expiredRun(segments, isExpired, countMax);
+    const expired = expiredRun(segments, isExpired);
     if (expired !== undefined) return yield* rewrite(expired, isExpired, "deleted");
-    const mixed = segments.find(({ key }) => verdicts.get(key) === "rewrite");
+    const readable = segments.filter(({ key }) => !damaged.has(key));
+    const mixed = readable.find(({ key }) => verdicts.get(key) === "rewrite");
     if (mixed !== undefined) return yield* rewrite([mixed], isExpired, "deleted what expired of");
     if (!compactor.merge_enabled) return undefined;
-    const merge = chooseMerge(segments, policy, systemNowNs());
+    const merge = chooseMerge(readable, policy, systemNowNs());
     return merge === undefined ? undefined : yield* rewrite(merge, isExpired, "merged");
   });
 
-  /** Steps until nothing is left to do; one partition's failure keeps no other from its turn. */
+  /** Steps until nothing is left to do; one partition's failure keeps no other from its turn, nor do objects that stay. */
   const compact = Effect.gen(function* () {
     const reports: RewriteReport[] = [];
     const failed = new Map<number, Error>();
-    yield* removed.removeDue();
+    yield* Effect.ignore(removed.removeDue());
     for (let isDone = false; !isDone;) {
       isDone = true;
       const all = yield* index.segments();
@@ -131,18 +142,24 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
       for (const [partition, segments] of Map.groupBy(all, (one) => one.partition)) {
         if (failed.has(partition) || !turns.has(partition)) continue;
         const report = yield* step(segments).pipe(
-          Effect.catch((error) => Effect.sync(() => void failed.set(partition, error))),
+          Effect.catchCause((cause) =>
+            Effect.sync(() => {
+              failed.set(partition, errorOf(Cause.squash(cause)));
+              return undefined;
+            })
+          ),
         );
         if (report === undefined) continue;
         reports.push(report);
         isDone = false;
       }
     }
-    yield* removed.removeDue();
+    const removal = yield* Effect.exit(removed.removeDue());
     yield* Metric.update(removedObjects, removed.bytes);
     for (const [partition, error] of failed) {
       if (!(error instanceof RewriteStopped)) return yield* Effect.fail(failure(partition, error));
     }
+    yield* removal;
     return reports;
   });
 
@@ -152,10 +169,11 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
       lastSuccessMs = Date.now();
       return Metric.update(compactionLastSuccess, lastSuccessMs / 1000);
     }),
-    Effect.catch((error) =>
+    // Whatever it is: a compactor that ended would be missed only when the disk is full.
+    Effect.catchCause((cause) =>
       Effect.andThen(
         Metric.update(compactionFailures, 1),
-        Effect.logWarning(`${error.message}; it is tried again`),
+        Effect.logWarning(`${errorText(Cause.squash(cause))}; it is tried again`),
       )
     ),
     Effect.andThen(
@@ -168,6 +186,10 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
   yield* warnings(settings);
   return Compactor.of({ compact });
 });
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(errorText(thrown));
+}
 
 function failure(partition: number, error: Error): Error {
   return new Error(`partition ${partition} cannot be compacted: ${error.message}`);

@@ -74,7 +74,7 @@ export class ExpiryView {
     },
   );
 
-  /** Reads a segment's classes if they may matter and are not known. */
+  /** Reads a segment's classes if they may matter and are not known. One that cannot be read has none, and is kept. */
   readonly #learn = Effect.fnUntraced(
     { self: this },
     function* (this: ExpiryView, segment: SegmentSummary) {
@@ -85,7 +85,13 @@ export class ExpiryView {
         return;
       }
       if (!mayHaveExpired && !limitsBytes) return;
-      const { streams } = yield* readSegmentRecord(this.#objectStore, segment);
+      const { streams } = yield* readSegmentRecord(this.#objectStore, segment).pipe(
+        Effect.catchTag(
+          "SegmentUnreadable",
+          ({ message }) =>
+            Effect.as(Effect.logWarning(`what expires of it is kept: ${message}`), { streams: [] }),
+        ),
+      );
       const periodMs = (tenant: string, labels: string) => this.#retention.periodMs(tenant, labels);
       this.#classes.set(segment.key, classesOf(streams, periodMs));
     },

@@ -34,17 +34,28 @@ export class RemovedObjects {
     for (const { key, bytes } of objects) this.#waiting.push({ key, bytes, dueMs });
   }
 
-  /** Removes those whose time has come; how many. One that fails is tried again the next time. */
+  /** Removes those whose time has come. Those that fail wait for the next time; then it fails with the first one's error. */
   readonly removeDue = Effect.fnUntraced({ self: this }, function* (this: RemovedObjects) {
-    let removed = 0;
-    while (this.#waiting[0] !== undefined && this.#waiting[0].dueMs <= performance.now()) {
-      const { key } = this.#waiting[0];
-      if (yield* this.#index.discard(key)) {
-        yield* this.#objectStore.remove(key);
-        removed++;
-      }
-      this.#waiting = this.#waiting.slice(1);
+    const nowMs = performance.now();
+    const due = this.#waiting.filter(({ dueMs }) => dueMs <= nowMs);
+    const errors: Error[] = [];
+    for (const object of due) {
+      const error = yield* Effect.match(this.#remove(object.key), {
+        onSuccess: () => undefined,
+        onFailure: (error) => error,
+      });
+      if (error === undefined) this.#waiting = this.#waiting.filter((one) => one !== object);
+      else errors.push(error);
     }
-    return removed;
+    if (errors.length === 0) return;
+    const message = `${errors.length} replaced objects cannot be removed: ${errors[0]!.message}`;
+    return yield* Effect.fail(new Error(message));
   });
+
+  readonly #remove = Effect.fnUntraced(
+    { self: this },
+    function* (this: RemovedObjects, key: string) {
+      if (yield* this.#index.discard(key)) yield* this.#objectStore.remove(key);
+    },
+  );
 }

@@ -87,6 +87,8 @@ export const rewriteSegments = Effect.fn("Compactor.rewrite")(function* (
   });
   if (!parts.isAllowed()) return yield* Effect.fail(new RewriteStopped());
   yield* parts.objectStore.put(built.record.key, built.parts);
+  // A process that slept may find its object swept, as nobody's.
+  if (!parts.isAllowed()) return yield* Effect.fail(new RewriteStopped());
   yield* parts.index.replace(segments.map(({ key }) => key), built.record);
   const chunksOut = sealed.flatMap(({ chunks }) => chunks);
   const report: RewriteReport = {

@@ -4,6 +4,7 @@
  *  older than it goes. So a class has expired when its last row is older than the later of both. A segment whose classes have all
  *  expired goes; one of which a class has expired, or a chunk for more than a day, is rewritten without that. */
 import type { SegmentSummary, StreamRecord } from "../../streams/record.ts";
+import { stepLimits } from "./mergePlan.ts";
 import { timeMin } from "./retention.ts";
 
 export interface ExpiryClass {
@@ -80,17 +81,22 @@ export function isEmpty({ minTime, maxTime }: SegmentSummary): boolean {
 export function expiredRun(
   segments: ReadonlyArray<SegmentSummary>,
   isExpired: (segment: SegmentSummary) => boolean,
-  countMax: number,
+  { countMax, streamCountMax } = stepLimits,
 ): ReadonlyArray<SegmentSummary> | undefined {
   let run: SegmentSummary[] = [];
+  let streams = 0;
   for (const segment of segments) {
     const continues = run.length === 0 || run.at(-1)!.logTo === segment.logFrom;
-    if ((isEmpty(segment) || isExpired(segment)) && continues && run.length < countMax) {
+    const fits = run.length === 0 ||
+      (run.length < countMax && streams + segment.streamCount <= streamCountMax);
+    if ((isEmpty(segment) || isExpired(segment)) && continues && fits) {
       run.push(segment);
+      streams += segment.streamCount;
       continue;
     }
     if (run.some((one) => !isEmpty(one))) return run;
     run = isEmpty(segment) || isExpired(segment) ? [segment] : [];
+    streams = run.length === 0 ? 0 : segment.streamCount;
   }
   return run.some((one) => !isEmpty(one)) ? run : undefined;
 }

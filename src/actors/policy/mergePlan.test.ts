@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import t from "tap";
 import type { SegmentSummary } from "../../streams/record.ts";
-import { chooseMerge, countMax, type MergePolicy } from "./mergePlan.ts";
+import { chooseMerge, type MergePolicy, stepLimits } from "./mergePlan.ts";
 
 const hourNs = 3_600_000_000_000n;
 const policy: MergePolicy = { segmentBytesMax: 1000, countMin: 4, settledNs: 2n * hourNs };
@@ -45,7 +45,7 @@ t.test("a merge is of neighbours, of one day, within the limits, and at least do
       if (run === undefined) return;
       chosen++;
       const bytes = run.reduce((sum, one) => sum + one.bytes, 0);
-      t.ok(run.length >= 2 && run.length <= countMax && bytes <= policy.segmentBytesMax);
+      t.ok(run.length >= 2 && run.length <= stepLimits.countMax && bytes <= policy.segmentBytesMax);
       t.ok(run.every((one, at) => at === 0 || run[at - 1]!.logTo === one.logFrom));
       t.equal(new Set(run.map(({ maxTime }) => maxTime / (24n * hourNs))).size, 1);
       t.ok(run.every((one) => one.bytes <= bytes * 2 / 3));

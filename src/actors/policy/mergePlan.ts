@@ -18,10 +18,9 @@ export interface MergePolicy {
   readonly settledNs: bigint;
 }
 
-/** A change of the index names every segment that it replaces. */
-export const countMax = 64;
-/** Streams of all segments of a merge; each costs about 200 bytes while it runs. */
-export const streamCountMax = 400_000;
+/** What one step may replace: a change of the index names every segment, and in NATS every part of its list of streams, of which a
+ *  change can hold several hundred. A stream costs about 200 bytes of memory while it is merged. */
+export const stepLimits = { countMax: 64, streamCountMax: 400_000 };
 
 /** Neighbours to be merged now: those that take away the most segments for a byte that is rewritten. Undefined if none are worth
  *  it. `segments` are all of one partition, by logFrom. */
@@ -64,10 +63,10 @@ class Run {
   takes(segment: SegmentSummary): boolean {
     const { segmentBytesMax } = this.#policy;
     const day = dayOf(segment);
-    return (this.#end < 0 || this.#end === segment.logFrom) && this.#count < countMax &&
+    return (this.#end < 0 || this.#end === segment.logFrom) && this.#count < stepLimits.countMax &&
       (day === undefined || this.#day === undefined || day === this.#day) &&
       segment.bytes <= segmentBytesMax / 2 && this.#bytes + segment.bytes <= segmentBytesMax &&
-      this.#streams + segment.streamCount <= streamCountMax;
+      this.#streams + segment.streamCount <= stepLimits.streamCountMax;
   }
 
   add(segment: SegmentSummary): void {

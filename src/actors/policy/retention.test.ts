@@ -120,7 +120,7 @@ t.test("a size limit is the time of the newest piece that must go", (t) => {
 });
 
 t.test("expired neighbours go together with empty ones beside them", (t) => {
-  const f = (text: string, want: string) => {
+  const f = (text: string, want: string, limits = { countMax: 4, streamCountMax: 10 }) => {
     const segments = [...text].map((kind, at) => ({
       key: `${kind}${at}`,
       partition: 0,
@@ -132,7 +132,7 @@ t.test("expired neighbours go together with empty ones beside them", (t) => {
       minTime: kind === "e" ? 1n : 0n,
       maxTime: 0n,
     }));
-    const run = expiredRun(segments, ({ key }) => key.startsWith("x"), 4) ?? [];
+    const run = expiredRun(segments, ({ key }) => key.startsWith("x"), limits) ?? [];
     t.equal(run.map(({ key }) => key).join(" "), want, text);
   };
   f("", "");
@@ -143,5 +143,7 @@ t.test("expired neighbours go together with empty ones beside them", (t) => {
   f("ekxk", "x2");
   f("xxxxxx", "x0 x1 x2 x3");
   f("eeeex", "x4");
+  f("xxx", "x0 x1", { countMax: 4, streamCountMax: 2 });
+  f("kxkxx", "x1", { countMax: 4, streamCountMax: 0 });
   t.end();
 });

@@ -58,7 +58,7 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
       return { heads, stored };
     }).pipe(
       Effect.retry({
-        times: 10,
+        ...staleRetries,
         while: (error) => error._tag === "IndexError" && error.reason === "Stale",
       }),
       Effect.mapError((error) => error._tag === "IndexError" ? indexFailure(error) : error),
@@ -215,6 +215,9 @@ function unexpired(range: TimeRange, periodMs: number): TimeRange {
 }
 
 const allTime: TimeRange = { start: -(2n ** 63n), end: 2n ** 63n - 1n };
+
+/** An owner that waits for NATS may show as unflushed for seconds what it has committed. */
+const staleRetries = { times: 100, schedule: Schedule.spaced(50) };
 
 /** A partition that restarts is back within moments, or not at all. */
 const retrySchedule = Schedule.spaced(200);

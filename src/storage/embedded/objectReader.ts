@@ -26,10 +26,12 @@ export class ObjectReadFailed extends Error {
 
 /** Files that a reader keeps open. */
 const openFilesMax = 64;
+/** How long it keeps one open that is not read, ms. */
+const idleMsDefault = 30_000;
 
 /** A reader of the objects below `directory`. Keys are those of committed segments. */
-export function openObjectReader(directory: string): ObjectReader {
-  const reader = new RangeReader(openFilesMax);
+export function openObjectReader(directory: string, idleMs = idleMsDefault): ObjectReader {
+  const reader = new RangeReader(openFilesMax, idleMs);
   return {
     getRange: (key, offset, length) => {
       if (!isObjectKey(key)) {

@@ -39,6 +39,7 @@ export interface ClusterStatus {
   readonly ingesters: ReadonlyArray<string>;
   readonly queriers: ReadonlyArray<string>;
   readonly rulers: ReadonlyArray<string>;
+  readonly compactors: ReadonlyArray<string>;
   readonly streams: ReadonlyArray<StreamStatus>;
 }
 
@@ -93,6 +94,7 @@ export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> 
     ingesters: membersOf("ingester"),
     queriers: membersOf("querier"),
     rulers: membersOf("ruler"),
+    compactors: membersOf("compactor"),
     streams: infos.map(streamStatus),
   };
 }
