@@ -233,6 +233,25 @@ t.test("duplicates in neighbours are removed for good, small chunks become one",
       );
     })));
 
+t.test("a segment that cannot be read is left alone, and its neighbours go on", (t) =>
+  onBench({}, (bench) =>
+    Effect.gen(function* () {
+      const nowNs = BigInt(Date.now()) * 1_000_000n;
+      for (let segment = 0; segment < 7; segment++) {
+        yield* bench.commit([{ tenant: "fake", labels: '{a="b"}', rows: rowsOfAge(nowNs, [1]) }]);
+      }
+      const { key, bytes } = (yield* bench.index.segments())[3]!;
+      yield* bench.objectStore.remove(key);
+      yield* bench.objectStore.put(key, [new Uint8Array(bytes)]);
+      const error = yield* Effect.flip(bench.compact);
+      t.match(error.message, `partition 0 cannot be compacted: Cannot read segment "${key}"`);
+      t.equal((yield* bench.index.segments()).length, 7);
+      t.equal((yield* bench.compact).length, 2);
+      const left = yield* bench.index.segments();
+      t.same(left.map(({ logFrom, logTo }) => [logFrom, logTo]), [[1, 7], [7, 9], [9, 15]]);
+      t.equal(left[1]!.key, key);
+    })));
+
 const hourNs = 3_600_000_000_000n;
 
 /** Rows of the given ages in hours, each with a line of `lineBytes`. */

@@ -102,6 +102,8 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
     const periods = retention.periodsOf(part.tenant);
     for (const periodMs of periods) {
       const range = unexpired(part.range, periodMs);
+      // A chunk may reach over both ends of a range that has nothing between them.
+      if (range.end <= range.start) continue;
       const { heads, stored } = yield* together({ ...part, range }, index.findStreams);
       const all = [...stored, ...heads.flatMap((head) => head.streams.map(({ labels }) => labels))];
       for (const labels of all) {
@@ -125,6 +127,7 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
     let texts: Iterable<string>;
     if (periods.length === 1) {
       const range = unexpired(part.range, periods[0]!);
+      if (range.end <= range.start) return found;
       const { heads, stored } = yield* together({ ...part, range }, question);
       for (const each of stored) found.add(each);
       texts = heads.flatMap((head) => head.streams.map(({ labels }) => labels));

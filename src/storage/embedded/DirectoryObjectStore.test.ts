@@ -150,3 +150,28 @@ t.test("ObjectReader reads ranges with a bounded number of open files", async (t
   reader.close();
   fs.rmSync(directory, { recursive: true });
 });
+
+t.test("ObjectReader closes what it does not read, so that a removed object's room is free", async (t) => {
+  const directory = makeDirectory();
+  const objects = join(directory, "objects");
+  const reader = openObjectReader(objects, 30);
+  await within(openFiles(directory), (store) =>
+    Effect.gen(function* () {
+      yield* store.put("s/1", [Buffer.from("object")]);
+      const openCount = () =>
+        fs.readdirSync("/proc/self/fd").filter((name) => {
+          try {
+            return fs.readlinkSync(`/proc/self/fd/${name}`).startsWith(objects);
+          } catch {
+            return false;
+          }
+        }).length;
+      for (let round = 0; round < 2; round++) {
+        t.equal(Buffer.from(reader.getRange("s/1", 0, 6)).toString(), "object");
+        t.equal(openCount(), 1);
+        for (let look = 0; look < 1000 && openCount() > 0; look++) yield* Effect.sleep(10);
+        t.equal(openCount(), 0);
+      }
+    }));
+  reader.close();
+});
