@@ -1,4 +1,4 @@
-/** Lines that have expired are in no answer from that moment on, though nothing has deleted them yet: log and metric queries, labels,
+/** Lines that have expired are in no answer from then on, though nothing has deleted them yet: log and metric queries, labels,
  *  series, volumes; unflushed and in segments; by tenant, by rule. The compactor never runs here, so what is hidden is hidden by
  *  queries alone. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

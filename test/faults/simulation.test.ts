@@ -9,7 +9,7 @@ import { runScenario } from "../../src/testing/simulation/scenario.ts";
 import type { Mutations } from "../../src/testing/simulation/SimulatedJetStream.ts";
 
 const first = Number(seedFrom("TAILRACE_SIMULATION_SEED"));
-const count = Number(process.env["TAILRACE_SIMULATION_SEEDS"] ?? "1000");
+const count = Number(process.env["TAILRACE_SIMULATION_SEEDS"] ?? "400");
 
 t.comment(`seeds ${first} to ${first + count - 1}`);
 

@@ -18,7 +18,7 @@ export interface MergePolicy {
   readonly settledNs: bigint;
 }
 
-/** What one step may replace: a change of the index names every segment, and in NATS every part of its list of streams, of which a
+/** What a step may replace: a change of the index names every segment, and in NATS every part of its list of streams, of which a
  *  change can hold several hundred. A stream costs about 200 bytes of memory while it is merged. */
 export const stepLimits = { countMax: 64, streamCountMax: 400_000 };
 

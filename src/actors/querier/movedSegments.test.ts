@@ -1,4 +1,4 @@
-/** Queries whose segments are merged, and removed, after they have chosen them: on files that threads read in place, and on ranges
+/** Queries whose segments are merged and removed after they have chosen them: on files that threads read in place, and on ranges
  *  that are fetched first. The answer is as if nothing had happened; an object that is really lost is an error. */
 import { Context, Effect, Layer } from "effect";
 import { mkdtempSync, rmSync } from "node:fs";
