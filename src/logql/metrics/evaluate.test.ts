@@ -288,6 +288,21 @@ table("series that label_replace makes equal", {
   ],
 });
 
+table("label_replace within label_replace cannot double a value for ever", {
+  A: ['{app="aaaaaaaaaa"} 1'],
+}, {
+  [doubled("A", 2)]: [`{app="${"a".repeat(40)}"} 1`],
+});
+
+refused("values that label_replace makes too long", { A: ['{app="aaaaaaaaaa"} 1'] }, {
+  [doubled("A", 20)]: /label_replace makes a value of "app" longer than 16384 characters/,
+});
+
+function doubled(expr: string, times: number): string {
+  if (times === 0) return expr;
+  return `label_replace(${doubled(expr, times - 1)}, "app", "$1$1", "app", "(.*)")`;
+}
+
 table("label_replace", { A: ['{host="db-01.eu"} 1', '{host="web"} 2', "{} 3"] }, {
   'label_replace(A, "zone", "$2", "host", "(.*)\\\\.(.*)")': [
     "{} 3",

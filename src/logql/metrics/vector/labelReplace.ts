@@ -2,6 +2,7 @@
  *  that matches the whole of another label. */
 import type { LabelReplace } from "../../ast.ts";
 import { compileGroupRegex, type GroupMatch } from "../../../streams/regex.ts";
+import { MetricLimitReached } from "../cells.ts";
 import type { Labels } from "../../../streams/labels.ts";
 import { type Matrix, matrixOf } from "../matrix.ts";
 
@@ -16,7 +17,13 @@ export function replaceLabel(
     const value = series.labels.find(([name]) => name === source)?.[1] ?? "";
     const groups = compiled.match(value);
     if (groups === null) return series;
-    const labels = withLabel(series.labels, destination, expand(replacement, groups));
+    const text = expand(replacement, groups, valueCharactersMax);
+    if (text === null) {
+      throw new MetricLimitReached(
+        `label_replace makes a value of "${destination}" longer than ${valueCharactersMax} characters: shorten its replacement`,
+      );
+    }
+    const labels = withLabel(series.labels, destination, text);
     return { ...series, labels };
   });
   return matrixOf(relabelled);
@@ -28,16 +35,28 @@ function withLabel(labels: Labels, name: string, value: string): Labels {
   return [...others, [name, value] as const].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
 }
 
+/** Of a label's value that label_replace makes: replacements within replacements double it each time. */
+const valueCharactersMax = 16_384;
+
 /** Go's regexp.Expand: `$1`, `${1}`, `$name`, `${name}` are groups, `$$` is a dollar sign; an unbraced
- *  name is as long as it can be; what is not there is empty. */
-export function expand(template: string, { groups, names }: GroupMatch): string {
-  return template.replace(
+ *  name is as long as it can be; what is not there is empty. Null if the result would be longer than
+ *  `charactersMax`. */
+export function expand(
+  template: string,
+  { groups, names }: GroupMatch,
+  charactersMax: number,
+): string | null {
+  let left = charactersMax - template.length;
+  const expanded = template.replace(
     /\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))/g,
     (_, dollar: string | undefined, braced: string | undefined, bare: string | undefined) => {
       if (dollar !== undefined) return "$";
       const name = (braced ?? bare)!;
       const number = /^\d+$/.test(name) ? Number(name) : names[name];
-      return number === undefined ? "" : groups[number] ?? "";
+      const group = number === undefined ? "" : groups[number] ?? "";
+      left -= group.length;
+      return left < 0 ? "" : group;
     },
   );
+  return left < 0 ? null : expanded;
 }
