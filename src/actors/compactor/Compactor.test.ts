@@ -354,6 +354,28 @@ t.test("a size limit deletes the oldest, of one tenant or of all", async (t) => 
   );
 });
 
+t.test("a size limit below a segment's size leaves its newest lines", async (t) => {
+  const enabled = { "compactor.retention_enabled": "true", "compactor.merge_enabled": "false" };
+  for (const limit of ["overrides.big.retention_bytes", "compactor.retention_bytes"]) {
+    await onBench({ ...enabled, [limit]: "100000" }, (bench) =>
+      Effect.gen(function* () {
+        const nowNs = BigInt(Date.now()) * 1_000_000n;
+        const rows = Array.from({ length: 40 }, (_, index) => ({
+          timestamp: nowNs - BigInt(40 - index) * hourNs,
+          line: noise(index, 10_000),
+          metadata: [],
+        }));
+        yield* bench.commit([{ tenant: "big", labels: '{app="a"}', rows }]);
+        yield* bench.compact;
+        const left = (yield* bench.stored).get('big {app="a"}')!.map(({ timestamp }) => timestamp);
+        t.ok(left.length >= 8 && left.length <= 10, `${left.length} lines`);
+        t.same(left, rows.slice(-left.length).map(({ timestamp }) => timestamp), "the newest");
+        t.same(yield* bench.compact, [], "once");
+        yield* checkTiles(t, bench);
+      }));
+  }
+});
+
 /** Bytes that do not compress. */
 function noise(seed: number, count: number): number[] {
   let state = seed;

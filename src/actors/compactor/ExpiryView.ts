@@ -5,10 +5,19 @@ import { Effect } from "effect";
 import type { ObjectStore } from "../../storage/ObjectStore.ts";
 import { readSegmentRecord } from "../../storage/rebuildIndex.ts";
 import type { SegmentSummary } from "../../streams/record.ts";
-import { classesOf, type ExpiryClass, isEmpty, sizeCutoff, verdictOf } from "../policy/expiry.ts";
+import {
+  classesOf,
+  type ExpiryClass,
+  isEmpty,
+  type SizeCut,
+  sizeCut,
+  verdictOf,
+} from "../policy/expiry.ts";
 import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
 
 export type Verdict = "keep" | "rewrite" | "drop";
+
+const noCut: SizeCut = { from: timeMin, splits: false };
 
 export class ExpiryView {
   readonly #objectStore: ObjectStore["Service"];
@@ -17,9 +26,9 @@ export class ExpiryView {
   #classes = new Map<string, ReadonlyArray<ExpiryClass>>();
   #segments: ReadonlyArray<SegmentSummary> = [];
   #nowNs = 0n;
-  /** Before it everything has expired, for size. */
-  #cutoff = timeMin;
-  #tenantCutoffs = new Map<string, bigint>();
+  /** What has expired for size: of all tenants together, and of each. */
+  #cut = noCut;
+  #tenantCuts = new Map<string, SizeCut>();
 
   /** `bytesMax` is for all tenants together, 0 for no limit. */
   constructor(objectStore: ObjectStore["Service"], retention: Retention, bytesMax: number) {
@@ -38,12 +47,12 @@ export class ExpiryView {
     });
     this.#classes = new Map(known);
     if (!this.#retention.isEnabled) return;
-    this.#cutoff = sizeCutoff(segments.filter((one) => !isEmpty(one)), this.#bytesMax);
+    this.#cut = sizeCut(segments.filter((one) => !isEmpty(one)), this.#bytesMax, nowNs);
     const byTenant = Map.groupBy([...this.#classes.values()].flat(), ({ tenant }) => tenant);
-    this.#tenantCutoffs = new Map(
+    this.#tenantCuts = new Map(
       [...byTenant].map(([tenant, pieces]) => [
         tenant,
-        sizeCutoff(pieces, this.#retention.bytesMax(tenant)),
+        sizeCut(pieces, this.#retention.bytesMax(tenant), nowNs),
       ]),
     );
   }
@@ -65,9 +74,12 @@ export class ExpiryView {
       for (const segment of segments) {
         if (isEmpty(segment)) continue;
         const classes = this.#classes.get(segment.key);
-        const verdict = segment.maxTime < this.#cutoff
-          ? "drop"
-          : verdictOf(classes ?? [], (each) => this.#keptFrom(each.tenant, each.periodMs));
+        const verdict = segment.maxTime < this.#cut.from ? "drop" : verdictOf(
+          classes ?? [],
+          ({ tenant, periodMs }) => this.#keptFrom(tenant, periodMs),
+          ({ tenant, minTime }) =>
+            this.#cuts(tenant).some(({ from, splits }) => splits && minTime < from),
+        );
         verdicts.set(segment.key, verdict);
       }
       return verdicts;
@@ -80,8 +92,8 @@ export class ExpiryView {
     function* (this: ExpiryView, segment: SegmentSummary) {
       const { shortestMs, limitsBytes } = this.#retention;
       const earliest = shortestMs === 0 ? timeMin : periodStart(shortestMs, this.#nowNs);
-      const mayHaveExpired = segment.minTime < earliest || segment.minTime < this.#cutoff;
-      if (isEmpty(segment) || segment.maxTime < this.#cutoff || this.#classes.has(segment.key)) {
+      const mayHaveExpired = segment.minTime < earliest || segment.minTime < this.#cut.from;
+      if (isEmpty(segment) || segment.maxTime < this.#cut.from || this.#classes.has(segment.key)) {
         return;
       }
       if (!mayHaveExpired && !limitsBytes) return;
@@ -99,9 +111,13 @@ export class ExpiryView {
 
   #keptFrom(tenant: string, periodMs: number): bigint {
     let from = periodStart(periodMs, this.#nowNs);
-    for (const cutoff of [this.#cutoff, this.#tenantCutoffs.get(tenant) ?? timeMin]) {
-      if (cutoff > from) from = cutoff;
+    for (const cut of this.#cuts(tenant)) {
+      if (cut.from > from) from = cut.from;
     }
     return from;
+  }
+
+  #cuts(tenant: string): ReadonlyArray<SizeCut> {
+    return [this.#cut, this.#tenantCuts.get(tenant) ?? noCut];
   }
 }

@@ -2,7 +2,8 @@
  *
  *  What of a segment expires together, the chunks of one tenant with one period, is a class. A size limit is a time too: what is
  *  older than it goes. So a class has expired when its last row is older than the later of both. A segment whose classes have all
- *  expired goes; one of which a class has expired, or a chunk for more than a day, is rewritten without that. */
+ *  expired goes; one of which a class has expired, or a chunk for more than a day, is rewritten without that. Where a size limit is
+ *  not kept without it, segments that reach over the limit's time are rewritten too. */
 import type { SegmentSummary, StreamRecord } from "../../streams/record.ts";
 import { stepLimits } from "./mergePlan.ts";
 import { timeMin } from "./retention.ts";
@@ -12,6 +13,7 @@ export interface ExpiryClass {
   readonly periodMs: number;
   /** Stored bytes of its chunks. */
   bytes: number;
+  minTime: bigint;
   /** The last time of its chunks, and of the chunk that expires first. */
   maxTime: bigint;
   firstMaxTime: bigint;
@@ -26,14 +28,15 @@ export function classesOf(
   for (const { tenant, labels, chunks } of streams) {
     const period = periodMs(tenant, labels);
     const key = `${period} ${tenant}`;
-    for (const { length, maxTime } of chunks) {
+    for (const { length, minTime, maxTime } of chunks) {
       const known = classes.get(key);
       if (known === undefined) {
-        const times = { maxTime, firstMaxTime: maxTime };
+        const times = { minTime, maxTime, firstMaxTime: maxTime };
         classes.set(key, { tenant, periodMs: period, bytes: length, ...times });
         continue;
       }
       known.bytes += length;
+      if (minTime < known.minTime) known.minTime = minTime;
       if (maxTime > known.maxTime) known.maxTime = maxTime;
       if (maxTime < known.firstMaxTime) known.firstMaxTime = maxTime;
     }
@@ -43,32 +46,65 @@ export function classesOf(
 
 const dayNs = 86_400_000_000_000n;
 
-/** What retention asks of a segment. `keptFrom` gives the first time of a class, ns, that has not expired. */
+/** What retention asks of a segment. `keptFrom` gives the first time of a class, ns, that has not expired; `isSplit` says whether
+ *  what is older must go from a class although the rest of it stays. */
 export function verdictOf(
   classes: ReadonlyArray<ExpiryClass>,
   keptFrom: (each: ExpiryClass) => bigint,
+  isSplit: (each: ExpiryClass) => boolean = () => false,
 ): "keep" | "rewrite" | "drop" {
   const expired = classes.filter((each) => each.maxTime < keptFrom(each));
   if (expired.length === classes.length && classes.length > 0) return "drop";
-  if (expired.length > 0) return "rewrite";
+  if (expired.length > 0 || classes.some(isSplit)) return "rewrite";
   return classes.some((each) => each.firstMaxTime < keptFrom(each) - dayNs) ? "rewrite" : "keep";
 }
 
-/** The time before which everything must go so that at most `bytesMax` are left: the oldest first, whole pieces. A little more goes,
- *  so that not each new segment makes an old one go. */
-export function sizeCutoff(
-  pieces: ReadonlyArray<{ readonly bytes: number; readonly maxTime: bigint }>,
+/** Stored rows and the times between which they lie, ns, both included. */
+export interface SizedPiece {
+  readonly bytes: number;
+  readonly minTime: bigint;
+  readonly maxTime: bigint;
+}
+
+/** What a size limit comes to: rows before `from`, ns, go. If `splits`, it is not kept by the pieces that go as a whole. */
+export interface SizeCut {
+  readonly from: bigint;
+  readonly splits: boolean;
+}
+
+/** What is left of a limit where it was exceeded, so that not each new segment makes something go. */
+const remainder = 0.95;
+
+/** The time before which rows must go, the oldest first, so that at most `bytesMax` are left; 0 is no limit. Takes the rows of a
+ *  piece for spread evenly over its time, and those of the future for rows of now: a wrong clock makes nobody's rows old. */
+export function sizeCut(
+  pieces: ReadonlyArray<SizedPiece>,
   bytesMax: number,
-): bigint {
-  let bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
-  if (bytesMax === 0 || bytes <= bytesMax) return timeMin;
-  let cutoff = timeMin;
-  for (const piece of pieces.toSorted((a, b) => a.maxTime < b.maxTime ? -1 : 1)) {
-    if (bytes <= bytesMax * 0.95) break;
-    bytes -= piece.bytes;
-    cutoff = piece.maxTime + 1n;
+  nowNs: bigint,
+): SizeCut {
+  const total = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+  if (bytesMax === 0 || total <= bytesMax) return { from: timeMin, splits: false };
+  const known = pieces.map(({ bytes, minTime, maxTime }) => {
+    const last = maxTime < nowNs ? maxTime : nowNs;
+    return { bytes, first: minTime < last ? minTime : last, last };
+  });
+  const bytesFrom = (from: bigint) =>
+    known.reduce((sum, { bytes, first, last }) => {
+      if (from <= first) return sum + bytes;
+      return from > last
+        ? sum
+        : sum + bytes * (Number(last - from + 1n) / Number(last - first + 1n));
+    }, 0);
+  // The first time from which on there is not too much.
+  let low = known.reduce((least, { first }) => first < least ? first : least, nowNs);
+  let high = nowNs + 1n;
+  while (low < high) {
+    const middle = (low + high) >> 1n;
+    if (bytesFrom(middle) <= bytesMax * remainder) high = middle;
+    else low = middle + 1n;
   }
-  return cutoff;
+  const whole = pieces.reduce((sum, piece) => sum + (piece.maxTime < low ? 0 : piece.bytes), 0);
+  return { from: low, splits: whole > bytesMax };
 }
 
 /** A segment without rows. */

@@ -1,9 +1,10 @@
 /** Which period a stream has, from a configuration as a file has it; what is wrong with one; expiry by age and size. */
 import { Result } from "effect";
+import fc from "fast-check";
 import t from "tap";
 import { resolveSettings } from "../../platform/config/load.ts";
 import { printSettings, type Settings, SettingsInvalid } from "../../platform/config/mod.ts";
-import { expiredRun, sizeCutoff, verdictOf } from "./expiry.ts";
+import { expiredRun, sizeCut, verdictOf } from "./expiry.ts";
 import { Retention, timeMin } from "./retention.ts";
 
 const load = (text: string) => resolveSettings({ file: { name: "tailrace.yaml", text } });
@@ -95,6 +96,7 @@ t.test("a segment goes when all of it has expired, and is rewritten when a class
     tenant,
     periodMs: 1,
     bytes: 1,
+    minTime: 0n,
     firstMaxTime,
     maxTime,
   });
@@ -106,16 +108,65 @@ t.test("a segment goes when all of it has expired, and is rewritten when a class
   f([each("a", 1n, 4n), each("b", 3n, 6n)], 5n, "rewrite");
   f([each("a", 1n, day * 3n)], day, "keep");
   f([each("a", 1n, day * 3n)], day + 2n, "rewrite");
+  t.equal(verdictOf([each("a", 1n, 9n), each("b", 1n, 9n)], () => 5n, () => true), "rewrite");
   t.end();
 });
 
-t.test("a size limit is the time of the newest piece that must go", (t) => {
-  const pieces = [40n, 10n, 30n, 20n].map((maxTime) => ({ bytes: 100, maxTime }));
-  t.equal(sizeCutoff(pieces, 0), timeMin, "no limit");
-  t.equal(sizeCutoff(pieces, 400), timeMin);
-  t.equal(sizeCutoff(pieces, 399), 11n);
-  t.equal(sizeCutoff(pieces, 200), 31n, "to 95 %");
-  t.equal(sizeCutoff(pieces, 1), 41n);
+t.test("a size limit is the time before which rows must go, the oldest first", (t) => {
+  const piece = (bytes: number, minTime: bigint, maxTime: bigint) => ({ bytes, minTime, maxTime });
+  const instants = [40n, 10n, 30n, 20n].map((time) => piece(100, time, time));
+  t.strictSame(sizeCut(instants, 0, 50n), { from: timeMin, splits: false }, "no limit");
+  t.strictSame(sizeCut(instants, 400, 50n), { from: timeMin, splits: false });
+  t.strictSame(sizeCut(instants, 399, 50n), { from: 11n, splits: false });
+  t.strictSame(sizeCut(instants, 200, 50n), { from: 31n, splits: false }, "to 95 %");
+
+  const one = [piece(1000, 0n, 999n)];
+  t.strictSame(sizeCut(one, 100, 5000n), { from: 905n, splits: true }, "the newest stay");
+  const beside = [piece(1000, 0n, 999n), piece(1000, 0n, 999n)];
+  t.strictSame(sizeCut(beside, 1000, 5000n), { from: 525n, splits: true }, "both alike");
+  const late = [piece(1000, 0n, 999n), piece(20, 1000n, 1000n), piece(1000, 1001n, 2000n)];
+  t.strictSame(sizeCut(late, 1020, 5000n), { from: 1032n, splits: false }, "whole ones are enough");
+  t.strictSame(sizeCut(late, 1100, 5000n), { from: 975n, splits: true });
+
+  const future = [piece(1000, 0n, 10n ** 18n)];
+  t.ok(sizeCut(future, 500, 1000n).from <= 1001n, "rows of the future make nothing older");
+  t.end();
+});
+
+t.test("what a size limit leaves is within it, and all that is newer", (t) => {
+  const pieceOf = fc.record({
+    bytes: fc.integer({ min: 1, max: 1000 }),
+    from: fc.integer({ min: 0, max: 1000 }),
+    length: fc.integer({ min: 0, max: 300 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(pieceOf, { minLength: 1 }),
+      fc.integer({ min: 1, max: 20_000 }),
+      (drawn, max) => {
+        const pieces = drawn.map(({ bytes, from, length }) => ({
+          bytes,
+          minTime: BigInt(from),
+          maxTime: BigInt(from + length),
+        }));
+        const { from, splits } = sizeCut(pieces, max, 2000n);
+        // The same by counting tick for tick.
+        const leftFrom = (time: number) =>
+          drawn.reduce((sum, { bytes, from, length }) => {
+            const ticks = Math.min(length + 1, Math.max(0, from + length + 1 - time));
+            return sum + bytes * ticks / (length + 1);
+          }, 0);
+        const total = leftFrom(0);
+        if (total <= max) return from === timeMin && !splits;
+        let time = 0;
+        while (leftFrom(time) > max * 0.95 + 1e-9) time++;
+        const whole = drawn.filter((one) => one.from + one.length >= time)
+          .reduce((sum, { bytes }) => sum + bytes, 0);
+        return Math.abs(Number(from) - time) <= 1 &&
+          (splits === whole > max || Number(from) !== time);
+      },
+    ),
+  );
   t.end();
 });
 
