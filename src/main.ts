@@ -41,7 +41,10 @@ const groups = [
   { group: "Agent", commands: [collect] },
 ] as const;
 
-const completions = completionsOf(root.pipe(Command.withSubcommands(groups)));
+/** Commands whose command line may hold settings. */
+const takesSettings = new Set(["serve", "config", "rebuild-index", "cluster"]);
+
+const completions = completionsOf((): Command.Command.Any => tailrace, takesSettings);
 
 const tailrace = root.pipe(
   Command.withSubcommands([...groups, { group: "Shell", commands: [completions] }]),
@@ -80,9 +83,6 @@ const program = Effect.gen(function* () {
     ),
   ),
 );
-
-/** Commands whose command line may hold settings. */
-const takesSettings = new Set(["serve", "config", "rebuild-index", "cluster"]);
 
 endQuietlyWhenOutputCloses();
 NodeRuntime.runMain(program, {

@@ -43,10 +43,12 @@ export const serve = (settings: Settings) =>
       `listening on http://${host}:${port}, data in ${dataPaths(settings.common.path_prefix).root}`,
     );
     const tailer = yield* Tailer;
+    const stopping = Effect.logInfo("stopping: open requests and flushes may finish");
     // Requests get time to finish, live tails never would.
-    yield* system.failure.pipe(Effect.ensuring(tailer.stop));
+    yield* system.failure.pipe(Effect.ensuring(Effect.andThen(stopping, tailer.stop)));
   }).pipe(
     Effect.provide(processLayer(settings)),
+    Effect.onInterrupt(() => Effect.logInfo("stopped")),
     Effect.provide(loggingLayer(settings.server)),
   );
 

@@ -223,6 +223,14 @@ for (const runtime of runtimes) {
       });
     });
 
+    t.test("completions know every command and the settings", async (t) => {
+      const { code, stdout } = await run(runtime, ["completions", "fish"]);
+      t.equal(code, 0);
+      for (const word of ["-a 'completions'", "server.http-listen-port"]) {
+        t.match(stdout, word);
+      }
+    });
+
     t.test("push reports lines the server refuses, and fails", async (t) => {
       const fake = await fakeLoki(t, async (request, response) => {
         await request.resume().toArray();

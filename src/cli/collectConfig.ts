@@ -9,7 +9,7 @@ import {
   parseConfig,
   withClient,
 } from "../collector/mod.ts";
-import { readTextFile } from "../platform/files.ts";
+import { errorTextWithoutPath, readTextFile } from "../platform/files.ts";
 import { hostName } from "../platform/system.ts";
 import { environment } from "../platform/terminal.ts";
 import { type CommandFailed, misused } from "./failure.ts";
@@ -128,7 +128,7 @@ const fromFile = Effect.fnUntraced(function* (
   const file = options.file.value;
   const text = yield* Effect.tryPromise({
     try: () => readTextFile(file),
-    catch: (cause) => misused(`Cannot read ${file}: ${(cause as Error).message}`),
+    catch: (cause) => misused(`Cannot read ${file}: ${errorTextWithoutPath(cause)}`),
   });
   const source = { file, text, environment: options.expandEnvironment ? environment : null };
   return yield* Effect.fromResult(parseConfig(source)).pipe(

@@ -4,7 +4,7 @@ import { Console, Effect, Result, Schema } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { parseRuleFile, type RuleFile } from "../actors/ruler/parseRules.ts";
 import { printRuleGroup } from "../actors/ruler/printRules.ts";
-import { baseName, errorText, readTextFile } from "../platform/files.ts";
+import { baseName, errorTextWithoutPath, readTextFile } from "../platform/files.ts";
 import { ask, connectionFlags, connectionOf, refusalMessage, send } from "./connection.ts";
 import { failed, misused } from "./failure.ts";
 
@@ -23,7 +23,7 @@ const namespaceFlag = Flag.String("namespace").pipe(
 const readRules = Effect.fnUntraced(function* (path: string) {
   const text = yield* Effect.tryPromise({
     try: () => readTextFile(path),
-    catch: (error) => misused(`Cannot read ${path}: ${errorText(error)}`),
+    catch: (error) => misused(`Cannot read ${path}: ${errorTextWithoutPath(error)}`),
   });
   const parsed = parseRuleFile(text);
   if (Result.isSuccess(parsed)) return parsed.success;

@@ -116,6 +116,11 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The same for a message that names the file itself: without the call and the path at the end of what the runtime says. */
+export function errorTextWithoutPath(error: unknown): string {
+  return errorText(error).replace(/, \w+ '.*'$/s, "");
+}
+
 /** A file that a RangeReader has open, and when it was last read, ms of performance.now(). */
 interface OpenFile {
   readonly descriptor: number;

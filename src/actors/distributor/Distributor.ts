@@ -126,7 +126,7 @@ function makeDistributor(
     const tenant = tenantOf(name, nowMs);
     const { batches, rejections, lineCount } = yield* Effect.try({
       try: () => accept(tenant, body, pushBytesMax, pieceBytesMax, nowMs),
-      catch: refusalOf,
+      catch: (error) => refusalOf(error, body),
     });
     yield* count(name, batches, rejections);
     // If a later piece fails, earlier ones stay: the agent sends all of it again, and what is there already is not stored twice.
@@ -145,10 +145,16 @@ function makeDistributor(
   return Distributor.of({ push });
 }
 
-function refusalOf(error: unknown): PushRefused {
+function refusalOf(error: unknown, { bytes }: PushBody): PushRefused {
   if (error instanceof PushRefused) return error;
   if (error instanceof PushFormatError) {
-    return new PushRefused({ status: 400, message: `cannot read the push: ${error.message}` });
+    const hint = bytes[0] === "{".charCodeAt(0)
+      ? '. It looks like JSON: send it with the header "Content-Type: application/json"'
+      : "";
+    return new PushRefused({
+      status: 400,
+      message: `cannot read the push: ${error.message}${hint}`,
+    });
   }
   if (error instanceof PushTooLarge) {
     return new PushRefused({ status: 413, message: error.message });

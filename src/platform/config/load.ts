@@ -3,6 +3,7 @@
  *  settings.ts owns what the settings are. */
 import { readFileSync } from "node:fs";
 import { Effect, Result } from "effect";
+import { errorTextWithoutPath } from "../files.ts";
 import { catalogue, unknownKeyMessage } from "./catalogue.ts";
 import { type FlagValue, parseSettingFlags } from "./flags.ts";
 import type { Settings } from "./settings.ts";
@@ -35,7 +36,7 @@ export const loadSettings = Effect.fnUntraced(function* (sources: {
     try: () => readFileSync(file, "utf8"),
     catch: (cause) =>
       new SettingsInvalid({
-        problems: [`cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`],
+        problems: [`cannot read ${file}: ${errorTextWithoutPath(cause)}`],
       }),
   });
   const resolved = yield* Effect.fromResult(

@@ -1,6 +1,7 @@
 /** The configuration's front door: the settings, a tenant's limits, and how to load them. */
 export { type Limits, limitsFor } from "./limits.ts";
 export { defaultSettings, type LoadedSettings, loadSettings, settingsWith } from "./load.ts";
+export { catalogue } from "./catalogue.ts";
 export { parseSettingFlags } from "./flags.ts";
 export { printLimits, printSettings } from "./print.ts";
 export { type RetentionRule } from "./retentionRules.ts";

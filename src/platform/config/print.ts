@@ -35,9 +35,17 @@ export function printSettings(
     if (options.describe) lines.push(`${indent}# ${entry.description}.`);
     const origin = loaded.origins.get(entry.path);
     const value = withoutSecret(entry.path, valueAt(written, keys));
-    lines.push(`${indent}${keys.at(-1)}: ${scalarText(value)}${comment(origin)}`);
+    // A file that was made of this must not set a secret to what stands for it.
+    const isHidden = value === hidden ? "# " : "";
+    lines.push(`${indent}${isHidden}${keys.at(-1)}: ${scalarText(value)}${comment(origin)}`);
   }
   const tenants = Object.entries(written.overrides);
+  if (options.describe) {
+    lines.push(
+      "# Limits of single tenants, by tenant, each in the place of that of limits_config.",
+    );
+    if (tenants.length === 0) lines.push("overrides: {}");
+  }
   if (tenants.length > 0) lines.push("overrides:");
   for (const [tenant, limits] of tenants) {
     lines.push(`  ${scalarText(tenant)}:`);
@@ -56,11 +64,13 @@ export function printLimits(limits: Limits): string {
   return lines.join("");
 }
 
+const hidden = "<secret>";
+
 /** What may be shown of a setting: passwords not, also those in addresses. */
 function withoutSecret(path: string, value: unknown): unknown {
   if (typeof value !== "string" || value === "") return value;
   if (/(^|[._])(password|credentials|secret_access_key|session_token)$/.test(path)) {
-    return "<secret>";
+    return hidden;
   }
   if (/[._](url|endpoint)$/.test(path)) {
     return value.replace(/(:\/\/[^/@,:]*:)[^/@,]*@/g, "$1<secret>@");
