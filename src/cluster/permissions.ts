@@ -18,8 +18,8 @@ export interface RolePermissions {
   readonly role: "distributor" | "ingester" | "querier" | "ui" | "ruler" | "compactor";
   readonly publish: ReadonlyArray<string>;
   readonly subscribe: ReadonlyArray<string>;
-  /** Whether it answers requests of others. */
-  readonly answers: boolean;
+  /** Whether it says who it is when `nats micro` asks. */
+  readonly isService: boolean;
 }
 
 /** nats.inbox_prefix of a role: with one of its own, nobody else reads its answers. */
@@ -53,12 +53,15 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
     "tailrace.scan.*",
   ];
   const inbox = (role: RolePermissions["role"]) => `${inboxPrefix(role)}.>`;
+  // By name, for who asks and who tells how far a long answer has come: what a server allows for a question (allow_responses), it
+  // forgets with the connection that brought it, and an answer that is ready on the next one would be refused.
+  const answersTo = (...askers: ReadonlyArray<RolePermissions["role"]>) => askers.map(inbox);
   return [
     {
       role: "distributor",
       publish: ["logs.>", "$JS.API.STREAM.NAMES", ...api(["STREAM.INFO"], logs)],
       subscribe: [inbox("distributor")],
-      answers: false,
+      isService: false,
     },
     {
       role: "ingester",
@@ -71,22 +74,27 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
         `$KV.${indexBucket}.>`,
         `$KV.${leaseBucket}.>`,
         "tailrace.flush.*",
+        ...answersTo("ingester", "querier", "ui"),
       ],
       subscribe: ["tail.*.*", "tailrace.head.*", "tailrace.flush.*", "$SRV.>", inbox("ingester")],
-      answers: true,
+      isService: true,
     },
     {
       role: "querier",
-      publish: [...queries, `$KV.${leaseBucket}.querier.>`],
+      publish: [
+        ...queries,
+        `$KV.${leaseBucket}.querier.>`,
+        ...answersTo("ingester", "querier", "ruler", "ui"),
+      ],
       subscribe: ["tail.*.*", "tailrace.scan.*", "tailrace.rules", "$SRV.>", inbox("querier")],
-      answers: true,
+      isService: true,
     },
     {
       // A querier that takes no jobs, and so tells nobody that it would.
       role: "ui",
-      publish: queries,
+      publish: [...queries, ...answersTo("ingester", "querier")],
       subscribe: ["tail.*.*", "$SRV.>", inbox("ui")],
-      answers: true,
+      isService: true,
     },
     {
       role: "ruler",
@@ -98,10 +106,10 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
         `$KV.${leaseBucket}.ruler.>`,
         `$KV.${leaseBucket}.rules.>`,
         "tailrace.rules",
+        ...answersTo("querier"),
       ],
       subscribe: [inbox("ruler")],
-      // It says how far it is with a long answer.
-      answers: true,
+      isService: false,
     },
     {
       role: "compactor",
@@ -117,7 +125,7 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
         `$KV.${leaseBucket}.compaction.>`,
       ],
       subscribe: [inbox("compactor")],
-      answers: false,
+      isService: false,
     },
   ];
 }
@@ -128,11 +136,11 @@ export function permissionsConfig(
   options: PermissionOptions,
   credentials: (role: RolePermissions["role"]) => string,
 ): string {
-  const users = rolePermissions(options).map(({ role, publish, subscribe, answers }) => {
+  const users = rolePermissions(options).map(({ role, publish, subscribe, isService }) => {
     const list = (subjects: ReadonlyArray<string>) =>
       subjects.map((subject) => `\n        ${JSON.stringify(subject)}`).join("");
-    const responses = answers
-      ? '\n      # An answer is many messages.\n      allow_responses: { max: 100000, expires: "5m" }'
+    const responses = isService
+      ? "\n      # To nats micro, one message for each question.\n      allow_responses: true"
       : "";
     return `  { ${credentials(role)}
     permissions: {

@@ -108,6 +108,21 @@ t.test("roles with the least permissions", async (t) => {
   const others = () => querier.subscribe(`${inboxPrefix("ingester")}.>`);
   t.ok(await isDenied(querier, others), "a querier and an ingester's answers");
 
+  // The ingester's connection breaks between the question and the answer: a new one brings it.
+  const ingester = () => as("ingester", "secret-ingester", inboxPrefix("ingester"));
+  const asked = await ingester();
+  const question = new Promise<string>((resolve) =>
+    asked.subscribe("tailrace.flush.99", { callback: (_, { reply }) => resolve(reply ?? "") })
+  );
+  await asked.flush();
+  const answer = querier.request("tailrace.flush.99", undefined, { timeout: 10_000 });
+  const reply = await question;
+  await asked.close();
+  const again = await ingester();
+  t.teardown(() => again.close());
+  t.notOk(await isDenied(again, () => again.publish(reply, "flushed")));
+  t.equal((await answer).string(), "flushed", "an answer over a new connection");
+
   const compactor = await as("compactor", "secret-compactor", inboxPrefix("compactor"));
   t.teardown(() => compactor.close());
   for (
@@ -117,6 +132,8 @@ t.test("roles with the least permissions", async (t) => {
       "$KV.tailrace_leases.partition.0",
       "$JS.API.STREAM.PURGE.LOGS_0",
       "$JS.API.STREAM.DELETE.OBJ_tailrace_0",
+      // Nobody asks it.
+      `${inboxPrefix("querier")}.x`,
     ]
   ) t.ok(await isDenied(compactor, () => compactor.publish(subject)), `a compactor, ${subject}`);
 
