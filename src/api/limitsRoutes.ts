@@ -44,7 +44,7 @@ function drilldownLimits(settings: Settings, limits: Limits): string {
       max_query_range: duration(limits.max_query_range),
       max_query_series: limits.max_query_series,
       metric_aggregation_enabled: false,
-      otlp_config: {},
+      otlp_config: limits.otlp_config,
       pattern_persistence_enabled: false,
       query_timeout: duration(limits.query_timeout),
       retention_period: "0s",

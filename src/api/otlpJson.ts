@@ -67,6 +67,8 @@ function writeScope(writer: ProtobufWriter, value: unknown, at: string): void {
   writer.text(1, textOf(scope["name"], `${at}.name`));
   writer.text(2, textOf(scope["version"], `${at}.version`));
   each(scope, "attributes", at, (attribute, at) => writeKeyValue(writer, 3, attribute, at));
+  const dropped = `${at}.droppedAttributesCount`;
+  writer.natural(4, Number(wholeNumber(scope["droppedAttributesCount"], dropped, uint32)));
   writer.end(message);
 }
 

@@ -7,6 +7,8 @@ import {
   type OtlpRequest,
   type OtlpValue,
 } from "../testing/otlp.ts";
+import { settingsWith } from "../platform/config/mod.ts";
+import { OtlpRules } from "./otlpAttributes.ts";
 import { OtlpJsonInvalid, otlpJsonToProtobuf } from "./otlpJson.ts";
 import { transcodeOtlpLogs } from "./otlpLogs.ts";
 import { OtlpTooLarge } from "./otlpValues.ts";
@@ -14,12 +16,14 @@ import { ProtobufInvalid } from "./protobufReader.ts";
 
 const bytesMax = 100_000;
 
+const options = { actions: new OtlpRules(settingsWith({})).of("fake"), nowMs: 0, bytesMax };
+
 function transcode(request: OtlpRequest) {
-  return transcodeOtlpLogs(otlpProtobufBody(request).bytes, 0, bytesMax);
+  return transcodeOtlpLogs(otlpProtobufBody(request).bytes, options);
 }
 
 function transcodeJson(body: Uint8Array) {
-  return transcodeOtlpLogs(otlpJsonToProtobuf(body), 0, bytesMax);
+  return transcodeOtlpLogs(otlpJsonToProtobuf(body), options);
 }
 
 const text = (value: string): OtlpValue => ({ stringValue: value });

@@ -1,34 +1,27 @@
 /** Turns OTLP's log requests (ExportLogsServiceRequest) into the protobuf that Loki's agents send, so that one decoder and
- *  one set of rules serve both. Owns which attributes become labels, and what of a record becomes structured metadata: as in
- *  Loki. What resource and scope say is encoded once and copied to each of their records; a record's texts are copied as
- *  bytes. */
-import { formatLabels, labelsFromObject } from "../streams/labels.ts";
+ *  one set of rules serve both. Owns what of a record becomes labels and structured metadata, as in Loki; otlpAttributes.ts
+ *  knows what the tenant wants of attributes. What resource and scope say is encoded once and copied to each of their records;
+ *  a record's texts are copied as bytes. */
+import type { AttributeAction } from "../platform/config/mod.ts";
+import type { OtlpActions } from "./otlpAttributes.ts";
+import {
+  addLabels,
+  labelText,
+  type Resource,
+  resourceOf,
+  scopeOf,
+  writePair,
+} from "./otlpResource.ts";
 import {
   Flattener,
+  keyOf,
   nameBytesMax,
   OtlpTooLarge,
   type Pair,
-  repeated,
   valueText,
 } from "./otlpValues.ts";
 import { ProtobufReader, WireType } from "./protobufReader.ts";
 import { ProtobufWriter } from "../streams/protobufWriter.ts";
-
-/** Attributes of a resource that become labels; all else is structured metadata. */
-const labelAttributes = new Map(
-  [
-    "service.name",
-    "service.namespace",
-    "service.instance.id",
-    "deployment.environment",
-    "deployment.environment.name",
-    "cloud.region",
-    "cloud.availability_zone",
-    "container.name",
-    ...["cluster", "namespace", "pod", "container", "replicaset", "deployment", "statefulset"]
-      .concat("daemonset", "cronjob", "job").map((kind) => `k8s.${kind}.name`),
-  ].map((name) => [name, name.replace(/[^a-zA-Z0-9_]/g, "_")]),
-);
 
 export interface OtlpPush {
   /** A logproto.PushRequest. */
@@ -36,9 +29,17 @@ export interface OtlpPush {
   readonly recordCount: number;
 }
 
-/** `nowMs` is the time of records that have none; at most `bytesMax` bytes come out. Throws ProtobufInvalid or OtlpTooLarge. */
-export function transcodeOtlpLogs(body: Uint8Array, nowMs: number, bytesMax: number): OtlpPush {
-  const transcoder = new Transcoder(body, nowMs, bytesMax);
+export interface OtlpOptions {
+  readonly actions: OtlpActions;
+  /** The time of records that have none. */
+  readonly nowMs: number;
+  /** Bytes that may come out. */
+  readonly bytesMax: number;
+}
+
+/** Throws ProtobufInvalid or OtlpTooLarge. */
+export function transcodeOtlpLogs(body: Uint8Array, options: OtlpOptions): OtlpPush {
+  const transcoder = new Transcoder(body, options);
   transcoder.resources();
   return { bytes: transcoder.writer.bytes(), recordCount: transcoder.recordCount };
 }
@@ -47,13 +48,20 @@ class Transcoder {
   readonly writer: ProtobufWriter;
   recordCount = 0;
   readonly #reader: ProtobufReader;
+  readonly #actions: OtlpActions;
+  /** Whether a record may have labels of its own. */
+  readonly #labelsRecords: boolean;
   readonly #nowMs: number;
   readonly #bytesMax: number;
   readonly #flattener: Flattener;
+  /** The stream that is being written: where it began, and its labels. */
+  #stream: { readonly start: number; readonly labels: string } | undefined;
 
-  constructor(body: Uint8Array, nowMs: number, bytesMax: number) {
+  constructor(body: Uint8Array, { actions, nowMs, bytesMax }: OtlpOptions) {
     this.#reader = new ProtobufReader(body);
     this.writer = new ProtobufWriter(body.length + 1024);
+    this.#actions = actions;
+    this.#labelsRecords = actions.severityTextAsLabel || actions.record.hasLabels;
     this.#nowMs = nowMs;
     this.#bytesMax = bytesMax;
     this.#flattener = new Flattener(bytesMax);
@@ -70,37 +78,77 @@ class Transcoder {
     }
   }
 
-  /** A ResourceLogs: one stream. */
+  /** A ResourceLogs: one stream, or more if records have labels of their own. */
   #resource(start: number, end: number): void {
     const reader = this.#reader;
-    const { labels, metadata } = resourceOf(
+    const resource = resourceOf(
       reader.bytes.subarray(start, end),
       this.#flattener,
+      this.#actions.resource,
     );
-    const stream = this.writer.begin(1);
-    this.writer.text(1, labels);
     reader.at = start;
     while (reader.next(end)) {
       if (!reader.isBytes(2)) continue;
       const next = reader.at;
-      this.#scope(reader.start, reader.end, metadata);
+      this.#scope(reader.start, reader.end, resource);
       reader.at = next;
     }
-    this.writer.end(stream);
+    this.#endStream();
   }
 
-  #scope(start: number, end: number, resource: Uint8Array): void {
+  #scope(start: number, end: number, resource: Resource): void {
     const reader = this.#reader;
-    const scope = scopeOf(reader.bytes.subarray(start, end), this.#flattener);
+    const { scope: actions } = this.#actions;
+    const scope = scopeOf(reader.bytes.subarray(start, end), this.#flattener, actions);
     reader.at = start;
     while (reader.next(end)) {
       if (!reader.isBytes(2)) continue;
-      const next = reader.at;
-      this.#record(reader.start, reader.end, resource, scope);
-      reader.at = next;
+      const [recordStart, recordEnd] = [reader.start, reader.end];
+      this.#beginStream(this.#labelsOf(recordStart, recordEnd, resource));
+      this.#record(recordStart, recordEnd, resource.metadata, scope);
+      reader.at = recordEnd;
       this.recordCount++;
       this.#refuseMore(0);
     }
+  }
+
+  /** The labels of a record's stream. */
+  #labelsOf(start: number, end: number, resource: Resource): string {
+    if (!this.#labelsRecords) return resource.labelText;
+    const labels = new Map(resource.labels);
+    const reader = this.#reader;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.isBytes(3) && reader.start < reader.end && this.#actions.severityTextAsLabel) {
+        labels.set("severity_text", decoder.decode(reader.content));
+      }
+      if (reader.isBytes(6) && this.#actionOf(reader.start, reader.end) === "index_label") {
+        addLabels(reader.content, this.#flattener, labels);
+      }
+    }
+    return labelText(labels);
+  }
+
+  /** What becomes of a record's attribute. */
+  #actionOf(start: number, end: number): AttributeAction {
+    const { record } = this.#actions;
+    if (record.isEmpty) return "structured_metadata";
+    return record.of(keyOf(this.#reader.bytes.subarray(start, end)));
+  }
+
+  /** Goes on with the stream that is open, if it has these labels. */
+  #beginStream(labels: string): void {
+    if (this.#stream?.labels === labels) return;
+    this.#endStream();
+    this.#refuseMore(labels.length);
+    const start = this.writer.begin(1);
+    this.writer.text(1, labels);
+    this.#stream = { start, labels };
+  }
+
+  #endStream(): void {
+    if (this.#stream !== undefined) this.writer.end(this.#stream.start);
+    this.#stream = undefined;
   }
 
   /** Throws OtlpTooLarge if `byteCount` more bytes are too many. */
@@ -126,21 +174,24 @@ class Transcoder {
     if (timeLow !== 0 || timeHigh !== 0) this.#time(timeLow, timeHigh);
     else this.#time(observedLow, observedHigh);
     this.#value(2, bodyStart, bodyEnd);
-    this.#recordMetadata(start, end);
+    this.#recordMetadata(start, end, timeLow !== 0 || timeHigh !== 0);
     this.#refuseMore(resource.length + scope.length);
     writer.fields(resource);
     writer.fields(scope);
     writer.end(entry);
   }
 
-  #recordMetadata(start: number, end: number): void {
+  /** What is said of a record with a time of its own or with that at which it was observed. */
+  #recordMetadata(start: number, end: number, hasTime: boolean): void {
     const reader = this.#reader;
     reader.at = start;
     while (reader.next(end)) {
       const { field, wireType, low } = reader;
       if (wireType === WireType.bytes) {
         const next = reader.at;
-        if (field === 6) this.#attribute(reader.start, reader.end);
+        if (field === 6 && this.#actionOf(reader.start, reader.end) === "structured_metadata") {
+          this.#attribute(reader.start, reader.end);
+        }
         if (field === 3) this.#pairOfBytes("severity_text");
         if (field === 9) this.#pairOfHex("trace_id");
         if (field === 10) this.#pairOfHex("span_id");
@@ -149,7 +200,7 @@ class Transcoder {
         if (field === 2) this.#pair("severity_number", String(low));
         if (field === 7) this.#pair("dropped_attributes_count", String(low));
         if (field === 8) this.#pair("flags", String(low));
-        if (field === 11 && wireType === WireType.fixed64) {
+        if (field === 11 && wireType === WireType.fixed64 && hasTime) {
           this.#pair("observed_timestamp", String(BigInt(reader.high) << 32n | BigInt(low)));
         }
       }
@@ -232,51 +283,7 @@ class Transcoder {
   }
 }
 
-/** The stream that a ResourceLogs is, and what its records have in common. */
-function resourceOf(
-  message: Uint8Array,
-  flattener: Flattener,
-): { readonly labels: string; readonly metadata: Uint8Array } {
-  const labels: Record<string, string> = {};
-  const others: Pair[] = [];
-  for (const resource of repeated(message, 1)) {
-    const pairs: Pair[] = [];
-    for (const attribute of repeated(resource, 1)) flattener.add(attribute, pairs);
-    for (const [name, value] of pairs) {
-      const label = labelAttributes.get(name);
-      if (label === undefined) others.push([name, value]);
-      else if (value !== "") labels[label] = value;
-    }
-  }
-  return { labels: formatLabels(labelsFromObject(labels)), metadata: encodePairs(others) };
-}
-
-function scopeOf(message: Uint8Array, flattener: Flattener): Uint8Array {
-  const pairs: Pair[] = [];
-  for (const scope of repeated(message, 1)) {
-    for (const attribute of repeated(scope, 3)) flattener.add(attribute, pairs);
-    const decoder = new TextDecoder();
-    for (const [field, name] of [[1, "scope_name"], [2, "scope_version"]] as const) {
-      for (const text of repeated(scope, field)) {
-        if (text.length > 0) pairs.push([name, decoder.decode(text)]);
-      }
-    }
-  }
-  return encodePairs(pairs);
-}
-
-function encodePairs(pairs: ReadonlyArray<Pair>): Uint8Array {
-  const writer = new ProtobufWriter(1024);
-  for (const [name, value] of pairs) writePair(writer, name, value);
-  return writer.bytes();
-}
-
-function writePair(writer: ProtobufWriter, name: string, value: string): void {
-  const pair = writer.begin(3);
-  writer.text(1, name);
-  writer.text(2, value);
-  writer.end(pair);
-}
+const decoder = new TextDecoder();
 
 function hex(bytes: Uint8Array): string {
   let text = "";

@@ -6,6 +6,7 @@ import { type Distributor, PushRefused } from "../actors/distributor/Distributor
 import { type ContentEncoding, DecompressFailed } from "../platform/compression.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { OtlpJsonInvalid, otlpJsonToProtobuf } from "./otlpJson.ts";
+import { OtlpRules } from "./otlpAttributes.ts";
 import { transcodeOtlpLogs } from "./otlpLogs.ts";
 import { OtlpTooLarge } from "./otlpValues.ts";
 import { ProtobufInvalid } from "./protobufReader.ts";
@@ -18,8 +19,10 @@ export const otlpLogsHandler = (
   settings: Settings,
   distributor: Distributor["Service"],
   inFlight: BytesInFlight,
-) =>
-  Effect.gen(function* () {
+) => {
+  // Rules that cannot be compiled end the start.
+  const rules = new OtlpRules(settings);
+  return Effect.gen(function* () {
     const { headers } = yield* HttpServerRequest.HttpServerRequest;
     const isJson = mediaType(headers) === "application/json";
     return yield* Effect.gen(function* () {
@@ -34,7 +37,11 @@ export const otlpLogsHandler = (
       yield* withPushBody(settings, inFlight, headers, wanted, (body) =>
         Effect.suspend(() => {
           const message = isJson ? otlpJsonToProtobuf(body) : body;
-          const push = transcodeOtlpLogs(message, nowMs, max_decompressed_size);
+          const push = transcodeOtlpLogs(message, {
+            actions: rules.of(tenant),
+            nowMs,
+            bytesMax: max_decompressed_size,
+          });
           if (push.recordCount === 0) {
             throw new RequestRefused(422, "the request has no log records");
           }
@@ -49,6 +56,7 @@ export const otlpLogsHandler = (
       ),
     );
   });
+};
 
 type Headers = Readonly<Record<string, string | undefined>>;
 

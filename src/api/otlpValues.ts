@@ -96,6 +96,23 @@ function json(value: Uint8Array, depth: number): string {
   return text;
 }
 
+/** A KeyValue's name. Throws ProtobufInvalid, also for one that is too long. */
+export function keyOf(keyValue: Uint8Array): string {
+  const { key } = keyValueOf(keyValue);
+  refuseLongName(key);
+  return key;
+}
+
+/** The value of a field that is a number, 0 if it is not there. */
+export function naturalOf(message: Uint8Array, field: number): number {
+  const reader = new ProtobufReader(message);
+  let value = 0;
+  while (reader.next(message.length)) {
+    if (reader.field === field && reader.wireType === WireType.varint) value = reader.low;
+  }
+  return value;
+}
+
 function keyValueOf(bytes: Uint8Array): { readonly key: string; readonly value: Uint8Array } {
   const reader = new ProtobufReader(bytes);
   let [key, value] = ["", new Uint8Array()];

@@ -38,6 +38,7 @@ export interface OtlpRequest {
         readonly name?: string;
         readonly version?: string;
         readonly attributes?: ReadonlyArray<OtlpAttribute>;
+        readonly droppedAttributesCount?: number;
       };
       readonly logRecords: ReadonlyArray<OtlpRecord>;
     }>;
@@ -78,6 +79,9 @@ function writeScopeLogs(writer: ProtobufWriter, { scope, logRecords }: ScopeLogs
       if (scope.name !== undefined) writer.text(1, scope.name);
       if (scope.version !== undefined) writer.text(2, scope.version);
       writeAttributes(writer, 3, scope.attributes ?? []);
+      if (scope.droppedAttributesCount !== undefined) {
+        varint(writer, 4, scope.droppedAttributesCount);
+      }
     });
   }
   for (const record of logRecords) nested(writer, 2, (writer) => writeRecord(writer, record));

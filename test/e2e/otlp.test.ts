@@ -11,7 +11,20 @@ import {
 } from "../../src/testing/otlp.ts";
 import type { PushBody } from "../../src/testing/pushClient.ts";
 
-onServer({ "distributor.max_decompressed_size": "1MB" }, {
+const otlpConfig = {
+  resource_attributes: {
+    attributes_config: [
+      { action: "index_label", regex: "team\\..*" },
+      { action: "drop", attributes: ["process.command_args"] },
+    ],
+  },
+  log_attributes: [{ action: "index_label", attributes: ["event.kind"] }],
+};
+
+onServer({
+  "distributor.max_decompressed_size": "1MB",
+  "limits_config.otlp_config": JSON.stringify(otlpConfig),
+}, {
   "everything that a record can say, in protobuf": saysEverything(otlpProtobufBody),
   "everything that a record can say, in JSON": saysEverything(otlpJsonBody),
   "in gzip": saysEverything((request) => encoded(otlpProtobufBody(request), "gzip", gzipSync)),
@@ -19,6 +32,7 @@ onServer({ "distributor.max_decompressed_size": "1MB" }, {
   "bodies of every kind are lines": bodies,
   "a record without a time has the time it was observed at, or now": times,
   "several resources are several streams": severalResources,
+  "what becomes of attributes is the tenant's choice": choices,
   "refusals are a status": refusals,
   "a resource cannot make a push larger than pushes may be": amplification,
 });
@@ -38,7 +52,12 @@ function saysEverything(bodyOf: (request: OtlpRequest) => PushBody): ScenarioBod
           ],
         },
         scopeLogs: [{
-          scope: { name: "lib", version: "1.2", attributes: [text("scope.attr", "s")] },
+          scope: {
+            name: "lib",
+            version: "1.2",
+            attributes: [text("scope.attr", "s")],
+            droppedAttributesCount: 3,
+          },
           logRecords: [{
             timeUnixNano: String(now + 123n),
             observedTimeUnixNano: String(now + 456n),
@@ -83,6 +102,7 @@ function saysEverything(bodyOf: (request: OtlpRequest) => PushBody): ScenarioBod
       os_type: "linux",
       os_v_major: "6",
       scope_attr: "s",
+      scope_dropped_attributes_count: "3",
       scope_name: "lib",
       scope_version: "1.2",
       severity_number: "17",
@@ -158,6 +178,41 @@ async function severalResources(
     "b two",
     "b two again",
   ]);
+}
+
+async function choices(...[t, { push, query, app, now }]: Parameters<ScenarioBody>): Promise<void> {
+  const record = (line: string, attributes: ReadonlyArray<OtlpAttribute>) => ({
+    timeUnixNano: String(now),
+    body: { stringValue: line },
+    attributes,
+  });
+  const attributes = [text("service.name", app), text("team.name", "a"), text("team", "b")];
+  const request: OtlpRequest = {
+    resourceLogs: [{
+      resource: { attributes: [...attributes, text("process.command_args", "--password=x")] },
+      scopeLogs: [{
+        logRecords: [
+          record("bought", [text("event.kind", "order"), text("user", "u1")]),
+          record("started", []),
+        ],
+      }],
+    }],
+  };
+  for (const bodyOf of [otlpProtobufBody, otlpJsonBody]) {
+    const reply = await push.send(bodyOf(request));
+    t.equal(reply.status, 204, reply.body);
+  }
+  const range = { query: `{service_name="${app}", team_name="a"}`, start: now, end: now + 1n };
+  const found = await query.range({ ...range, categorize: true });
+  t.same(
+    found.toSorted((one, other) => one.line < other.line ? -1 : 1).map((
+      { line, labels, extra },
+    ) => [line, labels["event_kind"], extra?.structuredMetadata]),
+    [
+      ["bought", "order", { detected_level: "unknown", team: "b", user: "u1" }],
+      ["started", undefined, { detected_level: "unknown", team: "b" }],
+    ],
+  );
 }
 
 async function refusals(...[t, { push, app, now }]: Parameters<ScenarioBody>): Promise<void> {

@@ -2,6 +2,7 @@
  *  names, and which known key an unknown one was probably meant to be. settings.ts owns what they are. */
 import { Schema } from "effect";
 import { defaultKey } from "./setting.ts";
+import { structuredKey } from "./structured.ts";
 import { Settings } from "./settings.ts";
 import type { Scalar } from "./units.ts";
 
@@ -12,6 +13,8 @@ export interface CatalogueEntry {
   readonly flagName: string;
   readonly byDefault: Scalar;
   readonly description: string;
+  /** Whether a file may write it as a list or a map. */
+  readonly isStructured: boolean;
 }
 
 /** Every setting but those under `overrides`, in the schema's order. */
@@ -107,6 +110,7 @@ function entriesOf(schema: Schema.Top, keys: ReadonlyArray<string>): Array<Catal
     flagName: `--${path.replaceAll("_", "-")}`,
     byDefault: byDefault as Scalar,
     description: String(annotations?.description ?? ""),
+    isStructured: annotations?.[structuredKey] === true,
   }];
 }
 

@@ -3,6 +3,7 @@
  *  comment says why: limits protect one tenant from another, and a new installation has one tenant. */
 import { Schema, Struct } from "effect";
 import { ByteSize, DurationMs, PositiveNumber, Text, Toggle, wholeNumber } from "./units.ts";
+import { OtlpConfig } from "./otlpConfig.ts";
 import { RetentionRules } from "./retentionRules.ts";
 import { setting } from "./setting.ts";
 
@@ -63,6 +64,11 @@ export const Limits = Schema.Struct({
     "Add the label service_name, taken from the first label that usually names a service",
   ),
   discover_log_levels: setting(Toggle, true, "Add the metadata detected_level to each line"),
+  otlp_config: setting(
+    OtlpConfig,
+    "{}",
+    "Which attributes of OTLP's resources, scopes and records become labels or structured metadata, or are dropped",
+  ),
   // Loki's 5000 makes every export a paging script.
   max_entries_limit_per_query: setting(
     wholeNumber(1),

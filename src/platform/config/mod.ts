@@ -4,6 +4,7 @@ export { defaultSettings, type LoadedSettings, loadSettings, settingsWith } from
 export { catalogue } from "./catalogue.ts";
 export { parseSettingFlags } from "./flags.ts";
 export { printLimits, printSettings } from "./print.ts";
+export { type AttributeAction, type AttributeRule, type OtlpConfig } from "./otlpConfig.ts";
 export { type RetentionRule } from "./retentionRules.ts";
 export type { Settings } from "./settings.ts";
 export { SettingsInvalid } from "./settingsTree.ts";

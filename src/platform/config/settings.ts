@@ -5,6 +5,7 @@ import { Schema } from "effect";
 import { CompactorSettings } from "./compactorSettings.ts";
 import { Limits, LimitsOverride } from "./limits.ts";
 import { NatsSettings } from "./natsSettings.ts";
+import { AttributeNames, defaultLabelAttributes } from "./otlpConfig.ts";
 import { RulerSettings } from "./rulerSettings.ts";
 import { S3Settings } from "./s3Settings.ts";
 import { setting } from "./setting.ts";
@@ -72,6 +73,13 @@ export const Settings = Schema.Struct({
       "512MB",
       "Bytes of pushes being received at once; beyond it the answer is 429",
     ),
+    otlp_config: Schema.Struct({
+      default_resource_attributes_as_index_labels: setting(
+        AttributeNames,
+        JSON.stringify(defaultLabelAttributes),
+        "Attributes of OTLP's resources that become labels, unless limits_config.otlp_config ignores defaults",
+      ),
+    }),
   }),
   ingester: Schema.Struct({
     partitions: setting(wholeNumber(1, 256), 1, "Partitions, each with its own log and writer"),

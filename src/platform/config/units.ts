@@ -142,7 +142,7 @@ export function formatByteSize(bytes: number): string {
 }
 
 /** A schema over parse and format; YAML gives numbers and booleans where the environment gives text. */
-function scalar<A extends string | number | boolean>(
+export function scalar<A>(
   to: Schema.Codec<A>,
   parse: (text: string) => Result.Result<A, string>,
   format: (value: A) => Scalar,

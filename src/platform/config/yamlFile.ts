@@ -42,12 +42,14 @@ export function readYaml(
     if (node === null || node === undefined || (isScalar(node) && node.value === null)) return;
     const path = keys.join(".");
     const line = given === null ? lineAbove : lineOf(given);
-    const isLeaf = keys[0] === "overrides" ? keys.length > 2 : settingAt(path) !== undefined;
+    const isOverride = keys[0] === "overrides";
+    const setting = settingAt(isOverride ? `limits_config.${keys.slice(2).join(".")}` : path);
+    const isLeaf = isOverride ? keys.length > 2 : setting !== undefined;
     if (isLeaf) {
       if (isScalar(node)) {
         const written = typeof node.value === "string" ? node.value : node.source;
         values.push({ keys, text: written ?? String(node.value), line });
-      } else if (keys.at(-1) === "retention_stream" && isCollection(node)) {
+      } else if (setting?.isStructured === true && isCollection(node)) {
         values.push({ keys, text: JSON.stringify(node.toJS(document)), line });
       } else {
         problems.push({ line, message: `"${path}" takes one value, not a list or a map` });
