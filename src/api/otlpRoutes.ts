@@ -78,10 +78,11 @@ function refuseOtherTypes(headers: Headers): void {
 function encodingOf(headers: Headers): ContentEncoding {
   const encoding = (headers["content-encoding"] ?? "").trim().toLowerCase();
   if (encoding === "" || encoding === "identity" || encoding === "none") return "";
-  if (encoding === "gzip" || encoding === "zstd" || encoding === "deflate") return encoding;
+  const known = (["gzip", "zstd", "lz4", "deflate"] as const).find((name) => name === encoding);
+  if (known !== undefined) return known;
   throw new RequestRefused(
     415,
-    `Content-Encoding "${encoding}" not supported: want gzip, zstd, deflate or none`,
+    `Content-Encoding "${encoding}" not supported: want gzip, zstd, lz4, deflate or none`,
   );
 }
 

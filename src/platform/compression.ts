@@ -8,6 +8,7 @@ import {
   type ZlibOptions,
   zstdDecompress,
 } from "node:zlib";
+import { decompressLz4Frames, Lz4Invalid, Lz4TooLarge } from "./lz4.ts";
 
 /** The bytes are not what their encoding says, or are larger than allowed once decompressed. */
 export class DecompressFailed extends Error {
@@ -19,7 +20,7 @@ export class DecompressFailed extends Error {
   }
 }
 
-export type ContentEncoding = "" | "gzip" | "deflate" | "zstd";
+export type ContentEncoding = "" | "gzip" | "deflate" | "zstd" | "lz4";
 
 export function decompressGzip(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {
   return unzip("gzip", gunzip, bytes, bytesMax);
@@ -52,17 +53,32 @@ function unzip(
   return new Promise((resolve, reject) => {
     method(bytes, { maxOutputLength: bytesMax, chunkSize: 256 * 1024 }, (error, result) => {
       if (error === null) return resolve(result);
-      const tooLarge = (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
-      reject(
-        new DecompressFailed(
-          tooLarge
-            ? `the body has more than ${bytesMax} bytes when decompressed, which is the limit`
-            : `${name}: corrupt input: ${error.message}`,
-          tooLarge,
-        ),
-      );
+      const isTooLarge = (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
+      reject(isTooLarge ? tooLarge(bytesMax) : corrupt(name, error));
     });
   });
+}
+
+/** Frames one after another. Throws DecompressFailed. */
+export function decompressLz4(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  try {
+    return decompressLz4Frames(bytes, bytesMax);
+  } catch (error) {
+    if (error instanceof Lz4TooLarge) throw tooLarge(bytesMax);
+    if (error instanceof Lz4Invalid) throw corrupt("lz4", error);
+    throw error;
+  }
+}
+
+function tooLarge(bytesMax: number): DecompressFailed {
+  return new DecompressFailed(
+    `the body has more than ${bytesMax} bytes when decompressed, which is the limit`,
+    true,
+  );
+}
+
+function corrupt(name: string, { message }: Error): DecompressFailed {
+  return new DecompressFailed(`${name}: corrupt input: ${message}`, false);
 }
 
 /** The body without its content encoding, at most `bytesMax` bytes. Throws DecompressFailed. */
@@ -78,6 +94,8 @@ export async function unzipBody(
       return await decompressDeflate(body, bytesMax);
     case "zstd":
       return await decompressZstd(body, bytesMax);
+    case "lz4":
+      return decompressLz4(body, bytesMax);
     default:
       if (body.length > bytesMax) {
         throw new DecompressFailed(

@@ -29,6 +29,7 @@ onServer({
   "everything that a record can say, in JSON": saysEverything(otlpJsonBody),
   "in gzip": saysEverything((request) => encoded(otlpProtobufBody(request), "gzip", gzipSync)),
   "in zstd": saysEverything((request) => encoded(otlpJsonBody(request), "zstd", zstdCompressSync)),
+  "in lz4": saysEverything((request) => encoded(otlpProtobufBody(request), "lz4", lz4Sync)),
   "bodies of every kind are lines": bodies,
   "a record without a time has the time it was observed at, or now": times,
   "several resources are several streams": severalResources,
@@ -282,6 +283,13 @@ function number(key: string, value: string): OtlpAttribute {
 
 function map(key: string, values: ReadonlyArray<OtlpAttribute>): OtlpAttribute {
   return { key, value: { kvlistValue: { values } } };
+}
+
+/** A frame of one block, which is as it was. */
+function lz4Sync(bytes: Uint8Array): Uint8Array {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(0x80000000 + bytes.length);
+  return Buffer.concat([Buffer.from("04224d18604082", "hex"), size, bytes, Buffer.alloc(4)]);
 }
 
 function encoded(
