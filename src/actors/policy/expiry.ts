@@ -2,8 +2,8 @@
  *
  *  What of a segment expires together, the chunks of one tenant with one period, is a class. A size limit is a time too: what is
  *  older than it goes. So a class has expired when its last row is older than the later of both. A segment whose classes have all
- *  expired goes; one of which a class has expired, or a chunk for more than a day, is rewritten without that. Where a size limit is
- *  not kept without it, segments that reach over the limit's time are rewritten too. */
+ *  expired goes; one of which a class has expired, or a chunk for more than a day, is rewritten without that. Where a size
+ *  limit is not kept without it, segments that reach over the limit's time are rewritten too. */
 import type { SegmentSummary, StreamRecord } from "../../streams/record.ts";
 import { stepLimits } from "./mergePlan.ts";
 import { timeMin } from "./retention.ts";
