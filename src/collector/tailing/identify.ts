@@ -5,13 +5,14 @@
  *  - The inode's file that holds what was read continues it, whatever it is called now.
  *  - Another file that holds it, or that is a beginning of it, is a copy by the name that rotation gives to copies.
  *    While the original is there the copy waits: it may be half done. When the original is gone it is continued.
+ *    The same holds for a copy of a log that nobody has looked at yet.
  *  - A file of another inode at the log's own path is new if what was read is elsewhere, or was finished. */
 import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import { DirectoryLook } from "./DirectoryLook.ts";
 import type { FilePositions } from "./FilePositions.ts";
 import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
-import { compressionOf, mayBecome } from "./rotationNames.ts";
+import { compressionOf, logNameOf, mayBecome } from "./rotationNames.ts";
 import type { TailedFile } from "./TailedFile.ts";
 
 const scratch = new Uint8Array(headBytesMax);
@@ -50,7 +51,16 @@ export function identify(
     const identity = position.inode === inode ? undefined : asCopy(file, bytes, position, look);
     if (identity !== undefined) return identity;
   }
-  return "new";
+  return isCopyOfUnseen(file, bytes, inode) ? "later" : "new";
+}
+
+/** Whether the file is a copy, perhaps unfinished, of its log that no look for files has found yet. */
+function isCopyOfUnseen({ log, path }: UnknownFile, bytes: number, inode: number): boolean {
+  const original = logNameOf(path);
+  if (original === path) return false;
+  const status = logFileStatus(original);
+  // A link may have the log's name and lead here.
+  return status?.isFile === true && status.inode !== inode && pathBeginsAs(original, log, bytes);
 }
 
 /** Whether the file is a copy, perhaps unfinished, of one that is being read; also if that has been truncated and
