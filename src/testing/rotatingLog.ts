@@ -8,7 +8,6 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
-  fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -39,8 +38,6 @@ export interface RotatingLogOptions {
   readonly naming: Naming;
   /** Called with the path of each file that was written. */
   readonly onWritten?: (path: string) => void;
-  /** Whether each write is made durable. */
-  readonly syncs?: boolean;
 }
 
 export class RotatingLog {
@@ -121,7 +118,6 @@ export class RotatingLog {
     const file = openSync(this.path, "a");
     try {
       appendFileSync(file, text);
-      if (this.#options.syncs === true) fsyncSync(file);
     } finally {
       closeSync(file);
     }

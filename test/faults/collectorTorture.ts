@@ -5,11 +5,12 @@
  *
  *  TAILRACE_TORTURE_SECONDS (default 10), TAILRACE_TORTURE_FILES (12) and TAILRACE_TORTURE_LINES (lines a second, 4000)
  *  set the size for each runtime, TAILRACE_TORTURE_SEED repeats a run's choices. On a machine that cannot keep up,
- *  TAILRACE_TORTURE_KEPT_SECONDS (60) has to be longer.
+ *  TAILRACE_TORTURE_KEPT_SECONDS (60) has to be longer. TAILRACE_TORTURE_EVIDENCE names a directory for what a failure leaves.
  *
  *  What no collector could know is left out: a file that is deleted while nobody has it open and nobody has read it.
  *  Rotated files are deleted when they are older than `keptSeconds`, logs while the collector is not being killed. */
-import { rmSync, statSync } from "node:fs";
+import { cpSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Test } from "tap";
 import t from "tap";
@@ -33,8 +34,12 @@ const fileCount = Number(process.env["TAILRACE_TORTURE_FILES"] ?? "12");
 const linesPerSecond = Number(process.env["TAILRACE_TORTURE_LINES"] ?? "4000");
 const seed = seedFrom("TAILRACE_TORTURE_SEED");
 const roundMs = 50;
+const reportMs = 30_000;
 /** How long rotated files are there at least: longer than the collector is ever behind. */
 const keptSeconds = Number(process.env["TAILRACE_TORTURE_KEPT_SECONDS"] ?? "60");
+/** Where the files, the programs' output and what was done to them go if lines are lost or doubled. */
+const evidence = process.env["TAILRACE_TORTURE_EVIDENCE"];
+const events: string[] = [];
 /** About how many times each file is rotated. */
 const rotationsPerFile = Math.max(3, seconds / 20);
 
@@ -71,7 +76,6 @@ for (const runtime of runtimes) {
         // Rotated files of every other log match its glob, as with a careless "*".
         path: join(collector.logs, `${index}.${index % 2 === 0 ? "log" : "out"}`),
         naming: random.pick(namings),
-        syncs: true,
       }));
     const counts: Counts = { collector: 0, server: 0, deletions: 0, pruned: 0 };
     const killing = new AbortController();
@@ -80,13 +84,20 @@ for (const runtime of runtimes) {
       killRepeatedly(collector, random, killing.signal, turns, () => counts.collector++),
       killRepeatedly(server, random, killing.signal, new Turns(), () => counts.server++),
     ];
+    const syncing = syncRepeatedly(logs, killing.signal);
+    const reporting = setInterval(() => void report(t, server, logs, startNs), reportMs);
+    const startedMs = performance.now();
     await writeAll(logs, random, collector, turns, counts);
+    const rate = writtenTo(logs) / (performance.now() - startedMs) * 1000;
     killing.abort();
-    await Promise.all(helpers);
-    const written = logs.reduce((sum, log) => sum + log.written, 0);
+    await Promise.all([...helpers, syncing]);
+    clearInterval(reporting);
+    const written = writtenTo(logs);
     const rotations = logs.reduce((sum, log) => sum + log.rotations, 0);
     t.comment(
-      `${written} lines, ${rotations} rotations, ${counts.deletions} logs and ${counts.pruned} rotated files ` +
+      `${written} lines (${
+        rate.toFixed(0)
+      } a second), ${rotations} rotations, ${counts.deletions} logs and ${counts.pruned} rotated files ` +
         `deleted; ${counts.collector} times the collector was killed, ${counts.server} times the server`,
     );
     await checkLines(t, server, collector, logs, startNs);
@@ -133,12 +144,16 @@ async function writeAll(
   const rotating = new Map<RotatingLog, Generator<void>>();
   /** The one log that is about to be deleted is not written to meanwhile. */
   let deleting: RotatingLog | undefined;
+  const isOver = new AbortController();
   const startedMs = performance.now();
-  const rounds = seconds * 1000 / roundMs;
-  let wanted = 0;
+  let lastMs = 0;
   for (let round = 0; performance.now() < startedMs + seconds * 1000; round++) {
     const elapsedMs = performance.now() - startedMs;
-    const total = elapsedMs / 1000 * linesPerSecond;
+    // Rounds are late on a busy machine.
+    const rotationChance = rotationsPerFile * (elapsedMs - lastMs) / (seconds * 1000);
+    lastMs = elapsedMs;
+    // What logs lack that could not be written to, the others get.
+    const missing = elapsedMs / 1000 * linesPerSecond - writtenTo(logs);
     for (const log of logs) {
       // Between the steps of a rotation nothing is written, as its copy would lack it.
       const rotation = rotating.get(log);
@@ -147,12 +162,15 @@ async function writeAll(
         continue;
       }
       if (log === deleting) continue;
-      const count = Math.round((total - wanted) / logs.length * (0.5 + random.below(100) / 100));
+      const count = Math.round(missing / logs.length * (0.5 + random.below(100) / 100));
       if (count > 0) log.write(count, random, 200, random.oneIn(4));
-      if (random.fraction() < rotationsPerFile / rounds) {
+      if (random.fraction() < rotationChance) {
         const burst = random.oneIn(4) ? 3 : 1;
         for (let index = 0; index < burst; index++) {
-          const next = log.rotate(random.pick(methods), compressionOf.get(log)!);
+          const method = random.pick(methods);
+          const compression = compressionOf.get(log)!;
+          note(`${log.name} ${log.written} ${method} ${log.naming} ${compression}`);
+          const next = log.rotate(method, compression);
           if (index < burst - 1) {
             finishRotation(next);
             log.write(5, random, 100);
@@ -160,15 +178,14 @@ async function writeAll(
         }
       }
     }
-    wanted = total;
     if (round % 100 === 99) counts.pruned += prune(logs, rotating);
     if (deleting === undefined && random.oneIn(60)) {
       const log = random.pick(logs);
       if (!rotating.has(log) && log.bytes > 0) {
         deleting = log;
         log.complete();
-        void turns.take(() => deleteWhenRead(log, collector)).then(() => {
-          counts.deletions++;
+        void deleteWhenRead(log, collector, turns, isOver.signal).then((isDeleted) => {
+          if (isDeleted) counts.deletions++;
           deleting = undefined;
         });
       }
@@ -180,7 +197,47 @@ async function writeAll(
     if (rotation !== undefined) finishRotation(rotation);
     log.complete();
   }
+  isOver.abort();
   await turns.take(async () => {});
+}
+
+/** Makes the logs durable one after the other, and all of them in the end. Killing processes takes nothing from the
+ *  page cache: not waiting for the disk at each write makes the test no easier and lets it write faster. */
+async function syncRepeatedly(
+  logs: ReadonlyArray<RotatingLog>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isLast = false; !isLast;) {
+    isLast = signal.aborted;
+    for (const { path } of logs) {
+      const file = await open(path, "r").catch(() => undefined);
+      await file?.sync();
+      await file?.close();
+    }
+    await sleep(roundMs);
+  }
+}
+
+function writtenTo(logs: ReadonlyArray<RotatingLog>): number {
+  return logs.reduce((sum, log) => sum + log.written, 0);
+}
+
+/** Says how far the store is behind, if the server lives. */
+async function report(
+  t: Test,
+  server: ServerProcess,
+  logs: ReadonlyArray<RotatingLog>,
+  startNs: bigint,
+): Promise<void> {
+  const written = writtenTo(logs);
+  const query = new QueryClient(server.baseUrl);
+  const stored = await countAll(query, startNs).catch(() => "?");
+  query.close();
+  t.comment(
+    `${
+      ((Date.now() - Number(startNs / 1_000_000n)) / 1000).toFixed(0)
+    } s: ${written} lines written, ${stored} stored`,
+  );
 }
 
 /** Deletes rotated files that are old. */
@@ -192,6 +249,7 @@ function prune(
   for (const log of logs.filter((log) => !rotating.has(log))) {
     for (const path of log.rotated()) {
       if (Date.now() - statSync(path).mtimeMs < keptSeconds * 1000) continue;
+      note(`${path} pruned`);
       rmSync(path);
       count++;
     }
@@ -199,17 +257,29 @@ function prune(
   return count;
 }
 
-/** Deletes a log that is not written to when the running collector has read all of it and made that durable. */
-async function deleteWhenRead(log: RotatingLog, collector: CollectorProcess): Promise<void> {
+/** Deletes a log that is not written to when the running collector has read all of it and made that durable. False if
+ *  that did not come in time. It may be killed until then. */
+async function deleteWhenRead(
+  log: RotatingLog,
+  collector: CollectorProcess,
+  turns: Turns,
+  signal: AbortSignal,
+): Promise<boolean> {
   const read = new RegExp(`<li>${log.path.replaceAll(".", "\\.")}: (\\d+) bytes`);
-  for (;;) {
-    const page = await collector.page("/targets");
-    if (Number(read.exec(page)?.[1]) >= log.bytes) break;
-    await sleep(50);
+  let isDeleted = false;
+  while (!isDeleted && !signal.aborted) {
+    await turns.take(async () => {
+      const page = await collector.page("/targets");
+      if (!(Number(read.exec(page)?.[1]) >= log.bytes)) return;
+      note(`${log.name} ${log.written} deleted`);
+      rmSync(log.path);
+      isDeleted = true;
+      // Longer than batchwait and a slow disk.
+      await sleep(2000);
+    });
+    await sleep(200);
   }
-  rmSync(log.path);
-  // Longer than batchwait and a slow disk.
-  await sleep(2000);
+  return isDeleted;
 }
 
 async function killRepeatedly(
@@ -223,6 +293,7 @@ async function killRepeatedly(
     await sleep(random.between(200, Math.max(4000, seconds * 100)));
     if (signal.aborted) return;
     await turns.take(async () => {
+      note(`${program.constructor.name} killed`);
       await program.kill();
       onKill();
       // Sometimes again while it starts.
@@ -233,6 +304,7 @@ async function killRepeatedly(
       }
       await sleep(random.below(1000));
       await program.launchAndWait();
+      note(`${program.constructor.name} ready`);
     });
   }
 }
@@ -248,7 +320,7 @@ async function checkLines(
   const query = new QueryClient(server.baseUrl);
   t.teardown(() => query.close());
   const seen = new Map(logs.map((log) => [log.name, new Uint8Array(log.written)]));
-  const written = logs.reduce((sum, log) => sum + log.written, 0);
+  const written = writtenTo(logs);
   let unchanged = 0;
   let before = -1;
   for (;;) {
@@ -270,7 +342,25 @@ async function checkLines(
   }
   t.strictSame(lost.slice(0, 20), [], `none of ${written} lines is lost (${lost.length} are)`);
   t.strictSame(doubled.slice(0, 20), [], `none is there twice (${doubled.length} are)`);
-  if (lost.length + doubled.length > 0) t.comment(collector.output);
+  if (lost.length + doubled.length > 0) keepEvidence(t, server, collector, [...lost, ...doubled]);
+}
+
+function keepEvidence(
+  t: Test,
+  server: ServerProcess,
+  collector: CollectorProcess,
+  wrong: ReadonlyArray<string>,
+): void {
+  if (evidence === undefined) return t.comment(collector.output);
+  cpSync(collector.directory, evidence, { recursive: true });
+  for (
+    const [name, text] of [
+      ["collector.txt", collector.output],
+      ["server.txt", server.output],
+      ["wrong.txt", wrong.join("\n")],
+      ["events.txt", events.join("\n")],
+    ] as const
+  ) writeFileSync(join(evidence, name), text);
 }
 
 async function countAll(query: QueryClient, startNs: bigint): Promise<number> {
@@ -307,6 +397,10 @@ async function countLines(
     }
     if (counts[Number(number)]! < 255) counts[Number(number)]!++;
   }
+}
+
+function note(event: string): void {
+  events.push(`${new Date().toISOString()} ${event}`);
 }
 
 function sleep(milliseconds: number): Promise<void> {
