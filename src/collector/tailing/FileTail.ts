@@ -13,12 +13,11 @@ import { CompressedFiles } from "./CompressedFiles.ts";
 import { FilePositions } from "./FilePositions.ts";
 import { FileTargets } from "./FileTargets.ts";
 import { lineLimits } from "./lineLimits.ts";
+import { scanPause } from "./schedule.ts";
 import { Tailer } from "./Tailer.ts";
 
 const openFilesMax = 10_000;
 const filesMax = 100_000;
-/** How soon after a change of names a look at all globs follows, at most that often. */
-const scanPauseMs = 1_000;
 /** Between two passes over files that are due. */
 const passPauseMs = 25;
 /** Compressed files are in no hurry. */
@@ -90,12 +89,14 @@ const passes = (files: Tailer | CompressedFiles, room: () => Promise<void>, paus
 
 const scans = (targets: FileTargets, syncMs: number) => {
   let scannedMs = -Infinity;
+  let tookMs = 0;
   return Effect.sync(() => {
-    const sinceMs = performance.now() - scannedMs;
     targets.sweep();
-    if (sinceMs < syncMs && !(targets.isScanWanted && sinceMs >= scanPauseMs)) return;
+    const startedMs = performance.now();
+    if (startedMs - scannedMs < scanPause(targets.isScanWanted, syncMs, tookMs)) return;
     targets.scan();
     scannedMs = performance.now();
+    tookMs = scannedMs - startedMs;
   }).pipe(Effect.andThen(Effect.sleep(100)), Effect.forever);
 };
 

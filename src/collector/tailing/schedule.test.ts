@@ -1,6 +1,6 @@
 /** When files are looked at: often while they grow, and also after the clock was set. */
 import t from "tap";
-import { Schedule } from "./schedule.ts";
+import { scanPause, Schedule } from "./schedule.ts";
 
 const startMs = 1_700_000_000_000;
 
@@ -40,5 +40,18 @@ t.test("a clock that is set does not stop it", (t) => {
   t.strictSame(schedule.due(startMs - 3_600_000 + 250), ["a"]);
   schedule.plan("a", startMs, 0);
   t.strictSame(schedule.due(startMs + 86_400_000), ["a"], "ahead a day");
+  t.end();
+});
+
+t.test("files are looked for soon after a change, and never for most of the time", (t) => {
+  const f = (isWanted: boolean, syncMs: number, tookMs: number, pauseMs: number) =>
+    t.equal(scanPause(isWanted, syncMs, tookMs), pauseMs, `${isWanted} ${syncMs} ${tookMs}`);
+  f(false, 10_000, 20, 10_000);
+  f(true, 10_000, 20, 1_000);
+  f(true, 500, 20, 500);
+  f(true, 10_000, 600, 2_400);
+  f(false, 10_000, 600, 10_000);
+  f(true, 1_000, 60_000, 10_000);
+  f(false, 60_000, 60_000, 60_000);
   t.end();
 });

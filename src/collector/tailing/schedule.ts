@@ -1,5 +1,6 @@
 /** When each file is looked at again: often while it grows, seldom while it does not. A wheel of slots, so
- *  that a pass touches only the files that are due. Owns times; Tailer.ts owns what happens then. */
+ *  that a pass touches only the files that are due. And when files are looked for. Owns times; Tailer.ts and
+ *  FileTargets.ts own what happens then. */
 
 /** Until when a file that was last active at a time is looked at how often. */
 const ladder: ReadonlyArray<{ readonly idleMs: number; readonly periods: number }> = [
@@ -7,6 +8,20 @@ const ladder: ReadonlyArray<{ readonly idleMs: number; readonly periods: number 
   { idleMs: 60_000, periods: 4 },
   { idleMs: Infinity, periods: 20 },
 ];
+
+/** How soon after a change of names a look at all globs follows. */
+const scanPauseMs = 1_000;
+/** A look for files takes at most a fifth of the time, so that reading goes on where there are very many files or
+ *  others need the processor. */
+const restPerWork = 4;
+/** It is put off for that reason by at most so long: nothing else finds compressed files. */
+const restMsMax = 10_000;
+
+/** How long after a look at all globs that took `tookMs` the next one follows; `isWanted` if names have changed. */
+export function scanPause(isWanted: boolean, syncMs: number, tookMs: number): number {
+  const pauseMs = isWanted ? Math.min(scanPauseMs, syncMs) : syncMs;
+  return Math.max(pauseMs, Math.min(tookMs * restPerWork, restMsMax));
+}
 
 export class Schedule<Item> {
   readonly #periodMs: number;
