@@ -132,8 +132,10 @@ export class RotatedFiles {
     this.#isFirstLook = false;
     const judged = new Map<string, string>();
     for (const [key, log] of this.#logs) {
-      log.real = this.#readers.tailer.realPathOf(log.job, log.path) ?? realPath(log.path) ??
-        log.real;
+      const attached = this.#readers.tailer.realPathOf(log.job, log.path);
+      if (attached !== undefined) log.real = attached;
+      // Of files that were rotated themselves there are many, and they do not move.
+      else if (logNameOf(log.path) === log.path) log.real = realPath(log.path) ?? log.real;
       this.#lookBeside(log, look, isTarget, judged);
       if (this.#readers.nowMs() - log.seenMs > absentMs) this.#logs.delete(key);
     }

@@ -92,15 +92,16 @@ function asCopy(
     return isRotated || !isFinished ? position : undefined;
   }
   if (!isRotated || bytes >= position.checkOffset) return undefined;
+  const { headBytes, headHash } = position;
+  // Looking for the original costs a look at each file of the directory: not where this cannot be its beginning.
+  const isBeginning = bytes >= headBytes && headOf(log, headBytes).headHash === headHash;
+  if (!isBeginning && (isFinished || bytes >= headBytes)) return undefined;
   const original = findByInode(position, look);
   if (original !== undefined) {
     return !isFinished && pathBeginsAs(original, log, bytes) ? "later" : undefined;
   }
   // The copy was made before the last lines were written, which were read from the original all the same.
-  const { headBytes, headHash } = position;
-  const isShorter = headBytes > 0 && bytes >= headBytes &&
-    headOf(log, headBytes).headHash === headHash;
-  return isShorter ? "read" : undefined;
+  return isBeginning && headBytes > 0 ? "read" : undefined;
 }
 
 /** Whether the open file holds what was read according to `position`, and perhaps more. False for positions

@@ -20,8 +20,21 @@ export function compressionOf(path: string): CompressionFormat | undefined {
   return found === null ? undefined : found[1] as CompressionFormat;
 }
 
+/** Names whose answer is known: each look at a directory asks for all of its names again. */
+const known = new Map<string, string>();
+const knownMax = 20_000;
+
 /** The name that a file had before it was rotated, by the strict rule; the name itself if it does not look rotated. */
 export function logNameOf(name: string): string {
+  let log = known.get(name);
+  if (log !== undefined) return log;
+  log = withoutRotation(name);
+  if (known.size >= knownMax) known.clear();
+  known.set(name, log);
+  return log;
+}
+
+function withoutRotation(name: string): string {
   let log = name.replace(compressed, "");
   for (;;) {
     const shorter = log.replace(suffix, "").replace(infix, "$1");
@@ -65,9 +78,9 @@ export function mayBecome(
   path: string,
 ): boolean {
   const name = baseName(path);
-  const known = [baseName(item.path), baseName(item.log)];
-  if (known.some((known) => name === known || name === logNameOf(known))) return false;
-  return known.some((known) => name.startsWith(known) || logNameOf(name) === logNameOf(known));
+  const names = [baseName(item.path), baseName(item.log)];
+  if (names.some((before) => name === before || name === logNameOf(before))) return false;
+  return names.some((before) => name.startsWith(before) || logNameOf(name) === logNameOf(before));
 }
 
 function keysOf({ path, log }: { readonly path: string; readonly log: string }): Set<string> {
