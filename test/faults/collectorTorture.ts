@@ -86,19 +86,18 @@ for (const runtime of runtimes) {
     ];
     const syncing = syncRepeatedly(logs, killing.signal);
     const reporting = setInterval(() => void report(t, server, logs, startNs), reportMs);
-    const startedMs = performance.now();
-    await writeAll(logs, random, collector, turns, counts);
-    const rate = writtenTo(logs) / (performance.now() - startedMs) * 1000;
+    const rate = await writeAll(logs, random, collector, turns, counts);
     killing.abort();
     await Promise.all([...helpers, syncing]);
     clearInterval(reporting);
     const written = writtenTo(logs);
     const rotations = logs.reduce((sum, log) => sum + log.rotations, 0);
     t.comment(
-      `${written} lines (${
+      `${written} lines, ${
         rate.toFixed(0)
-      } a second), ${rotations} rotations, ${counts.deletions} logs and ${counts.pruned} rotated files ` +
-        `deleted; ${counts.collector} times the collector was killed, ${counts.server} times the server`,
+      } a second, ${rotations} rotations, ${counts.deletions} logs and ` +
+        `${counts.pruned} rotated files deleted; ${counts.collector} times the collector was killed, ` +
+        `${counts.server} times the server`,
     );
     await checkLines(t, server, collector, logs, startNs);
   });
@@ -130,14 +129,14 @@ function configFor(server: ServerProcess) {
   });
 }
 
-/** Writes at the wanted rate in rounds, rotating and deleting now and then. */
+/** Writes at the wanted rate in rounds, rotating and deleting now and then. Returns the lines a second that it came to. */
 async function writeAll(
   logs: ReadonlyArray<RotatingLog>,
   random: Random,
   collector: CollectorProcess,
   turns: Turns,
   counts: Counts,
-): Promise<void> {
+): Promise<number> {
   const compressionOf = new Map<RotatingLog, Compression>(
     logs.map((log) => [log, random.pick(compressions)]),
   );
@@ -197,8 +196,10 @@ async function writeAll(
     if (rotation !== undefined) finishRotation(rotation);
     log.complete();
   }
+  const rate = writtenTo(logs) / (performance.now() - startedMs) * 1000;
   isOver.abort();
   await turns.take(async () => {});
+  return rate;
 }
 
 /** Makes the logs durable one after the other, and all of them in the end. Killing processes takes nothing from the
@@ -233,11 +234,8 @@ async function report(
   const query = new QueryClient(server.baseUrl);
   const stored = await countAll(query, startNs).catch(() => "?");
   query.close();
-  t.comment(
-    `${
-      ((Date.now() - Number(startNs / 1_000_000n)) / 1000).toFixed(0)
-    } s: ${written} lines written, ${stored} stored`,
-  );
+  const passed = (Date.now() - Number(startNs / 1_000_000n)) / 1000;
+  t.comment(`${passed.toFixed(0)} s: ${written} lines written, ${stored} stored`);
 }
 
 /** Deletes rotated files that are old. */
