@@ -93,15 +93,19 @@ async function startAndLead(node: NatsNode, manager: JetStreamManager): Promise<
 async function lead(node: NatsNode, manager: JetStreamManager): Promise<void> {
   const nc = (manager.jetstream() as unknown as { readonly nc: NatsConnection }).nc;
   let last = "";
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 200; attempt++) {
     const info = await manager.streams.info(stream).catch(() => undefined);
-    if (info?.cluster?.leader === node.name) return;
-    const isPreferred = attempt % 2 === 0;
-    const request = isPreferred ? JSON.stringify({ placement: { preferred: node.name } }) : "";
-    last = await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, request).then(
-      (reply) => reply.string(),
-      String,
-    );
+    const leader = info?.cluster?.leader ?? "";
+    if (leader === node.name) return;
+    if (leader !== "") {
+      // A server that does not have everything yet cannot be preferred; then chance decides.
+      const isPreferred = attempt % 2 === 0;
+      const request = isPreferred ? JSON.stringify({ placement: { preferred: node.name } }) : "";
+      last = await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, request).then(
+        (reply) => reply.string(),
+        String,
+      );
+    }
     await sleep(500);
   }
   throw new Error(`${node.name} does not lead ${stream}: ${last}`);
