@@ -12,7 +12,13 @@ import {
   nodeDisk,
   parentPath,
 } from "../../platform/files.ts";
-import { keyProblem, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
+import {
+  attemptObject,
+  notFound,
+  ObjectStore,
+  ObjectStoreError,
+  objectStoreOf,
+} from "../ObjectStore.ts";
 import { DataDirectory } from "./DataDirectory.ts";
 
 export interface DirectoryObjectStoreOptions {
@@ -28,14 +34,8 @@ export function directoryObjectStoreLayer(
     Effect.gen(function* () {
       const { path } = yield* DataDirectory;
       const files = new ObjectFiles(options.disk ?? nodeDisk, joinPath(path, "objects"));
-      yield* attempt("", () => files.sweep());
-      return ObjectStore.of({
-        put: (key, parts) => withKey(key, () => files.put(key, parts)),
-        get: (key) => withKey(key, () => files.read(key)),
-        getRange: (key, offset, length) => withKey(key, () => files.read(key, offset, length)),
-        list: (prefix) => attempt(prefix, () => files.list(prefix)),
-        remove: (key) => withKey(key, () => files.remove(key)),
-      });
+      yield* attemptObject("", () => files.sweep(), failureOf);
+      return objectStoreOf(files, failureOf);
     }),
   );
 }
@@ -78,8 +78,16 @@ class ObjectFiles {
     }
   }
 
-  /** The whole object, or a range of it. */
-  async read(key: string, offset = 0, length?: number): Promise<Uint8Array> {
+  get(key: string): Promise<Uint8Array> {
+    return this.#read(key, 0);
+  }
+
+  getRange(key: string, offset: number, length: number): Promise<Uint8Array> {
+    return this.#read(key, offset, length);
+  }
+
+  /** To the end if there is no `length`. */
+  async #read(key: string, offset: number, length?: number): Promise<Uint8Array> {
     const problem = rangeProblem(key, offset, length ?? 0);
     if (problem !== undefined) throw problem;
     const file = await this.#disk.open(joinPath(this.#directory, key), "read");
@@ -175,34 +183,10 @@ async function holds(file: DiskFile, parts: ReadonlyArray<Uint8Array>): Promise<
   return true;
 }
 
-function withKey<Result>(
-  key: string,
-  run: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.suspend(() => {
-    const problem = keyProblem(key);
-    return problem === undefined ? attempt(key, run) : Effect.fail(problem);
-  });
-}
-
 /** Turns what the disk says into the port's error. */
-function attempt<Result>(
-  key: string,
-  run: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.tryPromise({ try: run, catch: (error) => failure(key, error) });
-}
-
-function failure(key: string, error: unknown): ObjectStoreError {
-  if (error instanceof ObjectStoreError) return error;
+function failureOf(key: string, error: unknown): ObjectStoreError {
   const code = errorCode(error);
-  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") {
-    return new ObjectStoreError({
-      reason: "NotFound",
-      key,
-      message: `There is no object "${key}"`,
-    });
-  }
+  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return notFound(key);
   if (isNoSpace(error)) {
     const message = `Cannot store object "${key}": ${
       errorText(error)

@@ -16,7 +16,14 @@ import {
 import { ensureStream, objectBucketName, objectStream } from "../../cluster/streams.ts";
 import { sha256Base64Url } from "../../platform/digest.ts";
 import { errorText } from "../../platform/files.ts";
-import { keyProblem, type ObjectInfo, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
+import {
+  attemptObject,
+  notFound,
+  type ObjectInfo,
+  ObjectStore,
+  ObjectStoreError,
+  objectStoreOf,
+} from "../ObjectStore.ts";
 import { cutParts, joinBytes } from "../cutParts.ts";
 import {
   chunkSubject,
@@ -42,21 +49,20 @@ export function jetStreamObjectStoreLayer(
         (_, shard) => new ObjectBucket(link, shard),
       );
       const bucketOf = (key: string) => buckets[shardOf(key, buckets.length)]!;
-      yield* run("", async () => {
+      const ensure = async () => {
         for (const bucket of buckets) await bucket.ensure();
-      });
-      return ObjectStore.of({
-        put: (key, parts) => withKey(key, () => bucketOf(key).put(key, parts)),
-        get: (key) => withKey(key, () => bucketOf(key).get(key)),
-        getRange: (key, offset, length) =>
-          withKey(key, () => bucketOf(key).getRange(key, offset, length)),
-        list: (prefix) =>
-          run(prefix, async () => {
-            const found = await Promise.all(buckets.map((bucket) => bucket.list(prefix)));
-            return found.flat().sort((a, b) => a.key < b.key ? -1 : 1);
-          }),
-        remove: (key) => withKey(key, () => bucketOf(key).remove(key)),
-      });
+      };
+      yield* attemptObject("", ensure, failureOf);
+      return objectStoreOf({
+        put: (key, parts) => bucketOf(key).put(key, parts),
+        get: (key) => bucketOf(key).get(key),
+        getRange: (key, offset, length) => bucketOf(key).getRange(key, offset, length),
+        list: async (prefix) => {
+          const found = await Promise.all(buckets.map((bucket) => bucket.list(prefix)));
+          return found.flat().sort((a, b) => a.key < b.key ? -1 : 1);
+        },
+        remove: (key) => bucketOf(key).remove(key),
+      }, failureOf);
     }),
   );
 }
@@ -326,39 +332,12 @@ function sameContent(key: string, meta: ObjectMeta, size: number, digest: string
   throw failure("Exists", key, "it exists with another content");
 }
 
-function notFound(key: string): ObjectStoreError {
-  return new ObjectStoreError({
-    reason: "NotFound",
-    key,
-    message: `There is no object "${key}"`,
-  });
-}
-
 function failure(reason: ObjectStoreError["reason"], key: string, what: string): ObjectStoreError {
   return new ObjectStoreError({ reason, key, message: `Object "${key}": ${what}` });
 }
 
-function withKey<Result>(
-  key: string,
-  work: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.suspend(() => {
-    const problem = keyProblem(key);
-    return problem === undefined ? run(key, work) : Effect.fail(problem);
-  });
-}
-
-function run<Result>(
-  key: string,
-  work: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.tryPromise({
-    try: work,
-    catch: (error) => {
-      if (error instanceof ObjectStoreError) return error;
-      const code = apiCode(error);
-      const isFull = code === streamFull || code === insufficientResources;
-      return failure(isFull ? "Full" : "Io", key, `NATS: ${errorText(error)}`);
-    },
-  });
+function failureOf(key: string, error: unknown): ObjectStoreError {
+  const code = apiCode(error);
+  const isFull = code === streamFull || code === insufficientResources;
+  return failure(isFull ? "Full" : "Io", key, `NATS: ${errorText(error)}`);
 }

@@ -10,7 +10,14 @@ import { s3Access } from "../../platform/s3Address.ts";
 import { environment } from "../../platform/terminal.ts";
 import { cutParts } from "../cutParts.ts";
 import { isObjectKey } from "../objectKey.ts";
-import { keyProblem, type ObjectInfo, ObjectStore, ObjectStoreError } from "../ObjectStore.ts";
+import {
+  attemptObject,
+  notFound,
+  type ObjectInfo,
+  ObjectStore,
+  ObjectStoreError,
+  objectStoreOf,
+} from "../ObjectStore.ts";
 import { completeUpload, readListing, readUploadId } from "./s3Answers.ts";
 import { S3Client, S3Failed } from "./S3Client.ts";
 
@@ -42,14 +49,8 @@ export function s3ObjectStoreLayer(
         options.partBytes ?? 16 * 1024 * 1024,
         options.pageObjects ?? 1000,
       );
-      yield* attempt("", () => bucket.checkAccess());
-      return ObjectStore.of({
-        put: (key, parts) => withKey(key, () => bucket.put(key, parts)),
-        get: (key) => withKey(key, () => bucket.get(key)),
-        getRange: (key, offset, length) => withKey(key, () => bucket.getRange(key, offset, length)),
-        list: (prefix) => attempt(prefix, () => bucket.list(prefix)),
-        remove: (key) => withKey(key, () => bucket.remove(key)),
-      });
+      yield* attemptObject("", () => bucket.checkAccess(), failureOf);
+      return objectStoreOf(bucket, failureOf);
     }),
   );
 }
@@ -352,41 +353,18 @@ function rangeProblem(
   return isShort ? `its answer has ${body.length} of ${length} bytes of "${key}"` : undefined;
 }
 
-function withKey<Result>(
-  key: string,
-  work: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.suspend(() => {
-    const problem = keyProblem(key);
-    return problem === undefined ? attempt(key, work) : Effect.fail(problem);
-  });
-}
-
-function attempt<Result>(
-  key: string,
-  work: () => Promise<Result>,
-): Effect.Effect<Result, ObjectStoreError> {
-  return Effect.tryPromise({
-    try: work,
-    catch: (error) => {
-      if (error instanceof ObjectStoreError) return error;
-      if (error instanceof S3Failed && error.status === 404 && missing.has(error.code)) {
-        return notFound(key);
-      }
-      const isFull = error instanceof S3Failed &&
-        (error.status === 507 || /QuotaExceeded|StorageFull/i.test(error.code));
-      const about = key === "" ? "" : `Object "${key}": `;
-      return failure(isFull ? "Full" : "Io", key, about + errorText(error));
-    },
-  });
+function failureOf(key: string, error: unknown): ObjectStoreError {
+  if (error instanceof S3Failed && error.status === 404 && missing.has(error.code)) {
+    return notFound(key);
+  }
+  const isFull = error instanceof S3Failed &&
+    (error.status === 507 || /QuotaExceeded|StorageFull/i.test(error.code));
+  const about = key === "" ? "" : `Object "${key}": `;
+  return failure(isFull ? "Full" : "Io", key, about + errorText(error));
 }
 
 /** Codes of a 404 that is about the key; an answer to HEAD has none. */
 const missing = new Set(["", "NoSuchKey", "NotFound"]);
-
-function notFound(key: string): ObjectStoreError {
-  return failure("NotFound", key, `There is no object "${key}"`);
-}
 
 function badRange(key: string, offset: number, length: number): ObjectStoreError {
   return failure("BadRange", key, `Object "${key}" has no ${length} bytes at ${offset}`);
