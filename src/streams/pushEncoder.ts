@@ -24,6 +24,11 @@ export class EntryBuffer {
     return this.#length;
   }
 
+  /** Bytes of memory that it holds. */
+  get capacity(): number {
+    return this.#buffer.byteLength;
+  }
+
   /** The bytes so far; valid until the next `add`. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);

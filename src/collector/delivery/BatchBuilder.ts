@@ -5,6 +5,9 @@ import { encodePushRequest, EntryBuffer } from "../../streams/pushEncoder.ts";
 import type { StageEntry } from "../stages/entry.ts";
 import { LabelSet } from "../stages/labelSet.ts";
 
+/** Memory of buffers that are kept for the next batch: new memory costs more than what is written to it. */
+const spareBytesMax = 8 << 20;
+
 /** A request before compression. */
 export interface PushRequestDraft {
   readonly tenant: string;
@@ -27,6 +30,8 @@ interface TenantEntries {
 
 export class BatchBuilder {
   readonly #externals: ReadonlyArray<LabelSet>;
+  readonly #spare: EntryBuffer[] = [];
+  #spareBytes = 0;
   #tenants = new Map<string, TenantEntries>();
   #bytes = 0;
 
@@ -40,6 +45,11 @@ export class BatchBuilder {
     return this.#bytes;
   }
 
+  /** Memory that it keeps for the next batch. */
+  get spareBytes(): number {
+    return this.#spareBytes;
+  }
+
   add(entry: StageEntry): void {
     entry.encode();
     const tenant = entry.labels.tenant ?? "";
@@ -51,7 +61,7 @@ export class BatchBuilder {
     const { labels, start, end } = entry;
     let stream = entries.streams.get(labels.text);
     if (stream === undefined) {
-      stream = { labels, entries: new EntryBuffer() };
+      stream = { labels, entries: this.#emptyBuffer() };
       entries.streams.set(labels.text, stream);
     }
     stream.entries.add(entry.bytes, start, end, entry.seconds, entry.nanos, entry.metadata);
@@ -78,9 +88,26 @@ export class BatchBuilder {
         lineBytes,
       }))
     );
+    for (const { streams } of this.#tenants.values()) {
+      for (const { entries } of streams.values()) this.#keep(entries);
+    }
     this.#tenants = new Map();
     this.#bytes = 0;
     return drafts;
+  }
+
+  #emptyBuffer(): EntryBuffer {
+    const buffer = this.#spare.pop();
+    if (buffer === undefined) return new EntryBuffer();
+    this.#spareBytes -= buffer.capacity;
+    return buffer;
+  }
+
+  #keep(buffer: EntryBuffer): void {
+    if (this.#spareBytes + buffer.capacity > spareBytesMax) return;
+    buffer.clear();
+    this.#spareBytes += buffer.capacity;
+    this.#spare.push(buffer);
   }
 }
 

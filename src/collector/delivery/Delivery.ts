@@ -357,7 +357,7 @@ class Line {
 async function compressed({ requests, positions }: SealedBatch): Promise<BufferRecord> {
   const bodies = await Promise.all(requests.map(async ({ request, ...body }) => ({
     ...body,
-    bytes: new Uint8Array(await compress(request)),
+    bytes: await compress(request),
   })));
   return { positions, bodies };
 }
