@@ -25,6 +25,7 @@ import { FilePositions } from "../../src/collector/tailing/FilePositions.ts";
 import { FileTargets } from "../../src/collector/tailing/FileTargets.ts";
 import { Glob } from "../../src/collector/tailing/glob.ts";
 import type { LineColumns, LineSink, Origin } from "../../src/collector/tailing/lineSink.ts";
+import { Schedule } from "../../src/collector/tailing/schedule.ts";
 import { Tailer } from "../../src/collector/tailing/Tailer.ts";
 
 const noStages: StagePipeline = {
@@ -107,7 +108,7 @@ class Collector {
     };
     this.#tailer = new Tailer({
       ...shared,
-      pollMs: 250,
+      schedule: new Schedule(250),
       openFilesMax: world.openFilesMax,
       filesMax: 1000,
     });

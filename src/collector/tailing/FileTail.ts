@@ -13,15 +13,20 @@ import { CompressedFiles } from "./CompressedFiles.ts";
 import { FilePositions } from "./FilePositions.ts";
 import { FileTargets } from "./FileTargets.ts";
 import { lineLimits } from "./lineLimits.ts";
-import { scanPause } from "./schedule.ts";
+import { Pause } from "./Pause.ts";
+import { scanPause, Schedule } from "./schedule.ts";
 import { Tailer } from "./Tailer.ts";
 
 const openFilesMax = 10_000;
 const filesMax = 100_000;
-/** Between two passes over files that are due. */
+/** What changes within so long is read in one pass. */
 const passPauseMs = 25;
 /** Compressed files are in no hurry. */
 const compressedPauseMs = 250;
+/** How often it is asked whether files are to be looked for. */
+const scanCheckMs = 200;
+/** Such questions between two sweeps of the watches, which are a second apart. */
+const checksPerSweep = 5;
 
 export class FileTail extends Context.Service<FileTail, {
   readonly targets: FileTargets;
@@ -48,9 +53,11 @@ export class FileTail extends Context.Service<FileTail, {
           nowMs: systemNowMs,
           warn,
         };
+        const pollMs = config.global.file_watch_config.min_poll_frequency;
+        const pause = new Pause(Math.min(passPauseMs, pollMs), pollMs);
         const tailer = new Tailer({
           ...shared,
-          pollMs: config.global.file_watch_config.min_poll_frequency,
+          schedule: new Schedule(pollMs, () => pause.end()),
           openFilesMax,
           filesMax,
         });
@@ -72,8 +79,9 @@ export class FileTail extends Context.Service<FileTail, {
             tailer.close();
           })
         );
-        yield* Effect.forkScoped(passes(tailer, lines.room, passPauseMs));
-        yield* Effect.forkScoped(passes(compressed, lines.room, compressedPauseMs));
+        const pauseOfCompressed = new Pause(compressedPauseMs, compressedPauseMs);
+        yield* Effect.forkScoped(passes(tailer, lines.room, pause));
+        yield* Effect.forkScoped(passes(compressed, lines.room, pauseOfCompressed));
         yield* Effect.forkScoped(scans(targets, config.target_config.sync_period));
         return FileTail.of({ targets, tailer });
       }),
@@ -81,23 +89,24 @@ export class FileTail extends Context.Service<FileTail, {
 }
 
 /** Reads what is due, for ever. Interrupting waits for the file that is being read. */
-const passes = (files: Tailer | CompressedFiles, room: () => Promise<void>, pauseMs: number) =>
-  Effect.promise((signal) => files.pass(room, signal)).pipe(
-    Effect.delay(pauseMs),
+const passes = (files: Tailer | CompressedFiles, room: () => Promise<void>, pause: Pause) =>
+  Effect.promise(() => pause.wait()).pipe(
+    Effect.andThen(Effect.promise((signal) => files.pass(room, signal))),
     Effect.forever,
   );
 
 const scans = (targets: FileTargets, syncMs: number) => {
   let scannedMs = -Infinity;
   let tookMs = 0;
+  let checks = 0;
   return Effect.sync(() => {
-    targets.sweep();
+    if (++checks % checksPerSweep === 0) targets.sweep();
     const startedMs = performance.now();
     if (startedMs - scannedMs < scanPause(targets.isScanWanted, syncMs, tookMs)) return;
     targets.scan();
     scannedMs = performance.now();
     tookMs = scannedMs - startedMs;
-  }).pipe(Effect.andThen(Effect.sleep(100)), Effect.forever);
+  }).pipe(Effect.andThen(Effect.sleep(scanCheckMs)), Effect.forever);
 };
 
 /** When a collector with these positions was first started; undefined if that is now, which is noted. */

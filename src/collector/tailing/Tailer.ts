@@ -20,14 +20,14 @@ import type { LineSink, Stream } from "./lineSink.ts";
 import { ReadBuffer } from "./ReadBuffer.ts";
 import type { LineLimits } from "./lineLimits.ts";
 import { addTo, deleteFrom, deleteIf } from "./mapOfSets.ts";
-import { Schedule } from "./schedule.ts";
+import type { Schedule } from "./schedule.ts";
 import { TailedFile } from "./TailedFile.ts";
 
 export interface TailerOptions {
   readonly sink: LineSink;
   readonly limits: LineLimits;
-  /** How often a file that grows is looked at. */
-  readonly pollMs: number;
+  /** When each file is looked at. */
+  readonly schedule: Schedule<TailedFile>;
   /** Descriptors to keep open; beyond it those of files that have been idle longest are closed. */
   readonly openFilesMax: number;
   /** Files to tail at once; further ones wait until others end. */
@@ -81,7 +81,7 @@ export class Tailer {
   constructor(options: TailerOptions) {
     this.#options = options;
     this.#buffer = new ReadBuffer(options.limits);
-    this.#schedule = new Schedule(options.pollMs);
+    this.#schedule = options.schedule;
     this.#openFilesMax = options.openFilesMax;
   }
 

@@ -25,14 +25,16 @@ export function scanPause(isWanted: boolean, syncMs: number, tookMs: number): nu
 
 export class Schedule<Item> {
   readonly #periodMs: number;
+  readonly #onWake: () => void;
   readonly #slots = new Map<number, Set<Item>>();
   readonly #slotOf = new Map<Item, number>();
   /** All slots before this one have been taken. */
   #nextSlot = 0;
 
-  /** `periodMs`: how often a growing file is looked at. */
-  constructor(periodMs: number) {
+  /** `periodMs`: how often a growing file is looked at. `onWake` is told that something is due before its time. */
+  constructor(periodMs: number, onWake: () => void = () => {}) {
     this.#periodMs = periodMs;
+    this.#onWake = onWake;
   }
 
   /** Sets when `item` is due, given how long it has been idle. */
@@ -43,7 +45,9 @@ export class Schedule<Item> {
 
   /** Makes `item` due at the next pass. */
   wake(item: Item): void {
-    if (this.#slotOf.has(item)) this.#put(item, this.#nextSlot - 1);
+    if (!this.#slotOf.has(item)) return;
+    this.#put(item, this.#nextSlot - 1);
+    this.#onWake();
   }
 
   remove(item: Item): void {
