@@ -5,7 +5,7 @@ import { Effect, Schema } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { terminal, writeError, writeOutput } from "../platform/terminal.ts";
 import { encodePushRequest, EntryBuffer } from "../streams/pushEncoder.ts";
-import { ask, type Connection, connectionFlags, connectionOf } from "./connection.ts";
+import { ask, type Connection, connectionFlags, connectionOf, send } from "./connection.ts";
 import { Boundary, categorizeLabels, type Entry, sortedEntries, Streams } from "./entries.ts";
 import { formatLabels } from "./entryPrinter.ts";
 import { failed } from "./failure.ts";
@@ -68,6 +68,8 @@ export const importLogs = Command.make(
       header: options.sourceHeader,
     });
     const { from, to } = yield* timeRange(options);
+    yield* refuseIgnoredTenant(source, "--source-tenant");
+    yield* refuseIgnoredTenant(target, "--tenant");
     const copy = new Copy(source, target, Math.max(1, options.batch));
     for (let start = from; start < to; start += windowNs) {
       const end = start + windowNs < to ? start + windowNs : to;
@@ -93,6 +95,19 @@ export const importLogs = Command.make(
     },
   ]),
 );
+
+/** Without auth_enabled a server takes every tenant for the same one: tenants that are copied one after the other would be mixed,
+ *  or be copied as often as there are. Fails if the server says that it is so; one that does not say may be behind a proxy. */
+const refuseIgnoredTenant = Effect.fnUntraced(function* (connection: Connection, flag: string) {
+  const tenant = connection.headers["x-scope-orgid"];
+  if (tenant === undefined) return;
+  const { status, text } = yield* send(connection, "/config");
+  if (status !== 200 || !/^auth_enabled: false\b/m.test(text)) return;
+  return yield* failed(
+    `${flag} ${tenant} means nothing to ${connection.url}: it has auth_enabled: false and so one tenant for ` +
+      `everything. Leave ${flag} out, or set auth_enabled: true there.`,
+  );
+});
 
 /** A run of the command: where from, where to, and how far it is. */
 class Copy {

@@ -36,6 +36,30 @@ for (const runtime of runtimes) {
     const { stdout: one } = await importing('{app="a", part="1"}');
     t.match(one, /^Imported 315 lines of 1 streams/);
   });
+
+  t.test(`${runtime}: a tenant that means nothing`, async (t) => {
+    const [open, closed] = await Promise.all(
+      ["false", "true"].map((auth_enabled) =>
+        ServerProcess.start({ runtime, settings: { auth_enabled } })
+      ),
+    ) as [ServerProcess, ServerProcess];
+    t.teardown(() => Promise.all([open.remove(), closed.remove()]));
+    const importing = (from: ServerProcess, to: ServerProcess, ...flags: ReadonlyArray<string>) =>
+      run(process.execPath, [
+        ...[launcher, "import", "--source", from.baseUrl, "--addr", to.baseUrl, "--since=1h"],
+        ...flags,
+      ], { env: { ...process.env, TAILRACE_RUNTIME: runtime, NODE_OPTIONS: "" } });
+    const both = ["--source-tenant=a", "--tenant=b"];
+    await t.rejects(importing(closed, open, ...both), {
+      code: 1,
+      stderr: /--tenant b means nothing to http.* auth_enabled: false .*Leave --tenant out/,
+    });
+    await t.rejects(importing(open, closed, ...both), {
+      stderr: /--source-tenant a means nothing/,
+    });
+    t.match((await importing(open, closed, "--tenant=b")).stdout, /^Imported 0 lines/);
+    t.match((await importing(closed, open, "--source-tenant=a")).stdout, /^Imported 0 lines/);
+  });
 }
 
 /** Four streams over two days; one has fewer labels than the others; most timestamps are taken many times. */
