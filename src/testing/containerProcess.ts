@@ -35,29 +35,16 @@ export interface PodSurroundings {
 export class ContainerProcess {
   /** By the name of the container's port. */
   readonly ports: ReadonlyMap<string, number>;
-  readonly container: Container;
   readonly #directory: string;
-  readonly #local: (text: string) => string;
-  readonly #environment: NodeJS.ProcessEnv;
-  readonly #mount: () => void;
+  #given: Given;
   #child: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
   output = "";
 
-  private constructor(
-    container: Container,
-    directory: string,
-    ports: ReadonlyMap<string, number>,
-    local: (text: string) => string,
-    environment: NodeJS.ProcessEnv,
-    mount: () => void,
-  ) {
-    this.container = container;
+  private constructor(directory: string, ports: ReadonlyMap<string, number>, given: Given) {
     this.#directory = directory;
     this.ports = ports;
-    this.#local = local;
-    this.#environment = environment;
-    this.#mount = mount;
+    this.#given = given;
   }
 
   /** `ports` are this machine's for the container's, by name; free ones if there are none. */
@@ -71,10 +58,20 @@ export class ContainerProcess {
     const directory = mkdtempSync(join(tmpdir(), "tailrace-container-"));
     directories.add(directory);
     const own = ports ?? await portsFor(container);
-    const local = localiser(container, pod, directory, own, surroundings);
-    const environment = environmentOf(container, local, surroundings);
-    const mount = () => mountVolumes(container, pod, directory, local, manifests, surroundings);
-    return new ContainerProcess(container, directory, own, local, environment, mount);
+    return new ContainerProcess(
+      directory,
+      own,
+      given(manifests, pod, directory, own, surroundings),
+    );
+  }
+
+  get container(): Container {
+    return this.#given.container;
+  }
+
+  /** What it is from its next start on, with the volumes and ports that it has. */
+  become(manifests: ReadonlyArray<Manifest>, pod: PodSpec, surroundings: PodSurroundings): void {
+    this.#given = given(manifests, pod, this.#directory, this.ports, surroundings);
   }
 
   /** The first of the container's ports. */
@@ -84,12 +81,12 @@ export class ContainerProcess {
 
   /** Secrets are as they are at this moment. */
   start(): void {
-    this.#mount();
+    this.#given.mount();
     const { command = [], args = [] } = this.container;
-    const [program, ...parameters] = [...command, ...args].map(this.#local) as [string];
+    const [program, ...parameters] = [...command, ...args].map(this.#given.local) as [string];
     // Out of sight of the test runner, which adds hooks to what it sees being started.
     const child = spawn("env", ["-u", "NODE_OPTIONS", program, ...parameters], {
-      env: this.#environment,
+      env: this.#given.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
     const remember = (part: Buffer) => {
@@ -149,9 +146,9 @@ export class ContainerProcess {
   /** In the container the program has the process id 1. */
   async #runHook(command: ReadonlyArray<string>): Promise<void> {
     const [program, ...parameters] = command.map((part) =>
-      this.#local(part).replace(/^ldm=1$/, `ldm=${this.#child?.pid}`)
+      this.#given.local(part).replace(/^ldm=1$/, `ldm=${this.#child?.pid}`)
     ) as [string];
-    const hook = spawn(program, parameters, { env: this.#environment, stdio: "ignore" });
+    const hook = spawn(program, parameters, { env: this.#given.environment, stdio: "ignore" });
     await new Promise<void>((resolve, reject) => {
       hook.once("error", reject);
       hook.once("close", (code) => {
@@ -183,6 +180,31 @@ export class ContainerProcess {
     rmSync(this.#directory, { recursive: true, force: true });
     directories.delete(this.#directory);
   }
+}
+
+/** What manifests say of a container, for this machine. */
+interface Given {
+  readonly container: Container;
+  readonly local: (text: string) => string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly mount: () => void;
+}
+
+function given(
+  manifests: ReadonlyArray<Manifest>,
+  pod: PodSpec,
+  directory: string,
+  ports: ReadonlyMap<string, number>,
+  surroundings: PodSurroundings,
+): Given {
+  const container = pod.containers[0] as Container;
+  const local = localiser(container, pod, directory, ports, surroundings);
+  return {
+    container,
+    local,
+    environment: environmentOf(container, local, surroundings),
+    mount: () => mountVolumes(container, pod, directory, local, manifests, surroundings),
+  };
 }
 
 function mountVolumes(

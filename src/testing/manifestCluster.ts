@@ -4,14 +4,17 @@
 import { rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
-import { ContainerProcess, portsFor } from "./containerProcess.ts";
+import { ContainerProcess, type PodSurroundings, portsFor } from "./containerProcess.ts";
 import { KubernetesApi } from "./kubernetesApi.ts";
-import { type Manifest, podLabels, selects, workloads } from "./manifests.ts";
+import { type Manifest, podLabels, type PodSpec, selects, workloads } from "./manifests.ts";
 
 interface Pod {
-  readonly workload: Manifest;
+  readonly name: string;
+  workload: Manifest;
   readonly process: ContainerProcess;
   isReady: boolean;
+  /** Set while it is being stopped: another one is in its place. */
+  isEnding?: boolean;
 }
 
 /** The only node there is. */
@@ -31,10 +34,12 @@ const proxiesLearnMs = 2000;
 const apiHost = "kubernetes.default.svc";
 
 export class ManifestCluster {
-  readonly #manifests: ReadonlyArray<Manifest>;
+  #manifests: ReadonlyArray<Manifest>;
   readonly #options: ManifestClusterOptions;
   readonly api: KubernetesApi;
   readonly #pods: Pod[] = [];
+  /** Pods that are replaced already: what is wrong with how each ended. */
+  readonly #ending: Promise<string>[] = [];
   readonly #services = new Map<string, Server>();
   readonly #addresses = new Map<string, string>();
   readonly #statefulPorts = new Map<string, ReadonlyMap<string, number>>();
@@ -106,25 +111,62 @@ export class ManifestCluster {
     }
   }
 
-  /** `kubectl rollout restart`, to its end. Throws if a container does not end well. */
+  /** `kubectl rollout restart` and `kubectl rollout status`: until the new pods are ready. Throws if a container that it waits
+   *  for does not end well; `stop` says it of the others. */
   async rollingRestart(workload: Manifest): Promise<void> {
-    const old = this.#pods.filter((pod) => pod.workload === workload);
+    const old = this.#pods.filter((pod) => pod.workload === workload && pod.isEnding !== true);
     if (workload.kind === "Deployment") {
       // One more than there should be, and none less: the next one starts while an old one ends.
-      const ending: Promise<void>[] = [];
       for (const [index, pod] of old.entries()) {
         await this.#startPod(workload, index);
-        ending.push(this.#stopPod(pod).then(() => pod.process.remove()));
+        this.#ending.push(this.#replaced(pod));
       }
-      await Promise.all(ending);
       return;
     }
     // From the last to the first, the same volume, one at a time.
     for (const pod of old.toReversed()) {
-      await this.#stopPod(pod);
-      this.#pods.push(pod);
+      const problem = await this.#stopPod(pod);
+      if (problem !== "") throw new Error(problem);
+      pod.process.become(this.#manifests, podOf(workload), this.#surroundings(workload, pod.name));
       await this.#startAgain(pod);
     }
+  }
+
+  /** `kubectl apply` of manifests that differ in what pods are given: all workloads roll at once, and the result waits for all. */
+  async apply(manifests: ReadonlyArray<Manifest>): Promise<void> {
+    this.#manifests = manifests;
+    await this.runJobs();
+    for (const workload of this.workloads) {
+      for (const pod of this.#pods) {
+        if (pod.workload.metadata.name === workload.metadata.name) pod.workload = workload;
+      }
+    }
+    await Promise.all(this.workloads.map((workload) => this.rollingRestart(workload)));
+  }
+
+  /** `kubectl scale` of a Deployment, until there are as many pods as there should be. */
+  async scale(workload: Manifest, count: number): Promise<void> {
+    const pods = this.#pods.filter((pod) => pod.workload === workload && pod.isEnding !== true);
+    const missing = Math.max(0, count - pods.length);
+    await Promise.all([
+      ...Array.from(
+        { length: missing },
+        (_, index) => this.#startPod(workload, pods.length + index),
+      ),
+      ...pods.slice(count).map(async (pod) => {
+        const problem = await this.#replaced(pod);
+        if (problem !== "") throw new Error(problem);
+      }),
+    ]);
+  }
+
+  /** Ends a pod for good; the result is what is wrong with that. */
+  async #replaced(pod: Pod): Promise<string> {
+    pod.isEnding = true;
+    const problem = await this.#stopPod(pod);
+    this.#pods.splice(this.#pods.indexOf(pod), 1);
+    await pod.process.remove();
+    return problem;
   }
 
   async #startAgain(pod: Pod): Promise<void> {
@@ -133,16 +175,25 @@ export class ManifestCluster {
     pod.isReady = true;
   }
 
-  /** The node with the first pod of each of these workloads loses its power; with `loseVolume` its disk, too. The controllers
-   *  start them again. */
-  async loseNode(names: ReadonlyArray<string>, loseVolume = false): Promise<void> {
-    const lost = names.map((name) =>
-      this.#pods.find(({ workload }) => workload.metadata.name === name)!
-    );
+  /** A node or a zone loses its power, and each workload that is named a pod, as often as it is named; with `loseVolume` the disk,
+   *  too. The controllers start them again `afterMs` later. */
+  async loseNode(
+    names: ReadonlyArray<string>,
+    { loseVolume = false, afterMs = 0 }: { loseVolume?: boolean; afterMs?: number } = {},
+  ): Promise<void> {
+    const lost: Pod[] = [];
+    for (const name of names) {
+      lost.push(
+        this.#pods.find((pod) =>
+          pod.workload.metadata.name === name && pod.isEnding !== true && !lost.includes(pod)
+        )!,
+      );
+    }
     await Promise.all(lost.map(async (pod) => {
       pod.isReady = false;
       await pod.process.kill();
     }));
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
     await Promise.all(lost.map(async (pod) => {
       if (loseVolume) rmSync(pod.process.pathOf("/data"), { recursive: true });
       await this.#startAgain(pod);
@@ -165,17 +216,14 @@ export class ManifestCluster {
     await Promise.all(this.#pods.map((pod) => this.#startAgain(pod)));
   }
 
-  /** Ends every pod as the kubelet does. The exit codes that are not 0, by workload. */
+  /** Ends every pod as the kubelet does. What is wrong with how they ended, and those that were replaced before. */
   async stop(): Promise<ReadonlyArray<string>> {
-    const ends = await Promise.all(
-      this.#pods.toReversed().map(async ({ workload, process }) => {
-        const code = await process.stop();
-        return code === 0
-          ? []
-          : [`${workload.metadata.name} ended with ${code}:\n${process.output}`];
-      }),
-    );
-    return ends.flat();
+    const rest = this.#pods.toReversed().filter(({ isEnding }) => isEnding !== true);
+    const problems = await Promise.all([
+      ...this.#ending.splice(0),
+      ...rest.map((pod) => this.#stopPod(pod)),
+    ]);
+    return problems.filter((problem) => problem !== "");
   }
 
   async remove(): Promise<void> {
@@ -237,46 +285,46 @@ export class ManifestCluster {
   async #startPod(workload: Manifest, index: number): Promise<void> {
     const isStateful = workload.kind === "StatefulSet";
     const suffix = isStateful ? index : `x${this.#podCount++}`;
-    const podName = `${workload.metadata.name}-${suffix}`;
-    const process = await this.#processOf(workload, podName);
-    const pod = { workload, process, isReady: false };
+    const name = `${workload.metadata.name}-${suffix}`;
+    const process = await this.#processOf(workload, name);
+    const pod = { name, workload, process, isReady: false };
     this.#pods.push(pod);
     process.start();
     await process.untilReady();
     pod.isReady = true;
   }
 
-  /** It still gets new connections for a while: nodes learn late that a pod is going. */
-  async #stopPod(pod: Pod): Promise<void> {
+  /** It still gets new connections for a while: nodes learn late that a pod is going. The result is what is wrong with its end. */
+  async #stopPod(pod: Pod): Promise<string> {
     const learning = setTimeout(() => pod.isReady = false, proxiesLearnMs);
     const code = await pod.process.stop();
     clearTimeout(learning);
     pod.isReady = false;
-    this.#pods.splice(this.#pods.indexOf(pod), 1);
-    if (code !== 0) {
-      throw new Error(`${pod.workload.metadata.name} ended with ${code}:\n${pod.process.output}`);
-    }
+    const { name } = pod.workload.metadata;
+    return code === 0 ? "" : `${name} ended with ${code}:\n${pod.process.output}`;
   }
 
   #processOf(workload: Manifest, podName: string): Promise<ContainerProcess> {
-    const pod = workload.spec!.template!.spec;
-    const surroundings = {
+    return ContainerProcess.of(
+      this.#manifests,
+      podOf(workload),
+      this.#surroundings(workload, podName),
+      this.#statefulPorts.get(podName),
+    );
+  }
+
+  #surroundings(workload: Manifest, podName: string): PodSurroundings {
+    return {
       podName,
       nodeName,
       apiPort: this.api.port,
       secrets: this.api.secrets,
       addresses: this.#addresses,
       ...(this.#options.hostPaths === undefined ? {} : { hostPaths: this.#options.hostPaths }),
-      ...(pod.automountServiceAccountToken === true
+      ...(podOf(workload).automountServiceAccountToken === true
         ? { serviceAccount: this.api.serviceAccount }
         : {}),
     };
-    return ContainerProcess.of(
-      this.#manifests,
-      pod,
-      surroundings,
-      this.#statefulPorts.get(podName),
-    );
   }
 
   /** As the workload says, or its autoscaler at least. */
@@ -287,4 +335,8 @@ export class ManifestCluster {
     );
     return autoscaler?.spec?.minReplicas ?? spec?.replicas ?? 1;
   }
+}
+
+function podOf(workload: Manifest): PodSpec {
+  return workload.spec!.template!.spec;
 }
