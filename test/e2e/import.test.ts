@@ -50,13 +50,13 @@ for (const runtime of runtimes) {
         ...flags,
       ], { env: { ...process.env, TAILRACE_RUNTIME: runtime, NODE_OPTIONS: "" } });
     const both = ["--source-tenant=a", "--tenant=b"];
-    await t.rejects(importing(closed, open, ...both), {
+    const refused = (from: ServerProcess, to: ServerProcess) =>
+      importing(from, to, ...both).catch((error: { stderr: string }) => error);
+    t.match(await refused(closed, open), {
       code: 1,
       stderr: /--tenant b means nothing to http.* auth_enabled: false .*Leave --tenant out/,
     });
-    await t.rejects(importing(open, closed, ...both), {
-      stderr: /--source-tenant a means nothing/,
-    });
+    t.match(await refused(open, closed), { code: 1, stderr: /--source-tenant a means nothing/ });
     t.match((await importing(open, closed, "--tenant=b")).stdout, /^Imported 0 lines/);
     t.match((await importing(closed, open, "--source-tenant=a")).stdout, /^Imported 0 lines/);
   });
