@@ -294,7 +294,7 @@ export class ManifestCluster {
     pod.isReady = true;
   }
 
-  /** It still gets new connections for a while: nodes learn late that a pod is going. The result is what is wrong with its end. */
+  /** It still gets new connections for a while: nodes learn late that a pod is going. The result is what is wrong with that. */
   async #stopPod(pod: Pod): Promise<string> {
     const learning = setTimeout(() => pod.isReady = false, proxiesLearnMs);
     const code = await pod.process.stop();
