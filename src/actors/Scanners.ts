@@ -16,6 +16,8 @@ export class Scanners extends Context.Service<Scanners, {
   readonly threadCount: number;
   /** Runs the job named `kind` and resolves with what its handler in src/actors/worker returned. */
   readonly run: <Result>(kind: string, job: UnitsJob, options: JobOptions) => Promise<Result>;
+  /** The same for a job that reads nothing stored; always by this process. */
+  readonly compute: <Result>(kind: string, job: object, options: JobOptions) => Promise<Result>;
 }>()("tailrace/actors/Scanners") {
   /** Segments are files that the threads read in place. */
   static readonly local = Layer.effect(
@@ -23,6 +25,7 @@ export class Scanners extends Context.Service<Scanners, {
     Effect.map(Workers, (workers) => ({
       threadCount: workers.threadCount,
       run: (kind, job, options) => workers.run(kind, job, options),
+      compute: (kind, job, options) => workers.run(kind, job, options),
     })),
   );
 
@@ -49,6 +52,7 @@ export class Scanners extends Context.Service<Scanners, {
               held.release();
             }
           },
+          compute: (kind, job, options) => workers.run(kind, job, options),
         };
       }),
     );

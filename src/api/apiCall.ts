@@ -9,8 +9,8 @@ export interface ApiCall {
   readonly path: Readonly<Record<string, string | undefined>>;
 }
 
-/** Answers with JSON text. */
-export type Handler = (call: ApiCall) => Effect.Effect<string, unknown>;
+/** Answers with JSON, as text or as UTF-8. */
+export type Handler = (call: ApiCall) => Effect.Effect<string | Uint8Array, unknown>;
 
 /** Turns what `body` throws into the effect's failure. */
 export function attempt<A>(body: () => A): Effect.Effect<A, unknown> {

@@ -1,5 +1,5 @@
 /** Metric queries of Loki's API: query (one moment) and query_range (a grid of moments). Owns their
- *  parameters and envelope; encodeSamples.ts writes samples. Start and end are taken as asked: the
+ *  parameters and envelope; worker/encodeSamples.ts writes samples. Start and end are taken as asked: the
  *  steps are start, start + step, … up to end. */
 import { Effect, Result } from "effect";
 import type { MetricAnswer, MetricRequest } from "../actors/querier/metricQuery.ts";
@@ -11,12 +11,6 @@ import { planMetric } from "../logql/planner/metricPlan.ts";
 import { systemNowNs } from "../platform/clock.ts";
 import type { Settings } from "../platform/config/mod.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
-import {
-  AnswerTooLarge,
-  type EncodedSamples,
-  encodeInstant,
-  encodeMatrix,
-} from "./encodeSamples.ts";
 import { explainMember, explainMetric, wantsExplain } from "./explain.ts";
 import {
   BadRequest,
@@ -46,7 +40,7 @@ export function metricRange(
   querier: Querier["Service"],
   expr: MetricExpr,
   call: Omit<ApiCall, "path">,
-): Effect.Effect<string, unknown> {
+): Effect.Effect<Uint8Array, unknown> {
   return Effect.gen(function* () {
     const request = yield* attempt(() => ({
       ...metricCallOf(settings, expr, call),
@@ -54,7 +48,7 @@ export function metricRange(
     }));
     const answer = yield* querier.selectMetrics(request);
     const explain = yield* explained(querier, call, request, answer);
-    return yield* attempt(() => envelope(encodeRange(settings, answer), answer.warnings, explain));
+    return envelope(answer, explain);
   });
 }
 
@@ -67,17 +61,7 @@ export function metricCallOf(
   const grid = gridOf(settings, tenant, params);
   const plan = planMetric(expr);
   checkRanges(settings, tenant, plan.leaves);
-  return { tenant, plan, grid, oldestNs: oldestVisible(settings, tenant) };
-}
-
-/** The answer of a range query: the JSON members `"resultType":…,"result":…`, and the JSON of its statistics. Throws BadRequest if
- *  it is too large. */
-export function encodeRange(
-  settings: Settings,
-  answer: MetricAnswer,
-): { readonly samples: string; readonly stats: string } {
-  const bytesMax = settings.querier.max_response_bytes;
-  return encodeAnswer(answer, () => encodeMatrix(answer.value, answer.grid, bytesMax));
+  return { tenant, plan, grid, form: "matrix", oldestNs: oldestVisible(settings, tenant) };
 }
 
 /** The route `query`. */
@@ -100,20 +84,14 @@ export const instantQuery = (settings: Settings, querier: Querier["Service"]): H
         tenant,
         plan,
         grid: instantGrid(time),
+        form: "vector" as const,
         oldestNs: oldestVisible(settings, tenant),
         allowPartial: parsePartial(params),
       };
     });
     const answer = yield* querier.selectMetrics(request);
     const explain = yield* explained(querier, call, request, answer);
-    const bytesMax = settings.querier.max_response_bytes;
-    return yield* attempt(() =>
-      envelope(
-        encodeAnswer(answer, () => encodeInstant(answer.value, request.grid, bytesMax)),
-        answer.warnings,
-        explain,
-      )
-    );
+    return envelope(answer, explain);
   });
 
 function explained(
@@ -127,14 +105,34 @@ function explained(
 }
 
 /** The JSON of a whole answer; `explain` is a member with its comma, or nothing. */
-function envelope(
-  { samples, stats }: { readonly samples: string; readonly stats: string },
-  warnings: ReadonlyArray<string>,
-  explain: string,
-): string {
-  const members = warningsMember(warnings) + explain;
-  return `{"status":"success","data":{${samples},"stats":${stats}}${members}}`;
+function envelope(answer: MetricAnswer, explain: string): Uint8Array {
+  const { resultType, result } = answer.samples;
+  const stats = JSON.stringify(metricStats(answer));
+  return joinTexts([
+    `{"status":"success","data":{"resultType":"${resultType}","result":`,
+    result,
+    `,"stats":${stats}}${warningsMember(answer.warnings)}${explain}}`,
+  ]);
 }
+
+/** Loki's statistics of a metric query. */
+export function metricStats({ samples, stats }: MetricAnswer) {
+  return queryStats(stats, samples.sampleCount, stats.rowsFolded);
+}
+
+/** One text of several, as UTF-8; samples come as bytes and stay bytes. */
+export function joinTexts(parts: ReadonlyArray<string | Uint8Array>): Uint8Array<ArrayBuffer> {
+  const pieces = parts.map((part) => typeof part === "string" ? encoder.encode(part) : part);
+  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
+}
+
+const encoder = new TextEncoder();
 
 /** The grid of start, end, since and step. Throws BadRequest. */
 function gridOf(settings: Settings, tenant: string, params: URLSearchParams): StepGrid {
@@ -166,23 +164,4 @@ export function stepOf(params: URLSearchParams, rangeNs: bigint): bigint {
     );
   }
   return step;
-}
-
-function encodeAnswer(
-  { stats }: MetricAnswer,
-  encode: () => EncodedSamples,
-): { readonly samples: string; readonly stats: string } {
-  const { resultType, result, sampleCount } = encoded(encode);
-  return {
-    samples: `"resultType":"${resultType}","result":${result}`,
-    stats: JSON.stringify(queryStats(stats, sampleCount, stats.rowsFolded)),
-  };
-}
-
-function encoded(encode: () => EncodedSamples): EncodedSamples {
-  try {
-    return encode();
-  } catch (error) {
-    throw error instanceof AnswerTooLarge ? new BadRequest(error.message) : error;
-  }
 }

@@ -6,9 +6,9 @@ import { QueryFailed } from "../actors/querier/Querier.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
 
-/** A response that carries `json`, which is already text. Compressed when that is worth it and the client accepts it. Large answers
+/** A response that carries `json`, which is already text, or UTF-8. Compressed when that is worth it and the client accepts it. Large answers
  *  that wait for their clients are bounded together: one more is refused with 429 (QueryFailed, Busy). */
-export const respondJson = Effect.fnUntraced(function* (json: string) {
+export const respondJson = Effect.fnUntraced(function* (json: string | Uint8Array) {
   const request = yield* HttpServerRequest.HttpServerRequest;
   const contentType = "application/json; charset=UTF-8";
   const zips = json.length >= gzipBytesMin &&
@@ -22,9 +22,15 @@ export const respondJson = Effect.fnUntraced(function* (json: string) {
         contentType,
         headers,
       })
-      : HttpServerResponse.text(json, { contentType });
+      : typeof json === "string"
+      ? HttpServerResponse.text(json, { contentType })
+      : HttpServerResponse.uint8Array(json, { contentType });
   }
-  const body = zips ? yield* Effect.promise(() => gzip(json)) : encoder.encode(json);
+  const body = zips
+    ? yield* Effect.promise(() => gzip(json))
+    : typeof json === "string"
+    ? encoder.encode(json)
+    : json;
   if (answersBytes > 0 && answersBytes + body.length > answersBytesMax) {
     return yield* new QueryFailed({
       reason: "Busy",

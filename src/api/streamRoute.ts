@@ -12,7 +12,7 @@ import type { Settings } from "../platform/config/mod.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
 import { type ApiCall, attempt } from "./apiCall.ts";
 import { encodeStreams } from "./encodeRows.ts";
-import { encodeRange, metricCallOf, metricExprOf } from "./metricQuery.ts";
+import { joinTexts, metricCallOf, metricExprOf, metricStats } from "./metricQuery.ts";
 import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
 import { readTenantOf } from "./request.ts";
@@ -82,8 +82,7 @@ const serveQuery = Effect.fnUntraced(function* (
     (onProgress) => querier.selectMetrics(request, onProgress),
     (progress) => frames.report(progress, { leaf: progress.leaf, leaves: progress.leaves }),
   );
-  const { samples, stats } = yield* attempt(() => encodeRange(settings, answer));
-  yield* frames.doneSamples(samples, stats);
+  yield* frames.doneSamples(answer);
 });
 
 /** Runs a query and reports on it at intervals. A client that reads slowly makes the intervals longer, not the scan. */
@@ -151,10 +150,12 @@ class FrameWriter {
     );
   }
 
-  /** `samples` and `stats` as encodeRange writes them. */
-  doneSamples(samples: string, stats: string): Effect.Effect<void, unknown> {
-    return this.#send(`{"type":"samples","data":{${samples}}}`).pipe(
-      Effect.andThen(this.#send(`{"type":"done","data":{"resultType":"matrix","stats":${stats}}}`)),
+  doneSamples(answer: MetricAnswer): Effect.Effect<void, unknown> {
+    const { resultType, result } = answer.samples;
+    const head = `{"type":"samples","data":{"resultType":"${resultType}","result":`;
+    const data = { resultType, stats: metricStats(answer) };
+    return this.#send(joinTexts([head, result, "}}"])).pipe(
+      Effect.andThen(this.#send(JSON.stringify({ type: "done", data }))),
     );
   }
 
@@ -178,7 +179,7 @@ class FrameWriter {
     });
   }
 
-  #send(frame: string): Effect.Effect<void, unknown> {
+  #send(frame: string | Uint8Array): Effect.Effect<void, unknown> {
     return Effect.tryPromise({ try: () => this.#connection.send(frame), catch: (error) => error });
   }
 }

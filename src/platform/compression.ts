@@ -108,7 +108,7 @@ export async function unzipBody(
 }
 
 /** Compresses a response, fast rather than small. */
-export function gzip(text: string): Promise<Uint8Array> {
+export function gzip(text: string | Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     gzipCallback(
       text,

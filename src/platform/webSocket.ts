@@ -6,8 +6,8 @@ import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
 export interface WebSocketConnection {
-  /** Sends a text frame; resolves when it has been written out, rejects when the connection is gone. */
-  readonly send: (text: string) => Promise<void>;
+  /** Sends a text frame, of a text or its UTF-8; resolves when it has been written out, rejects when the connection is gone. */
+  readonly send: (text: string | Uint8Array) => Promise<void>;
   /** Closes with a code of RFC 6455 and a reason of at most 123 bytes. */
   readonly close: (code: number, reason: string) => void;
   /** Resolves when the connection has ended, however that came. */
@@ -61,7 +61,11 @@ function connectionOf(webSocket: WebSocket): WebSocketConnection {
   return {
     send: (text) =>
       new Promise((resolve, reject) => {
-        webSocket.send(text, (error) => error == null ? resolve() : reject(error));
+        webSocket.send(
+          text,
+          { binary: false },
+          (error) => error == null ? resolve() : reject(error),
+        );
       }),
     close: (code, reason) => {
       webSocket.close(code, reason);

@@ -74,6 +74,7 @@ function layerOf(settings: Settings, directory: string) {
       const context = { cancelled: () => false, transfer: [], sharedBytes: 0 };
       return Promise.resolve(merge(job as unknown as MergeJob, reader, context) as Result);
     },
+    compute: (kind) => Promise.reject(new Error(kind)),
   });
   return Compactor.layer(settings).pipe(
     Layer.provide(Layer.mergeAll(CompactorTurns.all, scanners)),

@@ -43,11 +43,21 @@ export interface AggregateStats extends ScanStats {
 }
 
 /** The states of the cells that have rows. Cell c is of series `series[c]` and bucket `buckets[c]`. */
-export interface AggregateResult {
-  /** Canonical label strings of the series. */
-  readonly keys: ReadonlyArray<string>;
+export interface CellStates {
+  /** Canonical label strings of the series, as packTexts makes one of them. */
+  readonly keys: string;
   readonly series: Uint32Array<ArrayBuffer>;
   readonly buckets: Uint32Array<ArrayBuffer>;
   readonly states: StateColumns;
+}
+
+export interface AggregateResult extends CellStates {
   readonly stats: AggregateStats;
+}
+
+/** The buffers of states that can be handed to another thread instead of copied: those that nothing else is in. */
+export function buffersOf({ series, buckets, states }: CellStates): ReadonlyArray<ArrayBuffer> {
+  return [series, buckets, ...states].filter(({ byteLength, buffer }) =>
+    byteLength === buffer.byteLength
+  ).map(({ buffer }) => buffer);
 }

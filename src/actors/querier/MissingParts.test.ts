@@ -20,6 +20,7 @@ function poolOf(failures: Readonly<Record<string, Error>>) {
       for (const key of keys.flat()) if (failures[key] !== undefined) throw failures[key];
       return keys as Result;
     },
+    compute: (kind) => Promise.reject(new Error(kind)),
   } satisfies Scanners["Service"];
   return { pool, ran };
 }

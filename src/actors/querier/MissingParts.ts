@@ -42,6 +42,7 @@ export class MissingParts {
         return pool.threadCount;
       },
       run,
+      compute: pool.compute,
     } satisfies Scanners["Service"];
   }
 

@@ -219,7 +219,7 @@ export class Querier extends Context.Service<Querier, {
             Effect.fnUntraced(function* ({ queuedMs, missing }) {
               const startMs = performance.now();
               const limits = limitsFor(settings, request.tenant);
-              const { value, stats, work } = yield* answerMetric(
+              const { samples, stats, work } = yield* answerMetric(
                 {
                   scanners: scannersOf(missing),
                   limits: {
@@ -227,6 +227,7 @@ export class Querier extends Context.Service<Querier, {
                     samplesMax: limits.max_query_samples,
                     bytesScannedMax: limits.max_query_bytes_read,
                   },
+                  bytesMax: settings.querier.max_response_bytes,
                   unitsOf: (wanted) =>
                     checkMatchers(wanted).pipe(
                       Effect.andThen(finder.units(wanted, "forward", missing)),
@@ -241,7 +242,7 @@ export class Querier extends Context.Service<Querier, {
               const execSeconds = (performance.now() - startMs) / 1000;
               const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
               const warnings = missing?.warnings() ?? [];
-              return { value, warnings, grid: request.grid, stats: timed, work };
+              return { samples, warnings, stats: timed, work };
             }),
           )
         );
@@ -342,6 +343,7 @@ function scanFailure(error: unknown): QueryFailed {
           `${message}, which is querier.max_response_bytes; ask for fewer lines or a shorter time range`,
       });
     case "QueryReadsTooMuch":
+    case "AnswerTooLarge":
       return new QueryFailed({ reason: "TooLarge", message });
     case "WorkerPoolBusy":
       return new QueryFailed({

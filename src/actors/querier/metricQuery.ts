@@ -1,9 +1,8 @@
 /** Answers metric queries: each leaf of the plan from head snapshots, index and worker threads
- *  (runAggregate.ts), then the tree above them on this thread. Querier.ts owns turns and time limits.
+ *  (runAggregate.ts), then the tree above them in a worker thread too. Querier.ts owns turns and time limits.
  *  Invariant: every acknowledged row is in a leaf exactly once, whatever is flushed meanwhile. */
 import { Effect } from "effect";
-import { type Evaluated, EvaluationError, type Matrix } from "../../logql/metrics/matrix.ts";
-import { evaluate } from "../../logql/metrics/evaluate.ts";
+import type { PackedMatrix } from "../../logql/metrics/packedMatrix.ts";
 import { rowRange } from "../../logql/metrics/buckets.ts";
 import type { StepGrid } from "../../logql/metrics/grid.ts";
 import { selectorMatchers } from "../../logql/pipelinePlan.ts";
@@ -11,6 +10,7 @@ import { leafPipeline, type MetricPlan } from "../../logql/planner/metricPlan.ts
 import type { Scanners } from "../Scanners.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { AggregateStats } from "../protocol/aggregate.ts";
+import type { EncodedSamples, EvaluateJob, SamplesForm } from "../protocol/evaluate.ts";
 import type { WorkProgress } from "./progress.ts";
 import type { QueryFailed, StreamRequest } from "./Querier.ts";
 import { type LeafRequest, type LeafWork, runAggregate } from "./runAggregate.ts";
@@ -19,6 +19,7 @@ export interface MetricRequest {
   readonly tenant: string;
   readonly plan: MetricPlan;
   readonly grid: StepGrid;
+  readonly form: SamplesForm;
   /** Rows before it are not seen; null for all. */
   readonly oldestNs: bigint | null;
   /** Whether what cannot be read may be left out of the answer; else the query fails. */
@@ -26,10 +27,9 @@ export interface MetricRequest {
 }
 
 export interface MetricAnswer {
-  readonly value: Evaluated;
+  readonly samples: EncodedSamples;
   /** What is missing, if anything is. */
   readonly warnings: ReadonlyArray<string>;
-  readonly grid: StepGrid;
   readonly stats: AggregateStats & {
     /** Time the query waited for its turn, and ran, in seconds. */
     readonly queueSeconds: number;
@@ -59,7 +59,9 @@ export interface MetricProgress extends WorkProgress {
 /** What the querier lends. */
 export interface MetricSources {
   readonly scanners: Scanners["Service"];
-  readonly limits: LeafRequest["limits"];
+  readonly limits: Omit<LeafRequest["limits"], "samplesHeld">;
+  /** Bytes of the answer. */
+  readonly bytesMax: number;
   /** Everything that may hold rows of the request. */
   readonly unitsOf: (
     request: StreamRequest,
@@ -69,11 +71,12 @@ export interface MetricSources {
 
 /** Evaluates the plan; leaf after leaf, so that one at a time holds states. */
 export const answerMetric = Effect.fn("Querier.metric")(function* (
-  { scanners, limits, unitsOf, failure }: MetricSources,
-  { tenant, plan, grid, oldestNs }: MetricRequest,
+  { scanners, limits, bytesMax, unitsOf, failure }: MetricSources,
+  { tenant, plan, grid, oldestNs, form }: MetricRequest,
   onProgress: (progress: MetricProgress) => void = () => {},
 ) {
-  const matrices: Matrix[] = [];
+  const matrices: PackedMatrix[] = [];
+  let samplesHeld = 0;
   const leaves: Array<LeafWork & LeafCost> = [];
   for (const [index, leaf] of plan.leaves.entries()) {
     const report = (progress: WorkProgress) =>
@@ -86,28 +89,38 @@ export const answerMetric = Effect.fn("Querier.metric")(function* (
     const matchers = selectorMatchers(leaf.range.selector);
     const units = range.end <= range.start ? [] : yield* unitsOf({ tenant, matchers, range });
     const indexMs = performance.now() - startedAt;
-    const request: LeafRequest = { leaf, pipeline: leafPipeline(leaf), windows, range, limits };
+    const request: LeafRequest = {
+      leaf,
+      pipeline: leafPipeline(leaf),
+      windows,
+      range,
+      limits: { ...limits, samplesHeld },
+    };
     const { matrix, stats, work } = yield* Effect.tryPromise({
       try: (signal) => runAggregate(scanners, units, request, signal, report),
       catch: failure,
     });
     matrices.push(matrix);
+    samplesHeld += matrix.values.length;
     leaves.push({ ...work, indexMs, stats });
   }
   const startedAt = performance.now();
-  const value = yield* Effect.try({
-    try: () => evaluate(plan, matrices, grid),
+  const { samplesMax } = limits;
+  const job: EvaluateJob = { tree: plan.tree, leaves: matrices, grid, form, samplesMax, bytesMax };
+  const transfer = matrices.flatMap(({ values, present }) => [values.buffer, present.buffer]);
+  const samples = yield* Effect.tryPromise({
+    try: (signal) => scanners.compute<EncodedSamples>("evaluate", job, { signal, transfer }),
     catch: failure,
   });
   const work: MetricWork = { leaves, evaluateMs: performance.now() - startedAt };
-  return { value, stats: sumOf(leaves.map(({ stats }) => stats)), work };
+  return { samples, stats: sumOf(leaves.map(({ stats }) => stats)), work };
 });
 
 /** Whether an error is the query's own, which the client can put right. */
 export function isQueryError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   // Errors of worker threads come as plain ones with a name.
-  return error instanceof EvaluationError || error.name === "PipelineFailed" ||
+  return error.name === "EvaluationError" || error.name === "PipelineFailed" ||
     error.name === "MetricLimitReached";
 }
 

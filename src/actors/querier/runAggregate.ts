@@ -1,12 +1,10 @@
 /** Drives one leaf of a metric query: answers from the index what it can, has worker threads fold the
- *  rest into states, and merges what comes back. Invariant: each unit is counted once, by the index or
+ *  rest into states, and gathers what comes back (gatheredStates.ts). Invariant: each unit is counted once, by the index or
  *  by a job. */
 import type { WindowSpec } from "../../logql/metrics/buckets.ts";
 import { WindowBuckets } from "../../logql/metrics/buckets.ts";
-import { CellTable, type MetricLimits } from "../../logql/metrics/cells.ts";
-import type { Matrix } from "../../logql/metrics/matrix.ts";
-import { absence, rangeMatrix } from "../../logql/metrics/rangeResult.ts";
-import { makeStates } from "../../logql/metrics/states/catalogue.ts";
+import type { MetricLimits } from "../../logql/metrics/cells.ts";
+import type { PackedMatrix } from "../../logql/metrics/packedMatrix.ts";
 import { compilePipeline } from "../../logql/pipeline.ts";
 import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import type { Leaf } from "../../logql/planner/metricPlan.ts";
@@ -22,6 +20,7 @@ import type {
   AggregateStats,
 } from "../protocol/aggregate.ts";
 import { RowFold } from "../worker/rowFold.ts";
+import { GatheredStates } from "./gatheredStates.ts";
 import type { WorkProgress } from "./progress.ts";
 import { countChunks, countUnits, type UnitCounts } from "./unitCounts.ts";
 import { tooMuchRead } from "./runScan.ts";
@@ -39,11 +38,13 @@ export interface LeafRequest {
   readonly limits: MetricLimits & {
     /** Line bytes that may be looked at; 0 for no limit. */
     readonly bytesScannedMax: number;
+    /** Samples of the query's other leaves, which count for samplesMax too. */
+    readonly samplesHeld: number;
   };
 }
 
 export interface LeafAnswer {
-  readonly matrix: Matrix;
+  readonly matrix: PackedMatrix;
   readonly stats: AggregateStats;
   /** What explain shows. */
   readonly work: LeafWork;
@@ -69,20 +70,17 @@ export async function runAggregate(
   signal: AbortSignal,
   onProgress: (progress: WorkProgress) => void = () => {},
 ): Promise<LeafAnswer> {
-  const { leaf, windows, limits } = request;
+  const { limits } = request;
   const startedAt = performance.now();
   const { counted, rest, pruned } = countFromIndex(units, request);
-  const merged = new MergedStates(request);
-  merged.add(counted);
-  let mergeMs = 0;
+  const gathered = new GatheredStates(pool, request);
+  gathered.add(counted);
   const jobs = jobsOf(rest, request, units, pool.threadCount);
   let unitsDone = units.length - rest.length;
   let bytesDone = 0;
   const bytesTotal = jobs.reduce((sum, { bytes }) => sum + bytes, 0);
-  await runJobs(pool, jobs, signal, (result, { job, bytes }) => {
-    const at = performance.now();
-    merged.add(result);
-    mergeMs += performance.now() - at;
+  await runJobs(pool, jobs, signal, gathered, (result, { job, bytes }) => {
+    gathered.add(result);
     unitsDone += job.units.length;
     bytesDone += bytes;
     onProgress({
@@ -90,30 +88,27 @@ export async function runAggregate(
       unitsTotal: units.length,
       bytesDone,
       bytesTotal,
-      rowsMatched: merged.stats.rowsFolded,
-      stats: { ...merged.stats },
+      rowsMatched: gathered.stats.rowsFolded,
+      stats: { ...gathered.stats },
     });
-    if (limits.bytesScannedMax > 0 && merged.stats.bytesScanned > limits.bytesScannedMax) {
+    if (limits.bytesScannedMax > 0 && gathered.stats.bytesScanned > limits.bytesScannedMax) {
       throw tooMuchRead(limits.bytesScannedMax);
     }
   });
   const scannedAt = performance.now();
-  const matrix = merged.matrix();
-  mergeMs += performance.now() - scannedAt;
+  const { matrix, cellCount, seriesCount } = await gathered.windows(signal);
   const counts = countUnits(units, pruned);
   return {
-    matrix: leaf.spec.op === "absent_over_time"
-      ? absence(matrix, leaf.range.selector, windows.grid.count)
-      : matrix,
-    stats: merged.stats,
+    matrix,
+    stats: gathered.stats,
     work: {
       ...counts,
       chunksFromIndex: counts.chunks - counts.chunksPruned - countChunks(rest),
       jobs: jobs.length,
-      cells: merged.cellCount,
-      series: matrix.series.length,
+      cells: cellCount,
+      series: seriesCount,
       scanMs: scannedAt - startedAt,
-      mergeMs,
+      mergeMs: performance.now() - scannedAt,
     },
   };
 }
@@ -124,11 +119,12 @@ interface PlannedJob {
   readonly bytes: number;
 }
 
-/** Keeps all threads busy with jobs until every one is done. */
+/** Keeps all threads busy with jobs until every one is done, and puts states together whenever there are many. */
 async function runJobs(
   pool: Scanners["Service"],
   jobs: ReadonlyArray<PlannedJob>,
   signal: AbortSignal,
+  gathered: GatheredStates,
   take: (result: AggregateResult, planned: PlannedJob) => void,
 ): Promise<void> {
   const stop = new AbortController();
@@ -137,6 +133,7 @@ async function runJobs(
   let next = 0;
   try {
     while (next < jobs.length || running.size > 0) {
+      if (gathered.isLarge) await gathered.merge(jobSignal);
       while (running.size < pool.threadCount && next < jobs.length) {
         const planned = jobs[next++]!;
         const run: Promise<void> = pool.run<AggregateResult>("aggregate", planned.job, {
@@ -147,61 +144,12 @@ async function runJobs(
         });
         running.add(run);
       }
-      await Promise.race(running);
+      if (running.size > 0) await Promise.race(running);
     }
   } catch (error) {
     stop.abort(error);
     await Promise.allSettled(running);
     throw error;
-  }
-}
-
-/** Merges the states of jobs. */
-class MergedStates {
-  readonly #request: LeafRequest;
-  readonly #table: CellTable;
-  readonly #states;
-  readonly stats: { -readonly [Key in keyof AggregateStats]: number } = {
-    bytesScanned: 0,
-    rowsScanned: 0,
-    bytesRead: 0,
-    chunksRead: 0,
-    rowsFolded: 0,
-  };
-
-  constructor(request: LeafRequest) {
-    this.#request = request;
-    this.#table = new CellTable(request.limits);
-    this.#states = makeStates(request.leaf.spec, request.limits.samplesMax);
-  }
-
-  get cellCount(): number {
-    return this.#table.cellCount;
-  }
-
-  add({ keys, series, buckets, states, stats }: AggregateResult): void {
-    const seriesOf = keys.map((key) => this.#table.seriesOf(key));
-    const cellOf = new Uint32Array(series.length);
-    for (let cell = 0; cell < cellOf.length; cell++) {
-      cellOf[cell] = this.#table.cellOf(seriesOf[series[cell]!]!, buckets[cell]!);
-    }
-    this.#states.merge(states, cellOf);
-    for (const key of Object.keys(stats) as Array<keyof AggregateStats>) {
-      this.stats[key] += stats[key];
-    }
-  }
-
-  matrix(): Matrix {
-    const { leaf, windows, limits } = this.#request;
-    const buckets = new WindowBuckets(windows);
-    return rangeMatrix(
-      leaf.spec,
-      leaf.range.rangeNs,
-      this.#table,
-      this.#states,
-      buckets,
-      limits,
-    );
   }
 }
 

@@ -91,6 +91,7 @@ export const shareScans = Effect.fnUntraced(function* (
       return local.threadCount * Math.max(1, members.length);
     },
     run,
+    compute: local.compute,
   } satisfies Scanners["Service"];
 });
 

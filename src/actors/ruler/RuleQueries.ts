@@ -16,6 +16,7 @@ import {
 } from "../../logql/mod.ts";
 import { planMetric } from "../../logql/planner/metricPlan.ts";
 import { isLabelName, type Labels, quote } from "../../streams/labels.ts";
+import { decodeInstant } from "../worker/encodeSamples.ts";
 import { Querier, QueryFailed } from "../querier/Querier.ts";
 
 export interface RuleQuery {
@@ -54,11 +55,9 @@ function queriesOf(settings: Settings, querier: Querier["Service"]): RuleQueries
     instant: Effect.fn("RuleQueries.instant")(function* ({ tenant, expr, atMs }) {
       const plan = planMetric(yield* metricOf(expr));
       const grid = instantGrid(BigInt(Math.round(atMs)) * 1_000_000n);
-      const request = { tenant, plan, grid, oldestNs: oldestNs(tenant) };
-      const { value } = yield* querier.selectMetrics(request);
-      if (value.kind === "scalar") return [{ labels: [], value: value.value }];
-      return value.series.filter(({ present }) => present[0] === 1)
-        .map(({ labels, values }) => ({ labels, value: values[0]! }));
+      const request = { tenant, plan, grid, form: "vector", oldestNs: oldestNs(tenant) } as const;
+      const { samples } = yield* querier.selectMetrics(request);
+      return decodeInstant(samples);
     }),
     lines: Effect.fn("RuleQueries.lines")(function* ({ tenant, expr, atMs, labels, count }) {
       const range = firstRange(yield* metricOf(expr));

@@ -3,11 +3,9 @@
 import { Result } from "effect";
 import fc from "fast-check";
 import t from "tap";
-import { rowRange, WindowBuckets } from "../../logql/metrics/buckets.ts";
-import { CellTable } from "../../logql/metrics/cells.ts";
+import { rowRange } from "../../logql/metrics/buckets.ts";
 import type { StepGrid } from "../../logql/metrics/grid.ts";
-import { rangeMatrix } from "../../logql/metrics/rangeResult.ts";
-import { makeStates } from "../../logql/metrics/states/catalogue.ts";
+import { unpackMatrix } from "../../logql/metrics/packedMatrix.ts";
 import { parseMetricQuery } from "../../logql/parser.ts";
 import { type Leaf, leafPipeline, planMetric } from "../../logql/planner/metricPlan.ts";
 import { type Batch, batchMessage, buildBatch } from "../../streams/batch.ts";
@@ -15,8 +13,14 @@ import { buildChunks, chunkOptionsDefault } from "../../streams/chunkWriter.ts";
 import { formatLabels } from "../../streams/labels.ts";
 import { columnsOf, type ModelRow } from "../../testing/modelRows.ts";
 import { randomFrom } from "../../testing/random.ts";
-import type { AggregateJob, AggregateSource, AggregateUnit } from "../protocol/aggregate.ts";
+import type {
+  AggregateJob,
+  AggregateSource,
+  AggregateUnit,
+  CellStates,
+} from "../protocol/aggregate.ts";
 import { aggregate } from "./aggregateJob.ts";
+import { mergeStates, windows as windowsJob } from "./evaluateJob.ts";
 
 /** Few times, lines and metadata, so that rows collide often. */
 const rowArbitrary: fc.Arbitrary<ModelRow> = fc.record({
@@ -181,9 +185,8 @@ function engine(
   const leaf = leafOf(question);
   const limits = { seriesMax: 1000, samplesMax: 100_000 };
   const windows = { grid, rangeNs: leaf.range.rangeNs, offsetNs: leaf.range.offsetNs };
-  const buckets = new WindowBuckets(windows);
-  const table = new CellTable(limits);
-  const states = makeStates(leaf.spec, limits.samplesMax);
+  const context = () => ({ cancelled: () => false, transfer: [], sharedBytes: 0 });
+  let gathered: ReadonlyArray<CellStates> = [];
   for (const { units, batches, reader } of jobsOf(streams, cut)) {
     const job: AggregateJob = {
       pipeline: leafPipeline(leaf),
@@ -196,15 +199,15 @@ function engine(
       units,
       batches: batches.map(batchMessage),
     };
-    const context = { cancelled: () => false, transfer: [], sharedBytes: 0 };
-    const result = aggregate(job, reader, context);
-    const cellOf = Uint32Array.from(
-      result.series,
-      (series, cell) => table.cellOf(table.seriesOf(result.keys[series]!), result.buckets[cell]!),
-    );
-    states.merge(result.states, cellOf);
+    gathered = [...gathered, aggregate(job, reader, context())];
+    // Every other time, those that are there are put together, as when there are many.
+    if (gathered.length === 3) {
+      gathered = [mergeStates({ spec: leaf.spec, limits, states: gathered }, context())];
+    }
   }
-  const matrix = rangeMatrix(leaf.spec, leaf.range.rangeNs, table, states, buckets, limits);
+  const asked = { spec: leaf.spec, limits, states: gathered, windows, samplesHeld: 0 };
+  const { matrix: packed } = windowsJob({ ...asked, absentLabels: null }, context());
+  const matrix = unpackMatrix(packed, grid.count);
   return new Map(
     matrix.series.flatMap(({ labels, values, present }) =>
       [...values].flatMap((value, step) =>

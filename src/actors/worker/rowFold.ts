@@ -4,6 +4,7 @@
  *  Invariant: whichever way a row goes, it ends up in the same cell with the same value. */
 import type { WindowBuckets } from "../../logql/metrics/buckets.ts";
 import { CellTable } from "../../logql/metrics/cells.ts";
+import { packTexts } from "../../logql/metrics/packedMatrix.ts";
 import { makeStates, type RowValue, rowValueOf } from "../../logql/metrics/states/catalogue.ts";
 import type { RangeStates } from "../../logql/metrics/states/rangeStates.ts";
 import { GroupKeys, groupLabels } from "../../logql/groupKeys.ts";
@@ -133,7 +134,7 @@ export class RowFold {
   result(stats: AggregateStats): AggregateResult {
     const { keys, cellCount, series, buckets } = this.#table;
     return {
-      keys,
+      keys: packTexts(keys),
       series: series.slice(0, cellCount),
       buckets: buckets.slice(0, cellCount),
       states: this.#states.columns(cellCount),

@@ -15,6 +15,9 @@ export interface MetricLimits {
   readonly samplesMax: number;
 }
 
+/** Characters of labels that take the memory of a sample, about. */
+const charactersPerSample = 8;
+
 const cellsInitial = 64;
 
 export class CellTable {
@@ -25,6 +28,7 @@ export class CellTable {
   readonly #limits: MetricLimits;
   readonly #seriesIds = new Map<string, number>();
   readonly #keys: string[] = [];
+  #keyCharacters = 0;
   /** Open addressing: cell + 1 at the place that the hash of series and bucket names, 0 for none. A Map
    *  would take five times the memory, and has a largest size. */
   #slots = new Uint32Array(cellsInitial * 2);
@@ -46,6 +50,9 @@ export class CellTable {
     let id = this.#seriesIds.get(key);
     if (id !== undefined) return id;
     if (this.seriesCount >= this.#limits.seriesMax) throw tooManySeries(this.#limits.seriesMax);
+    this.#keyCharacters += key.length;
+    const { samplesMax } = this.#limits;
+    if (this.#keyCharacters > charactersPerSample * samplesMax) throw tooMuchText(samplesMax);
     id = this.seriesCount++;
     this.#seriesIds.set(key, id);
     this.#keys.push(key);
@@ -140,6 +147,15 @@ function tooManySeries(max: number): MetricLimitReached {
     `maximum number of series (${max}) reached for a single query: group by fewer labels, such as ` +
       "sum by (app) (...), add label matchers, drop labels that differ in every line, " +
       "or raise limits_config.max_query_series",
+  );
+}
+
+function tooMuchText(samplesMax: number): MetricLimitReached {
+  const most = charactersPerSample * samplesMax;
+  return new MetricLimitReached(
+    `the labels of the query's series have more than ${most} characters, which is ${charactersPerSample} times ` +
+      `limits_config.max_query_samples (${samplesMax}): group by fewer labels, such as sum by (app) (...), ` +
+      "keep or drop labels, or raise that limit",
   );
 }
 

@@ -5,6 +5,7 @@ import t from "tap";
 import { formatLabels, parseLabels } from "../../streams/labels.ts";
 import { parseMetricQuery } from "../parser.ts";
 import { planMetric } from "../planner/metricPlan.ts";
+import { Budget } from "./budget.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Matrix, Series } from "./matrix.ts";
 
@@ -40,7 +41,11 @@ function textOf({ labels, values, present }: Series): string {
 }
 
 /** Evaluates over the vectors; capital letters stand for range aggregations that give them. */
-function ask(text: string, vectors: Vectors): ReadonlyArray<string> | number {
+function ask(
+  text: string,
+  vectors: Vectors,
+  samplesMax = 1000,
+): ReadonlyArray<string> | number {
   const query = text.replace(
     /\b[A-C]\b/g,
     (name) => `last_over_time({vector="${name}"} | unwrap x [1m])`,
@@ -53,7 +58,8 @@ function ask(text: string, vectors: Vectors): ReadonlyArray<string> | number {
     series: vectors[range.selector.matchers[0]!.value]!.map(seriesOf),
   }));
   const count = leaves[0]?.series[0]?.values.length ?? 1;
-  const value = evaluate(plan, leaves, { startNs: 0n, stepNs: 1n, count });
+  const budget = new Budget(samplesMax, () => {});
+  const value = evaluate(plan.tree, leaves, { startNs: 0n, stepNs: 1n, count }, budget);
   return value.kind === "scalar" ? value.value : value.series.map(textOf);
 }
 

@@ -1,8 +1,8 @@
 /** Evaluates a metric query's tree, once its leaves are known (planner/metricPlan.ts). Owns the walk;
  *  vector/ and binary/ have the operators. Invariant: a step of the result depends on that step of the
  *  operands alone. */
-import type { MetricExpr, VectorAggregation } from "../ast.ts";
-import { type MetricPlan, vectorGrouping } from "../planner/metricPlan.ts";
+import type { AggregationTree, MetricTree } from "../planner/metricPlan.ts";
+import { type Budget, sizeOf } from "./budget.ts";
 import { combine } from "./binary/combine.ts";
 import type { StepGrid } from "./grid.ts";
 import {
@@ -18,52 +18,77 @@ import { replaceLabel } from "./vector/labelReplace.ts";
 import { sortVector } from "./vector/sort.ts";
 import { chooseSeries } from "./vector/topk.ts";
 
-/** The value of the plan's expression at every step; `leaves` are the plan's, evaluated. Throws an
- *  EvaluationError for what only the data shows to be wrong, such as many-to-many matches. */
+/** The value of a plan's tree at every step; `leaves` are the plan's, evaluated. Throws an
+ *  EvaluationError for what only the data shows to be wrong, such as many-to-many matches, and what the
+ *  budget throws. */
 export function evaluate(
-  plan: MetricPlan,
+  tree: MetricTree,
   leaves: ReadonlyArray<Matrix>,
   grid: StepGrid,
+  budget: Budget,
 ): Evaluated {
-  const value = (node: MetricExpr): Evaluated => {
-    const leaf = plan.leafOf.get(node);
-    if (leaf !== undefined) return leaves[leaf]!;
+  /** Runs an operator. What may make more than it gets asks the budget for the rest itself. */
+  const operate = <Operand extends Evaluated, Result extends Evaluated>(
+    heldBefore: number,
+    operands: ReadonlyArray<Operand>,
+    operator: (...operands: ReadonlyArray<Operand>) => Result,
+  ): Result => {
+    for (const operand of operands) budget.hold(sizeOf(operand));
+    const result = operator(...operands);
+    budget.settle(heldBefore + sizeOf(result));
+    return result;
+  };
+  const value = (node: MetricTree): Evaluated => {
+    const held = budget.held;
     switch (node.kind) {
-      case "NumberLiteral":
+      case "Leaf":
+        return leaves[node.index]!;
+      case "Number":
         return { kind: "scalar", value: node.value };
-      case "VectorExpr":
+      case "Vector":
         return { kind: "matrix", series: [constantSeries([], node.value, grid.count)] };
-      case "BinaryExpr":
-        return combine(node, value(node.left), value(node.right));
-      case "LabelReplace":
-        return replaceLabel(vectorOf(value(node.expr), "label_replace"), node);
-      case "VectorAggregation":
-        return aggregate(node, vectorOf(value(node.expr), node.op), grid);
-      case "Variants":
-        return tagVariants(node.variants.map((variant) => vectorOf(value(variant), "variants")));
-      case "RangeAggregation":
-        throw new Error("a range aggregation is no leaf of its plan");
+      case "Binary": {
+        const sides = [value(node.left), value(node.right)];
+        return operate(held, sides, (left, right) => combine(node, left!, right!, budget));
+      }
+      case "LabelReplace": {
+        const of = vectorOf(value(node.of), "label_replace");
+        return operate(held, [of], (operand) => replaceLabel(operand!, node, budget));
+      }
+      case "Aggregation": {
+        const of = vectorOf(value(node.of), node.op);
+        return operate(held, [of], (operand) => aggregate(node, operand!, grid, budget));
+      }
+      case "Variants": {
+        const all = node.variants.map((variant) => vectorOf(value(variant), "variants"));
+        return operate(held, all, (...variants) => tagVariants(variants));
+      }
     }
   };
-  const result = value(plan.expr);
+  const result = value(tree);
   // Of one step, every sample counts, in the order of a sort function.
-  return result.kind === "scalar" || grid.count === 1 ? result : joinEqual(result);
+  if (result.kind === "scalar" || grid.count === 1) return result;
+  return operate(0, [result], (matrix) => joinEqual(matrix!));
 }
 
-function aggregate(node: VectorAggregation, operand: Matrix, grid: StepGrid): Matrix {
-  const grouping = vectorGrouping(node.grouping);
-  switch (node.op) {
+function aggregate(
+  { op, parameter, grouping }: AggregationTree,
+  operand: Matrix,
+  grid: StepGrid,
+  budget: Budget,
+): Matrix {
+  switch (op) {
     case "topk":
     case "approx_topk":
-      return chooseSeries("greatest", node.parameter!, operand, grouping);
+      return chooseSeries("greatest", parameter!, operand, grouping, budget);
     case "bottomk":
-      return chooseSeries("least", node.parameter!, operand, grouping);
+      return chooseSeries("least", parameter!, operand, grouping, budget);
     case "sort":
       return grid.count === 1 ? sortVector(operand, false) : operand;
     case "sort_desc":
       return grid.count === 1 ? sortVector(operand, true) : operand;
     default:
-      return aggregateVector(node.op, operand, grouping);
+      return aggregateVector(op, operand, grouping);
   }
 }
 

@@ -76,28 +76,25 @@ function compareText(a: string, b: string): number {
 /** Puts series of the same labels together: at each step the first value goes to the first of them, so
  *  that as many remain as have a value at one step. */
 export function joinEqual({ series }: Matrix): Matrix {
-  const joined = new Map<string, Series[]>();
-  for (const one of series) {
-    const key = formatLabels(one.labels);
-    const known = joined.get(key);
-    joined.set(key, known === undefined ? [one] : withSeries(known, one));
-  }
-  return matrixOf([...joined.values()].flat());
+  const byLabels = Map.groupBy(series, ({ labels }) => formatLabels(labels));
+  return matrixOf(
+    [...byLabels.values()].flatMap((same) => same.length === 1 ? same : joined(same)),
+  );
 }
 
-function withSeries(known: ReadonlyArray<Series>, one: Series): Series[] {
-  const stepCount = one.values.length;
-  const all = known.map((series): Series => ({
-    ...series,
-    values: series.values.slice(),
-    present: series.present.slice(),
-  }));
-  for (let step = 0; step < stepCount; step++) {
-    if (one.present[step] === 0) continue;
-    let free = all.find(({ present }) => present[step] === 0);
-    if (free === undefined) all.push(free = emptySeries(one.labels, stepCount));
-    free.values[step] = one.values[step]!;
-    free.present[step] = 1;
+function joined(same: ReadonlyArray<Series>): ReadonlyArray<Series> {
+  const { labels, values: { length: stepCount } } = same[0]!;
+  const all: Series[] = [];
+  /** How many of `all` have a value at each step. */
+  const taken = new Uint32Array(stepCount);
+  for (const { values, present } of same) {
+    for (let step = 0; step < stepCount; step++) {
+      if (present[step] === 0) continue;
+      const place = taken[step]!++;
+      if (place === all.length) all.push(emptySeries(labels, stepCount));
+      all[place]!.values[step] = values[step]!;
+      all[place]!.present[step] = 1;
+    }
   }
   return all;
 }

@@ -8,6 +8,13 @@ import { emptySeries, type Matrix, matrixOf } from "./matrix.ts";
 import { isPerSecond, type RangeFunctionSpec } from "./states/catalogue.ts";
 import type { RangeStates } from "./states/rangeStates.ts";
 
+interface RangeLimits {
+  /** Of samplesMax, what other leaves of the query have; none by default. */
+  readonly samplesHeld?: number;
+  /** Throws when nobody waits for the result any more; called for each series. */
+  readonly checkpoint?: () => void;
+}
+
 /** The windows' values of every series. `table` numbers the cells of `states`. */
 export function rangeMatrix(
   spec: RangeFunctionSpec,
@@ -15,14 +22,16 @@ export function rangeMatrix(
   table: CellTable,
   states: RangeStates,
   buckets: WindowBuckets,
-  limits: MetricLimits,
+  limits: MetricLimits & RangeLimits,
 ): Matrix {
   const stepCount = buckets.first.length;
-  if (table.seriesCount * stepCount > limits.samplesMax) throw tooManySamples(limits.samplesMax);
+  const { samplesMax, samplesHeld = 0, checkpoint = () => {} } = limits;
+  if (samplesHeld + table.seriesCount * stepCount > samplesMax) throw tooManySamples(samplesMax);
   const { cells, ends } = table.bySeries();
   const seconds = Number(rangeNs) / 1e9;
   const perSecond = isPerSecond(spec.op);
   return matrixOf(table.keys.map((key, id) => {
+    checkpoint();
     const series = emptySeries(parseLabels(key), stepCount);
     const own = cells.subarray(id === 0 ? 0 : ends[id - 1]!, ends[id]!);
     states.windows({ cells: own, bucketOf: table.buckets }, buckets, series);
@@ -33,9 +42,9 @@ export function rangeMatrix(
   }));
 }
 
-/** absent_over_time: 1 where no series of `found` has a value, with the labels that the selector gives. */
-export function absence(found: Matrix, selector: Selector, stepCount: number): Matrix {
-  const absent = emptySeries(absentLabels(selector), stepCount);
+/** absent_over_time: 1 where no series of `found` has a value, with these labels. */
+export function absence(found: Matrix, labels: Labels, stepCount: number): Matrix {
+  const absent = emptySeries(labels, stepCount);
   absent.values.fill(1);
   absent.present.fill(1);
   for (const { present } of found.series) {
@@ -44,8 +53,8 @@ export function absence(found: Matrix, selector: Selector, stepCount: number): M
   return matrixOf([absent]);
 }
 
-/** The labels that the selector fixes to one value: `=` and nothing else of that name. */
-function absentLabels({ matchers }: Selector): Labels {
+/** The labels of absent_over_time: those that the selector fixes to one value, by `=` and nothing else of that name. */
+export function absentLabels({ matchers }: Selector): Labels {
   const fixed = new Map<string, string>();
   const open = new Set<string>();
   for (const { name, op, value } of matchers) {

@@ -6,7 +6,9 @@
  *  exist anywhere, and the pipeline extracts only the labels of the grouping. Equal leaves are read once.
  *  Invariant: evaluating the plan gives what evaluating the tree node by node gives. */
 import type {
+  BinaryExpr,
   Grouping,
+  LabelReplace,
   LogRange,
   MetricExpr,
   RangeAggregation,
@@ -35,45 +37,79 @@ export interface Leaf {
 export interface MetricPlan {
   readonly expr: MetricExpr;
   readonly leaves: ReadonlyArray<Leaf>;
-  /** The leaf, by its place in `leaves`, that stands for a node of the tree. */
-  readonly leafOf: ReadonlyMap<MetricExpr, number>;
+  /** What is evaluated once the leaves are known. */
+  readonly tree: MetricTree;
+}
+
+/** A metric expression over leaves, by their place in the plan; plain data, for crossing into worker threads. */
+export type MetricTree =
+  | { readonly kind: "Leaf"; readonly index: number }
+  | { readonly kind: "Number" | "Vector"; readonly value: number }
+  | BinaryTree
+  | LabelReplaceTree
+  | AggregationTree
+  | { readonly kind: "Variants"; readonly variants: ReadonlyArray<MetricTree> };
+
+export interface BinaryTree extends Pick<BinaryExpr, "op" | "returnBool" | "matching"> {
+  readonly kind: "Binary";
+  readonly left: MetricTree;
+  readonly right: MetricTree;
+}
+
+export interface LabelReplaceTree
+  extends Pick<LabelReplace, "source" | "destination" | "replacement" | "regex"> {
+  readonly kind: "LabelReplace";
+  readonly of: MetricTree;
+}
+
+export interface AggregationTree extends Pick<VectorAggregation, "op" | "parameter"> {
+  readonly kind: "Aggregation";
+  readonly grouping: LabelGrouping;
+  readonly of: MetricTree;
 }
 
 export function planMetric(expr: MetricExpr): MetricPlan {
   const leaves: Leaf[] = [];
-  const leafOf = new Map<MetricExpr, number>();
   const known = new Map<string, number>();
-  const add = (node: MetricExpr, leaf: Leaf) => {
-    let at = known.get(leaf.text);
-    if (at === undefined) known.set(leaf.text, at = leaves.push(leaf) - 1);
-    leafOf.set(node, at);
+  const add = (leaf: Leaf): MetricTree => {
+    let index = known.get(leaf.text);
+    if (index === undefined) known.set(leaf.text, index = leaves.push(leaf) - 1);
+    return { kind: "Leaf", index };
   };
-  const visit = (node: MetricExpr): void => {
+  const visit = (node: MetricExpr): MetricTree => {
     switch (node.kind) {
       case "RangeAggregation":
-        return add(node, leafOfRange(node));
+        return add(leafOfRange(node));
       case "VectorAggregation": {
         const pushed = pushedDown(node);
-        return pushed === null ? visit(node.expr) : add(node, pushed);
+        if (pushed !== null) return add(pushed);
+        const { op, parameter, grouping } = node;
+        const of = visit(node.expr);
+        return { kind: "Aggregation", op, parameter, grouping: vectorGrouping(grouping), of };
       }
-      case "BinaryExpr":
-        visit(node.left);
-        return visit(node.right);
-      case "LabelReplace":
-        return visit(node.expr);
+      case "BinaryExpr": {
+        const { op, returnBool, matching } = node;
+        const [left, right] = [visit(node.left), visit(node.right)];
+        return { kind: "Binary", op, returnBool, matching, left, right };
+      }
+      case "LabelReplace": {
+        const { source, destination, replacement, regex } = node;
+        const of = visit(node.expr);
+        return { kind: "LabelReplace", source, destination, replacement, regex, of };
+      }
       case "Variants":
-        return node.variants.forEach(visit);
+        return { kind: "Variants", variants: node.variants.map(visit) };
       case "NumberLiteral":
+        return { kind: "Number", value: node.value };
       case "VectorExpr":
-        return;
+        return { kind: "Vector", value: node.value };
     }
   };
-  visit(expr);
-  return { expr, leaves, leafOf };
+  return { expr, leaves, tree: visit(expr) };
 }
 
 /** The grouping of a vector aggregation: without a clause, one group. */
-export function vectorGrouping(grouping: Grouping | null): LabelGrouping {
+function vectorGrouping(grouping: Grouping | null): LabelGrouping {
   return grouping === null ? oneGroup : { mode: grouping.mode, labels: grouping.labels };
 }
 

@@ -1,16 +1,18 @@
 /** Binary operators: picks the file that knows the two sides. */
 import type { BinaryExpr } from "../../ast.ts";
+import type { Budget } from "../budget.ts";
 import { type Evaluated, EvaluationError } from "../matrix.ts";
 import { isSetOperator } from "./operators.ts";
 import { combineScalars, combineWithScalar } from "./scalars.ts";
 import { combineSets } from "./setOperators.ts";
 import { combineVectors } from "./vectors.ts";
 
-/** Throws an EvaluationError for sides that the operator does not take. */
+/** Throws an EvaluationError for sides that the operator does not take, and what the budget throws. */
 export function combine(
   { op, returnBool, matching }: Pick<BinaryExpr, "op" | "returnBool" | "matching">,
   left: Evaluated,
   right: Evaluated,
+  budget: Budget,
 ): Evaluated {
   if (isSetOperator(op)) {
     if (left.kind === "scalar" || right.kind === "scalar") {
@@ -20,7 +22,7 @@ export function combine(
   }
   if (left.kind === "scalar" && right.kind === "scalar") return combineScalars(op, left, right);
   if (left.kind === "matrix" && right.kind === "matrix") {
-    return combineVectors({ op, returnBool, matching }, left, right);
+    return combineVectors({ op, returnBool, matching }, left, right, budget);
   }
   return left.kind === "scalar"
     ? combineWithScalar(op, returnBool, right as Extract<Evaluated, { kind: "matrix" }>, left, true)

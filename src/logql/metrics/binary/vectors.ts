@@ -2,6 +2,7 @@
  *  group_right. A comparison without bool keeps the left side's value where it holds. */
 import type { BinaryExpr } from "../../ast.ts";
 import { formatLabels, type Labels } from "../../../streams/labels.ts";
+import { type Budget, seriesSize } from "../budget.ts";
 import { emptySeries, EvaluationError, type Matrix, matrixOf, type Series } from "../matrix.ts";
 import { bySignature, resultLabels, signatureLabels } from "./matching.ts";
 import { applyNumbers, compareNumbers, isComparison, type NumberOp } from "./operators.ts";
@@ -19,8 +20,13 @@ interface Result {
 }
 
 /** Throws an EvaluationError where a series of the "one" side is not alone at a step, or where several
- *  pairs would make one result. */
-export function combineVectors(operation: VectorOperation, left: Matrix, right: Matrix): Matrix {
+ *  pairs would make one result. There may be as many pairs as one side's series times the other's. */
+export function combineVectors(
+  operation: VectorOperation,
+  left: Matrix,
+  right: Matrix,
+  budget: Budget,
+): Matrix {
   const { matching } = operation;
   // The side that may have several series for one of the other: the left, unless group_right.
   const manyIsRight = matching?.group?.side === "right";
@@ -31,11 +37,9 @@ export function combineVectors(operation: VectorOperation, left: Matrix, right: 
   for (const member of many.series) {
     const signature = formatLabels(signatureLabels(member.labels, matching));
     for (const partner of ones.get(signature) ?? []) {
-      const result = resultFor(
-        results,
-        resultLabels(member.labels, partner.labels, matching),
-        member,
-      );
+      budget.work(member.values.length);
+      const labels = resultLabels(member.labels, partner.labels, matching);
+      const result = resultFor(results, labels, member, budget);
       const [a, b] = manyIsRight ? [partner, member] : [member, partner];
       combineSeries(operation, a, b, result);
     }
@@ -43,10 +47,16 @@ export function combineVectors(operation: VectorOperation, left: Matrix, right: 
   return matrixOf([...results.values()].map(({ series }) => series));
 }
 
-function resultFor(results: Map<string, Result>, labels: Labels, { values }: Series): Result {
+function resultFor(
+  results: Map<string, Result>,
+  labels: Labels,
+  { values }: Series,
+  budget: Budget,
+): Result {
   const key = formatLabels(labels);
   let result = results.get(key);
   if (result === undefined) {
+    budget.hold(seriesSize(labels, values.length));
     const matched = new Uint8Array(values.length);
     results.set(key, result = { series: emptySeries(labels, values.length), matched });
   }

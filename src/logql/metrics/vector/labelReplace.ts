@@ -1,7 +1,8 @@
 /** label_replace(v, destination, replacement, source, regex): sets a label from the groups of a regex
  *  that matches the whole of another label. */
-import type { LabelReplace } from "../../ast.ts";
+import type { LabelReplaceTree } from "../../planner/metricPlan.ts";
 import { compileGroupRegex, type GroupMatch } from "../../../streams/regex.ts";
+import { type Budget, seriesSize } from "../budget.ts";
 import { MetricLimitReached } from "../cells.ts";
 import type { Labels } from "../../../streams/labels.ts";
 import { type Matrix, matrixOf } from "../matrix.ts";
@@ -10,11 +11,16 @@ import { type Matrix, matrixOf } from "../matrix.ts";
  *  that end up with the same labels stay apart, as in Loki: an aggregation around it puts them together. */
 export function replaceLabel(
   matrix: Matrix,
-  { source, destination, replacement, regex }: Omit<LabelReplace, "kind" | "span" | "expr">,
+  { source, destination, replacement, regex }: Pick<
+    LabelReplaceTree,
+    "source" | "destination" | "replacement" | "regex"
+  >,
+  budget: Budget,
 ): Matrix {
   const compiled = compileGroupRegex(regex);
   const relabelled = matrix.series.map((series) => {
     const value = series.labels.find(([name]) => name === source)?.[1] ?? "";
+    budget.work(value.length * samplesPerCharacter);
     const groups = compiled.match(value);
     if (groups === null) return series;
     const text = expand(replacement, groups, valueCharactersMax);
@@ -24,6 +30,7 @@ export function replaceLabel(
       );
     }
     const labels = withLabel(series.labels, destination, text);
+    budget.hold(seriesSize(labels, 0));
     return { ...series, labels };
   });
   return matrixOf(relabelled);
@@ -34,6 +41,9 @@ function withLabel(labels: Labels, name: string, value: string): Labels {
   if (value === "") return others;
   return [...others, [name, value] as const].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
 }
+
+/** A regex takes longer for a character than an operator for a sample. */
+const samplesPerCharacter = 16;
 
 /** Of a label's value that label_replace makes: replacements within replacements double it each time. */
 const valueCharactersMax = 16_384;

@@ -2,6 +2,7 @@
  *  greatest or least values, with all their labels. NaN is wanted last; of equal values the series whose
  *  labels sort first is wanted first. */
 import { formatLabels } from "../../../streams/labels.ts";
+import type { Budget } from "../budget.ts";
 import { groupLabels, type LabelGrouping } from "../grouping.ts";
 import { type Matrix, matrixOf, type Series } from "../matrix.ts";
 
@@ -10,6 +11,7 @@ export function chooseSeries(
   k: number,
   matrix: Matrix,
   grouping: LabelGrouping,
+  budget: Budget,
 ): Matrix {
   const groups = new Map<string, number[]>();
   // In canonical order, so that ties fall to the series that sorts first, whatever ordered them before.
@@ -28,6 +30,7 @@ export function chooseSeries(
   for (const group of groups.values()) {
     const stepCount = series[group[0]!]!.values.length;
     for (let step = 0; step < stepCount; step++) {
+      budget.work(group.length);
       for (const index of bestAt(series, group, step, k, sign)) chosen[index]!.present[step] = 1;
     }
   }

@@ -1,29 +1,30 @@
 /** Writes the result of a metric query as Loki does: matrix, vector or scalar; times as seconds with at
  *  most three decimals, values as strings. Owns the form of numbers. */
-import type { StepGrid } from "../logql/metrics/grid.ts";
-import { stepTime } from "../logql/metrics/grid.ts";
-import { constantSeries, type Evaluated, type Matrix } from "../logql/metrics/matrix.ts";
-import type { Labels } from "../streams/labels.ts";
+import type { StepGrid } from "../../logql/metrics/grid.ts";
+import { stepTime } from "../../logql/metrics/grid.ts";
+import { constantSeries, type Evaluated, type Matrix } from "../../logql/metrics/matrix.ts";
+import type { Labels } from "../../streams/labels.ts";
+import type { EncodedSamples } from "../protocol/evaluate.ts";
 
 /** Thrown when the text would be longer than allowed. */
 export class AnswerTooLarge extends Error {
   override readonly name = "AnswerTooLarge";
 }
 
-export interface EncodedSamples {
-  readonly resultType: "matrix" | "vector" | "scalar";
-  /** The JSON of `data.result`. */
-  readonly result: string;
-  readonly sampleCount: number;
-}
-
-/** The samples of a range query: a matrix, also of a plain number. */
-export function encodeMatrix(value: Evaluated, grid: StepGrid, bytesMax: number): EncodedSamples {
+/** The samples of a range query: a matrix, also of a plain number. Throws AnswerTooLarge, and what `checkpoint` throws, which
+ *  is called for each series. */
+export function encodeMatrix(
+  value: Evaluated,
+  grid: StepGrid,
+  bytesMax: number,
+  checkpoint: () => void,
+): EncodedSamples {
   const { series } = asMatrix(value, grid);
   const times = Array.from({ length: grid.count }, (_, step) => secondsText(stepTime(grid, step)));
   const out = new BoundedText(bytesMax);
   let sampleCount = 0;
   for (const { labels, values, present } of series) {
+    checkpoint();
     out.add(`${out.isEmpty ? "" : ","}{"metric":${labelsText(labels)},"values":[`);
     let first = true;
     for (let step = 0; step < values.length; step++) {
@@ -34,14 +35,14 @@ export function encodeMatrix(value: Evaluated, grid: StepGrid, bytesMax: number)
     }
     out.add("]}");
   }
-  return { resultType: "matrix", result: `[${out.text()}]`, sampleCount };
+  return { resultType: "matrix", result: encoder.encode(`[${out.text()}]`), sampleCount };
 }
 
-/** The samples of an instant query: a vector, or a scalar. */
+/** The samples of an instant query: a vector, or a scalar. Throws AnswerTooLarge. */
 export function encodeInstant(value: Evaluated, grid: StepGrid, bytesMax: number): EncodedSamples {
   const time = secondsText(grid.startNs);
   if (value.kind === "scalar") {
-    const result = `[${time},"${valueText(value.value)}"]`;
+    const result = encoder.encode(`[${time},"${valueText(value.value)}"]`);
     return { resultType: "scalar", result, sampleCount: 1 };
   }
   const out = new BoundedText(bytesMax);
@@ -52,7 +53,31 @@ export function encodeInstant(value: Evaluated, grid: StepGrid, bytesMax: number
     out.add(`${out.isEmpty ? "" : ","}${metric}`);
     sampleCount++;
   }
-  return { resultType: "vector", result: `[${out.text()}]`, sampleCount };
+  return { resultType: "vector", result: encoder.encode(`[${out.text()}]`), sampleCount };
+}
+
+/** What encodeInstant wrote; a scalar is a sample without labels. */
+export function decodeInstant(
+  { resultType, result }: EncodedSamples,
+): ReadonlyArray<{ readonly labels: Labels; readonly value: number }> {
+  const json: unknown = JSON.parse(new TextDecoder().decode(result));
+  if (resultType === "scalar") {
+    return [{ labels: [], value: numberOf((json as InstantSample["value"])[1]) }];
+  }
+  return (json as ReadonlyArray<InstantSample>).map(({ metric, value }) => ({
+    labels: Object.entries(metric),
+    value: numberOf(value[1]),
+  }));
+}
+
+interface InstantSample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [seconds: number, value: string];
+}
+
+/** What valueText wrote. */
+function numberOf(text: string): number {
+  return text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : Number(text);
 }
 
 /** Seconds of a time in ns, cut to milliseconds, without trailing zeros. */
@@ -86,6 +111,8 @@ function asMatrix(value: Evaluated, grid: StepGrid): Matrix {
   if (value.kind === "matrix") return value;
   return { kind: "matrix", series: [constantSeries([], value.value, grid.count)] };
 }
+
+const encoder = new TextEncoder();
 
 function labelsText(labels: Labels): string {
   return JSON.stringify(Object.fromEntries(labels));
