@@ -83,6 +83,15 @@ export const queryBytesScanned = Metric.counter("tailrace_query_bytes_scanned_to
   incremental: true,
 });
 
+export const workerJobs = Metric.counter("tailrace_worker_jobs_total", {
+  description: "Jobs that worker threads are done with, by kind and how they ended",
+  incremental: true,
+});
+
+export const workerJobsRunning = Metric.gauge("tailrace_worker_jobs_running", {
+  description: "Jobs that worker threads run now, by kind",
+});
+
 export const tailLinesDropped = Metric.counter("tailrace_tail_lines_dropped_total", {
   description: "Lines that slow tail clients did not get",
   incremental: true,

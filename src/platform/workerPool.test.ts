@@ -5,15 +5,17 @@ import { WorkerPool } from "./workerPool.ts";
 
 function poolOf(t: Test, threadCount: number, queueMax = 100) {
   const deaths: Error[] = [];
+  const events: string[] = [];
   const pool = new WorkerPool({
     module: new URL("../testing/poolWorker.ts", import.meta.url),
     threadCount,
     queueMax,
     workerData: { greeting: "hello" },
     onThreadDeath: (error) => deaths.push(error),
+    onJob: (kind, event) => events.push(`${kind} ${event}`),
   });
   t.teardown(() => pool.close());
-  return { pool, deaths };
+  return { pool, deaths, events };
 }
 
 /** A job that runs until it is aborted; `running` waits until it does. */
@@ -88,6 +90,29 @@ t.test("aborting a waiting job takes it out of the queue, and never runs it", as
   t.equal(Atomics.load(waiting.flags, 0), 0);
   const { signal } = waiting.stop;
   t.equal(await settled(pool.run("double", 1, { signal })), "not wanted", "aborted before");
+});
+
+t.test("each job that a thread runs begins and ends once, in the eyes of a watcher", async (t) => {
+  const { pool, events } = poolOf(t, 1);
+  const spin = startSpin(pool);
+  await spin.running();
+  const waiting = startSpin(pool);
+  waiting.stop.abort("not wanted");
+  spin.stop.abort("enough");
+  t.equal(await spin.outcome, "enough");
+  await pool.run("double", 1);
+  await settled(pool.run("fail", null));
+  await settled(pool.run("die", null));
+  t.same(events, [
+    "spin begins",
+    "spin cancelled",
+    "double begins",
+    "double succeeded",
+    "fail begins",
+    "fail failed",
+    "die begins",
+    "die failed",
+  ]);
 });
 
 t.test("a full queue refuses normal jobs and takes urgent ones, which run first", async (t) => {

@@ -14,7 +14,12 @@ export interface WorkerPoolOptions {
   readonly workerData: unknown;
   /** Told of a thread that died; the pool has replaced it. */
   readonly onThreadDeath: (error: Error) => void;
+  /** Told when a thread begins a job of a kind, and when it is done with it, however that ended. */
+  readonly onJob?: (kind: string, event: JobEvent) => void;
 }
+
+/** Cancelled: the thread has stopped with a job that nobody waited for. */
+export type JobEvent = "begins" | "succeeded" | "failed" | "cancelled";
 
 export interface JobOptions {
   /** Urgent jobs run before all normal ones: the write path is urgent, queries are normal. */
@@ -148,7 +153,10 @@ export class WorkerPool {
       thread.alive = false;
       const job = thread.job;
       thread.job = undefined;
-      if (job !== undefined) settle(job, () => job.reject(error));
+      if (job !== undefined) {
+        this.#note(job, "failed");
+        settle(job, () => job.reject(error));
+      }
       this.#options.onThreadDeath(error);
       const respawnMs = thread.respawnMs;
       thread.respawnMs = Math.min(respawnMs * 2, respawnMsMax);
@@ -165,6 +173,7 @@ export class WorkerPool {
       if (job === undefined || job.id !== reply.id) return;
       thread.job = undefined;
       thread.respawnMs = respawnMsMin;
+      this.#note(job, "error" in reply ? "failed" : "succeeded");
       if ("error" in reply) settle(job, () => job.reject(jobError(reply.error)));
       else settle(job, () => job.resolve(reply.result));
       this.#dispatch();
@@ -185,11 +194,17 @@ export class WorkerPool {
       const message: JobMessage = { id: job.id, kind: job.kind, payload: job.payload };
       try {
         thread.worker.postMessage(message, [...job.options.transfer ?? []]);
+        this.#options.onJob?.(job.kind, "begins");
       } catch (error) {
         thread.job = undefined;
         settle(job, () => job.reject(error));
       }
     }
+  }
+
+  /** The thread is done with the job. */
+  #note(job: Job, event: "succeeded" | "failed"): void {
+    this.#options.onJob?.(job.kind, job.settled ? "cancelled" : event);
   }
 
   #abort(job: Job): void {

@@ -36,11 +36,13 @@ export type QueryFrame =
   }
   | { readonly type: "error"; readonly status: number; readonly message: string };
 
-/** Opens a query; `onFrame` gets each frame and may close the connection. Resolves with the close code when it has ended. */
+/** Opens a query; `onFrame` gets each frame and may close the connection, which can be had from `onOpen` too. Resolves with the
+ *  close code when it has ended. */
 export function streamQuery(
   baseUrl: string,
   parameters: Readonly<Record<string, string>>,
   onFrame: (frame: QueryFrame, close: () => void) => void,
+  onOpen: (close: () => void) => void = () => {},
 ): Promise<number> {
   const search = new URLSearchParams(parameters);
   const socket = new WebSocket(
@@ -50,6 +52,7 @@ export function streamQuery(
     socket.on("message", (data: Buffer) => {
       onFrame(JSON.parse(data.toString()) as QueryFrame, () => socket.close());
     });
+    socket.on("open", () => onOpen(() => socket.close()));
     socket.on("close", (code) => resolve(code));
     socket.on("error", reject);
   });

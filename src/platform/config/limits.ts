@@ -137,7 +137,7 @@ export const Limits = Schema.Struct({
   max_query_samples: setting(
     wholeNumber(1),
     20_000_000,
-    "Samples a metric query may hold at once: series times steps, and values kept for quantiles",
+    "Samples the range aggregations of a metric query may hold at once: series times steps, and values kept for quantiles; its operators may hold 4 times and work through 50 times as many",
   ),
   query_timeout: setting(DurationMs, "1m", "Time after which a query is ended with an error"),
   // Loki's 10 is used up by a team that watches an incident. An idle tail costs nothing, a slow one at most 16 MB of lines.
