@@ -6,8 +6,8 @@ import { QueryFailed } from "../actors/querier/Querier.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
 
-/** A response that carries `json`, which is already text, or UTF-8. Compressed when that is worth it and the client accepts it. Large answers
- *  that wait for their clients are bounded together: one more is refused with 429 (QueryFailed, Busy). */
+/** A response that carries `json`, already text or UTF-8. Compressed when that is worth it and the client accepts it. Large
+ *  answers that wait for their clients are bounded together: one more is refused with 429 (QueryFailed, Busy). */
 export const respondJson = Effect.fnUntraced(function* (json: string | Uint8Array) {
   const request = yield* HttpServerRequest.HttpServerRequest;
   const contentType = "application/json; charset=UTF-8";

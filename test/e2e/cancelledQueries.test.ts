@@ -1,5 +1,5 @@
-/** Queries that are given up: whichever way a query ends before its answer, the threads that worked for it are free again and have
- *  done only a part of the work; and while one is evaluated the process answers others. Everything is told by counters
+/** Queries that are given up: whichever way a query ends before its answer, the threads that worked for it are free again and
+ *  have done only a part of the work; and while one is evaluated the process answers others. Everything is told by counters
  *  of /metrics and by answers, nothing by time: each of the queries would take minutes. */
 import type { Test } from "tap";
 import { onServer, type Scenario, type ScenarioBody } from "../../src/testing/onServer.ts";
