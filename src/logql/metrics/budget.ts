@@ -5,7 +5,7 @@ import type { Labels } from "../../streams/labels.ts";
 import { MetricLimitReached } from "./cells.ts";
 import type { Evaluated, Matrix } from "./matrix.ts";
 
-/** How many times max_query_samples the results of operators may hold at once: two of the largest size and what becomes of them. */
+/** How many times max_query_samples the results of operators may hold at once: two of the largest size, and their result. */
 const heldFactor = 4;
 /** How many times max_query_samples operators may work through in all: about ten seconds of one thread by default. */
 const workFactor = 50;
