@@ -1,6 +1,6 @@
 /** The page's files over HTTP: policy, caching, compression, HEAD. What the page does in a browser is test/browser's. */
 import { get } from "node:http";
-import { gunzipSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import t from "tap";
 import { defaultSettings, settingsWith } from "../platform/config/mod.ts";
 import { withRoutes } from "../testing/routesServer.ts";
@@ -43,7 +43,19 @@ t.test("the page's policy has no exceptions, and index.html is asked for each ti
     t.notMatch(policy, /unsafe|data:|ws:|\*/);
     t.equal(headers["cache-control"], "no-cache");
     t.equal(headers["x-content-type-options"], "nosniff");
-    t.equal((await request(`${baseUrl}/nothing`)).status, 404);
+    for (
+      const path of [
+        "nothing",
+        "assets",
+        "assets/",
+        "index.html.gz",
+        "%2e%2e%2findex.html",
+        "__proto__",
+      ]
+    ) {
+      t.equal((await request(`${baseUrl}/${path}`)).status, 404, path);
+    }
+    t.equal((await request(`${baseUrl}/?q=%7Bapp%3D%22a%22%7D`)).body.length, body.length);
   });
 });
 
@@ -55,19 +67,30 @@ t.test("assets are compressed for those who ask, and known again by their tag", 
     t.equal(plain.headers["content-encoding"], undefined);
     t.equal(plain.headers["cache-control"], "public, max-age=31536000, immutable");
     t.match(plain.headers["vary"], "Accept-Encoding");
-    const packed = await request(baseUrl + path, { "accept-encoding": "gzip, br" });
+    const packed = await request(baseUrl + path, { "accept-encoding": "gzip, deflate" });
     t.equal(packed.headers["content-encoding"], "gzip");
     t.ok(packed.body.length < plain.body.length / 2);
     t.ok(gunzipSync(packed.body).equals(plain.body));
-    for (const { headers } of [plain, packed]) {
+    const smallest = await request(baseUrl + path, { "accept-encoding": "gzip;q=0.5, br" });
+    t.equal(smallest.headers["content-encoding"], "br");
+    t.ok(smallest.body.length < packed.body.length);
+    t.ok(brotliDecompressSync(smallest.body).equals(plain.body));
+    for (const refusing of ["", "identity", "br;q=0, gzip; q=0.0", "brotli"]) {
+      const { headers } = await request(baseUrl + path, { "accept-encoding": refusing });
+      t.equal(headers["content-encoding"], undefined, refusing);
+    }
+    t.equal(new Set([plain, packed, smallest].map(({ headers }) => headers["etag"])).size, 3);
+    for (const { headers } of [plain, packed, smallest]) {
       const again = await request(baseUrl + path, {
         "accept-encoding": "gzip",
-        "if-none-match": String(headers["etag"]),
+        "if-none-match": `"other", W/${headers["etag"]}`,
       });
       t.equal(again.status, 304);
       t.equal(again.body.length, 0);
       t.ok(again.headers["content-security-policy"]);
     }
+    const changed = await request(baseUrl + path, { "if-none-match": '"other"' });
+    t.equal(changed.status, 200);
     const head = await request(baseUrl + path, {}, "HEAD");
     t.equal(head.status, 200);
     t.equal(head.headers["content-length"], String(plain.body.length));

@@ -1,17 +1,12 @@
-// Starts the page. What the address asks for is asked of the server at once, by the state alone; what draws it is a chunk of
-// its own that loads meanwhile (view/start.tsx). Invariant: the first request waits for no component.
+// Starts the page: follows what the address asks for, which boot.ts has asked the server already, and draws it.
 import { effect } from "@preact/signals-core";
+import { end } from "./api/headStart.ts";
 import { address, followHistory } from "./state/address.ts";
 import { follow } from "./state/explore.ts";
 import { refresh } from "./state/labels.ts";
 import { applyTheme } from "./state/screen.ts";
 import { followVolume } from "./state/volume.ts";
-import "./style/base.css";
-import "./style/controls.css";
-import "./style/sidebar.css";
-import "./style/list.css";
-import "./style/drawer.css";
-import "./style/panels.css";
+import { start } from "./view/start.tsx";
 
 applyTheme();
 followHistory();
@@ -26,10 +21,7 @@ effect(() => {
   void refresh();
 });
 
+end();
 followVolume();
 
-import("./view/start.tsx").then(({ start }) => start()).catch((cause: unknown) => {
-  console.error(cause);
-  const root = document.getElementById("app");
-  if (root !== null) root.textContent = "The page could not be loaded whole. Load it again.";
-});
+void start();

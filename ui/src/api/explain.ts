@@ -1,6 +1,6 @@
 // What the server did for a query: the `explain` member of an answer (docs/api.md).
 import { isMetricQuery } from "../model/queryKind.ts";
-import { rangeParameters, seriesParameters, type SeriesQuery } from "./loki.ts";
+import { rangeParameters, seriesParameters, type SeriesQuery } from "./parameters.ts";
 import { request } from "./request.ts";
 
 /** Counts of one step; which there are depends on the step. */

@@ -3,9 +3,15 @@
 import { compareNanoseconds } from "../model/nanoseconds.ts";
 import type { Entry, Labels } from "../model/row.ts";
 import type { ResolvedRange } from "../model/timeRange.ts";
+import {
+  boundsParameters,
+  type Direction,
+  rangeParameters,
+  type RangeQuery,
+  seriesParameters,
+  type SeriesQuery,
+} from "./parameters.ts";
 import { ApiError, request } from "./request.ts";
-
-export type Direction = "backward" | "forward";
 
 export interface LogPage {
   /** In the order of the direction asked for; entries of one stream and time keep the server's order. */
@@ -30,18 +36,6 @@ export interface Statistics {
   readonly bytesProcessed: number;
   readonly linesProcessed: number;
   readonly seconds: number;
-}
-
-/** A metric query; with `stepSeconds`, over the range, else at its end alone. */
-export interface SeriesQuery extends ResolvedRange {
-  readonly query: string;
-  readonly stepSeconds?: number;
-}
-
-export interface RangeQuery extends ResolvedRange {
-  readonly query: string;
-  readonly limit: number;
-  readonly direction: Direction;
 }
 
 /** Runs a log query over a range. */
@@ -70,27 +64,6 @@ export async function querySeries(query: SeriesQuery, signal: AbortSignal): Prom
   };
 }
 
-/** The parameters of query_range for a log query. */
-export function rangeParameters(query: RangeQuery): Record<string, string> {
-  return {
-    query: query.query,
-    start: query.start.toString(),
-    end: query.end.toString(),
-    limit: String(query.limit),
-    direction: query.direction,
-  };
-}
-
-/** The parameters of query_range for a metric query. */
-export function seriesParameters(query: SeriesQuery): Record<string, string> {
-  return {
-    query: query.query,
-    start: query.start.toString(),
-    end: query.end.toString(),
-    step: String(query.stepSeconds ?? 1),
-  };
-}
-
 /** Orders entries of several streams by time; those of one time keep their order. */
 export function sortEntries(entries: Entry[], direction: Direction): void {
   const sign = direction === "backward" ? -1 : 1;
@@ -99,7 +72,7 @@ export function sortEntries(entries: Entry[], direction: Direction): void {
 
 /** Names of the stream labels in a range, sorted. */
 export async function labelNames(range: ResolvedRange, signal: AbortSignal): Promise<string[]> {
-  const parameters = { start: range.start.toString(), end: range.end.toString() };
+  const parameters = boundsParameters(range);
   return (await request<{ data?: string[] }>("loki/api/v1/labels", parameters, signal)).data ?? [];
 }
 
@@ -110,10 +83,7 @@ export async function labelValues(
   range: ResolvedRange,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const parameters: Record<string, string> = {
-    start: range.start.toString(),
-    end: range.end.toString(),
-  };
+  const parameters = boundsParameters(range);
   if (selector !== undefined) parameters.query = selector;
   const path = `loki/api/v1/label/${encodeURIComponent(name)}/values`;
   return (await request<{ data?: string[] }>(path, parameters, signal)).data ?? [];

@@ -6,21 +6,25 @@ import type { Entry } from "../model/row.ts";
 import {
   queryRange,
   querySeries,
-  rangeParameters,
-  type RangeQuery,
   readSeries,
   readStatistics,
   readStreams,
   type Series,
   type SeriesPage,
-  seriesParameters,
-  type SeriesQuery,
   sortEntries,
   type Statistics,
   type WireStatistics,
   type WireStream,
 } from "./loki.ts";
-import { ApiError, socketUrl } from "./request.ts";
+import { listen, takeSocket } from "./headStart.ts";
+import {
+  rangeParameters,
+  type RangeQuery,
+  seriesParameters,
+  type SeriesQuery,
+  streamUrl,
+} from "./parameters.ts";
+import { ApiError } from "./request.ts";
 
 /** How far a search is. */
 export interface Progress {
@@ -75,8 +79,6 @@ export async function streamSeries(
   return outcome === undefined ? await querySeries(query, signal) : { series, ...outcome };
 }
 
-/** A WebSocket cannot carry the query in a body, and servers and proxies bound addresses. */
-const addressCharactersMax = 4000;
 let socketRefused = false;
 
 type Frame =
@@ -95,12 +97,9 @@ async function overSocket(
   take: (frame: Frame) => void,
   signal: AbortSignal,
 ): Promise<StreamOutcome | undefined> {
-  if (socketRefused || (parameters.query ?? "").length >= addressCharactersMax) return undefined;
-  const outcome = await exchange(
-    socketUrl("tailrace/api/v1/query", { ...parameters, encoding_flags: "categorize-labels" }),
-    take,
-    signal,
-  );
+  const url = socketRefused ? undefined : streamUrl(parameters);
+  if (url === undefined) return undefined;
+  const outcome = await exchange(url, take, signal);
   if (outcome === undefined) socketRefused = true;
   return outcome;
 }
@@ -112,7 +111,8 @@ function exchange(
 ): Promise<StreamOutcome | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = new WebSocket(url);
+    const early = takeSocket(url);
+    const socket = early?.socket ?? new WebSocket(url);
     let isOpen = false;
     const ended = new AbortController();
     const end = () => {
@@ -126,18 +126,24 @@ function exchange(
       const { stats, warnings = [] } = frame.data ?? {};
       resolve({ statistics: readStatistics(stats), warnings });
     };
-    const options = { signal: ended.signal };
-    socket.addEventListener("open", () => isOpen = true, options);
-    socket.addEventListener("message", ({ data }) => receive(JSON.parse(String(data))), options);
-    socket.addEventListener("close", ({ code, reason }) => {
+    const closed = ({ code, reason }: CloseEvent) => {
       end();
       if (!isOpen) return resolve(undefined);
       const words = reason === "" ? `code ${code}` : reason;
       reject(new ApiError(0, `The connection was lost during the search (${words}).`));
-    }, options);
+    };
+    const hear = (event: Event) => {
+      if (ended.signal.aborted) return;
+      if (event.type === "open") isOpen = true;
+      else if (event.type === "message") receive(JSON.parse(String((event as MessageEvent).data)));
+      else closed(event as CloseEvent);
+    };
+    listen(socket, hear, ended.signal);
     signal.addEventListener("abort", () => {
       end();
       reject(signal.reason);
-    }, options);
+    }, { signal: ended.signal });
+    // As if it were said now: the caller has nothing to read answers with before it returns.
+    queueMicrotask(() => early?.take().forEach(hear));
   });
 }

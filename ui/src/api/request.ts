@@ -1,6 +1,7 @@
-// One request to the server: its address below wherever the page is, the tenant, errors in words. loki.ts and its neighbours
-// own what is asked. Invariant: addresses are relative to the page, so any path prefix works.
-import { address } from "../state/address.ts";
+// One request to the server, its errors in words. serverUrl.ts owns addresses, loki.ts and its neighbours what is asked.
+// Invariant: what boot.ts asked already is not asked again.
+import { takeResponse } from "./headStart.ts";
+import { serverUrl, tenantHeaders } from "./serverUrl.ts";
 
 /** What went wrong, for a person: the server's own words, and where in the query it points (1-based). */
 export class ApiError extends Error {
@@ -17,21 +18,6 @@ export class ApiError extends Error {
       ? undefined
       : { line: Number(found[1]), column: Number(found[2]) };
   }
-}
-
-/** The address of a path of the server, below wherever the page is. */
-export function serverUrl(path: string): URL {
-  return new URL(`./${path}`, document.baseURI);
-}
-
-/** The address of a WebSocket of the server. A browser cannot set headers there: the tenant travels as a parameter. */
-export function socketUrl(path: string, parameters: Record<string, string>): URL {
-  const url = serverUrl(path);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = new URLSearchParams(parameters).toString();
-  const { tenant } = address.peek();
-  if (tenant !== "") url.searchParams.set("tenant", tenant);
-  return url;
 }
 
 /** Asks a path and gives the JSON of the answer; a long query goes as a form. Throws ApiError. */
@@ -60,9 +46,7 @@ export async function requestText(path: string, signal: AbortSignal): Promise<st
 
 /** Deletes what a path names. Throws ApiError. */
 export async function remove(path: string): Promise<void> {
-  const { tenant } = address.peek();
-  const headers = tenant === "" ? {} : { "X-Scope-OrgID": tenant };
-  const response = await fetch(serverUrl(path), { method: "DELETE", headers });
+  const response = await fetch(serverUrl(path), { method: "DELETE", headers: tenantHeaders() });
   if (!response.ok) {
     throw new ApiError(response.status, errorMessage(response.status, await response.text()));
   }
@@ -79,17 +63,16 @@ async function send(
 ): Promise<Response> {
   const url = serverUrl(path);
   const form = new URLSearchParams(parameters);
-  const { tenant } = address.peek();
   // Proxies refuse long addresses; every read endpoint takes a form as well.
   const post = url.href.length + form.toString().length > addressCharactersMax;
   if (!post) url.search = form.toString();
   let response: Response;
   try {
-    response = await fetch(url, {
+    response = await (takeResponse(url) ?? fetch(url, {
       signal,
-      headers: { ...headers, ...(tenant === "" ? {} : { "X-Scope-OrgID": tenant }) },
+      headers: { ...headers, ...tenantHeaders() },
       ...(post ? { method: "POST", body: form } : {}),
-    });
+    }));
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new ApiError(

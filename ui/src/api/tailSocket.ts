@@ -2,7 +2,7 @@
 // catching up and what is shown. Invariant: after close() no callback is called.
 import type { Entry, Labels } from "../model/row.ts";
 import { readStreams, sortEntries, type WireStream } from "./loki.ts";
-import { socketUrl } from "./request.ts";
+import { socketUrl } from "./serverUrl.ts";
 
 /** Lines the server left out because this client was slow. */
 export interface DroppedEntry {

@@ -1,20 +1,22 @@
 // Runs the address's query and holds its outcome: rows or series, failure, paging, the live session. Views only read the
 // signals here and call its verbs. Invariant: one run at a time; an older run's answer never reaches the screen.
 import { batch, computed, signal } from "@preact/signals-core";
+import { presentMoment } from "../api/headStart.ts";
 import { queryRange, type Series, type Statistics } from "../api/loki.ts";
 import { type Progress, streamQuery, streamSeries } from "../api/queryStream.ts";
 import { ApiError } from "../api/request.ts";
 import { openTail } from "../api/tailSocket.ts";
 import { nanosecondsPerSecond, nowNanoseconds } from "../model/nanoseconds.ts";
-import { fillVariables, isMetricQuery, roundStep } from "../model/queryKind.ts";
+import { isMetricQuery } from "../model/queryKind.ts";
 import { type Entry, entryName, type Row } from "../model/row.ts";
 import { RowBuffer } from "../model/rowBuffer.ts";
 import { RowGroups } from "../model/rowGroups.ts";
-import { type ResolvedRange, resolveRange } from "../model/timeRange.ts";
+import type { ResolvedRange } from "../model/timeRange.ts";
 import { address, go } from "./address.ts";
 import { LiveSession } from "./liveSession.ts";
 import { Pages } from "./pages.ts";
 import { remember } from "./queries.ts";
+import { askedLines, askedRange, askedSeries, pageRows } from "./question.ts";
 
 /** What a run asked, made absolute. */
 export interface Run {
@@ -136,20 +138,18 @@ let scheduled = false;
 export const fastLinesPerSecond = 1000;
 const fastDrawMs = 45;
 
-export const pageRows = 1000;
 /** Loki's default of max_entries_limit_per_query. */
 const pageRowsMax = 5000;
 const loadedBytesMax = 64 * 1024 * 1024;
 const liveBytesMax = 32 * 1024 * 1024;
-/** Points of a graph, at most. */
-export const pointsMax = 300;
 
 async function run(): Promise<void> {
   running.abort();
   running = new AbortController();
   const { signal: abort } = running;
   live.peek()?.stop();
-  const { query, range, zone, live: wantsLive } = address.peek();
+  const state = address.peek();
+  const { query } = state;
   const isEmpty = query.trim() === "";
   batch(() => {
     live.value = undefined;
@@ -158,9 +158,7 @@ async function run(): Promise<void> {
     if (isEmpty) clear();
   });
   if (isEmpty) return;
-  const now = nowNanoseconds();
-  // Live mode goes on from the present, wherever the range ends.
-  const resolved = resolveRange(wantsLive ? { from: range.from, to: "now" } : range, now, zone);
+  const resolved = askedRange(state, presentMoment());
   if (typeof resolved === "string") return fail(new ApiError(400, resolved), query);
   batch(() => {
     loading.value = true;
@@ -170,7 +168,7 @@ async function run(): Promise<void> {
   try {
     const asked = { query, range: resolved };
     if (isMetricQuery(query)) await runSeries(asked, abort);
-    else if (wantsLive) await runLive(asked, abort);
+    else if (state.live) await runLive(asked, abort);
     else await runLines(asked, abort);
     if (!abort.aborted) remember(query);
   } catch (cause) {
@@ -179,20 +177,13 @@ async function run(): Promise<void> {
 }
 
 async function runSeries(asked: Run, abort: AbortSignal): Promise<void> {
-  const { start, end } = asked.range;
-  const seconds = Number((end - start) / 1_000_000n) / 1000;
-  const stepSeconds = roundStep(seconds, pointsMax);
-  const query = fillVariables(asked.query, stepSeconds, seconds);
-  const step = address.peek().instant ? {} : { stepSeconds };
-  const page = await streamSeries(
-    { query, start, end, ...step },
-    (report) => progress.value = report,
-    abort,
-  );
+  const query = askedSeries(asked.query, asked.range, address.peek().instant);
+  const { stepSeconds } = query;
+  const page = await streamSeries(query, (report) => progress.value = report, abort);
   if (abort.aborted) return;
   batch(() => {
     show(asked, new RowBuffer(0));
-    series.value = { series: page.series, ...step };
+    series.value = { series: page.series, ...(stepSeconds === undefined ? {} : { stepSeconds }) };
     statistics.value = page.statistics;
     warnings.value = page.warnings;
     finish();
@@ -235,9 +226,9 @@ async function runLive(asked: Run, abort: AbortSignal): Promise<void> {
 }
 
 function pagesOf(asked: Run, order: "newest" | "oldest", abort: AbortSignal): Pages {
-  const direction = order === "newest" ? "backward" : "forward";
+  const first = askedLines(asked.query, asked.range, { ...address.peek(), live: false, order });
   const fetch: ConstructorParameters<typeof Pages>[2] = async (range, limit, onEntries) => {
-    const outcome = await streamQuery({ query: asked.query, ...range, limit, direction }, {
+    const outcome = await streamQuery({ ...first, ...range, limit }, {
       onEntries,
       onProgress: (report) => progress.value = report,
     }, abort);

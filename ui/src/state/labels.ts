@@ -2,9 +2,9 @@
 // the query (model/selector.ts). Invariant: a label's values are those that some stream has together with the rest of the
 // selector, so that choosing one never leads to an empty answer by itself.
 import { signal } from "@preact/signals-core";
+import { presentMoment } from "../api/headStart.ts";
 import { labelNames, labelValues } from "../api/loki.ts";
 import { ApiError } from "../api/request.ts";
-import { nowNanoseconds } from "../model/nanoseconds.ts";
 import { printSelector, readSelector } from "../model/selector.ts";
 import { type ResolvedRange, resolveRange } from "../model/timeRange.ts";
 import { address } from "./address.ts";
@@ -88,7 +88,7 @@ function selectorWithout(name: string): string | undefined {
 
 function presentRange(): ResolvedRange | string {
   const { range, zone } = address.peek();
-  return resolveRange(range, nowNanoseconds(), zone);
+  return resolveRange(range, presentMoment(), zone);
 }
 
 function setValues(name: string, loaded: Loaded<readonly string[]>): void {

@@ -1,7 +1,8 @@
 // What stands in place of rows when there are none: at the start, while the first answer is on its way, when it failed, and
 // when it is empty. Each says what to do next.
 import { useEffect } from "preact/hooks";
-import { ApiError, serverUrl } from "../api/request.ts";
+import { ApiError } from "../api/request.ts";
+import { serverUrl } from "../api/serverUrl.ts";
 import { formatExact, nowNanoseconds } from "../model/nanoseconds.ts";
 import { withoutLastStage } from "../model/selector.ts";
 import { describeRange, presets, widenRange } from "../model/timeRange.ts";

@@ -7,11 +7,12 @@ import {
   type Explanation,
 } from "../api/explain.ts";
 import { nowNanoseconds } from "../model/nanoseconds.ts";
-import { fillVariables, isMetricQuery, roundStep } from "../model/queryKind.ts";
+import { isMetricQuery } from "../model/queryKind.ts";
 import { resolveRange } from "../model/timeRange.ts";
 import { address } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
-import { draft, pageRows, pointsMax } from "../state/explore.ts";
+import { draft } from "../state/explore.ts";
+import { askedSeries, pageRows } from "../state/question.ts";
 import { explainOpen } from "../state/screen.ts";
 import { AskedState } from "./AskedState.tsx";
 import { formatBytes, formatCount } from "./figures.ts";
@@ -169,13 +170,9 @@ function ask(): void {
   const resolved = resolveRange(range, nowNanoseconds(), zone);
   const text = draft.peek();
   if (typeof resolved === "string" || text.trim() === "") return;
-  const seconds = Number((resolved.end - resolved.start) / 1_000_000n) / 1000;
-  const stepSeconds = roundStep(seconds, pointsMax);
-  const query = isMetricQuery(text) ? fillVariables(text, stepSeconds, seconds) : text;
+  const query = isMetricQuery(text)
+    ? askedSeries(text, resolved, instant)
+    : { query: text, ...resolved };
   asked.forget();
-  void asked.ask(
-    String(Date.now()),
-    (signal) =>
-      explainQuery({ query, ...resolved, ...(instant ? {} : { stepSeconds }) }, pageRows, signal),
-  );
+  void asked.ask(String(Date.now()), (signal) => explainQuery(query, pageRows, signal));
 }

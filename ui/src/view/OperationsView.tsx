@@ -14,7 +14,7 @@ import {
   version,
   volumes,
 } from "../api/operations.ts";
-import { serverUrl } from "../api/request.ts";
+import { serverUrl } from "../api/serverUrl.ts";
 import { nowNanoseconds } from "../model/nanoseconds.ts";
 import type { Labels } from "../model/row.ts";
 import { printSelector } from "../model/selector.ts";

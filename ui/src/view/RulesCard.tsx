@@ -2,7 +2,7 @@
 // while this is looked at.
 import { useEffect } from "preact/hooks";
 import { type Alert, alerts, type Rule, type RuleGroup, ruleGroups } from "../api/rules.ts";
-import { serverUrl } from "../api/request.ts";
+import { serverUrl } from "../api/serverUrl.ts";
 import { formatDay, formatTimeOfDay } from "../model/nanoseconds.ts";
 import type { Labels } from "../model/row.ts";
 import { address } from "../state/address.ts";

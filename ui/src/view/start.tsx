@@ -1,5 +1,4 @@
-// Draws the page in place of index.html's first sight of it, and listens to keys. main.ts loads this while the first
-// request is on its way.
+// Draws the page in place of index.html's first sight of it, and listens to keys.
 import { render } from "preact";
 import { App } from "./App.tsx";
 import { listenToKeys } from "./keyboard.ts";
