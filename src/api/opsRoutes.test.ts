@@ -106,6 +106,16 @@ onServer({ "limits_config.max_line_size": "100" }, {
     t.strictSame(after.partitions[0].owner, after.ingesters[0]);
   },
 
+  "what runs in this process": async (t, { query }) => {
+    const { status, body } = await query.get("/services");
+    t.equal(status, 200);
+    t.equal(
+      body,
+      "distributor => Running\ningester => Running\nquerier => Running\ntailer => Running\n" +
+        "ruler => Running\ncompactor => Running\n",
+    );
+  },
+
   "what clients invent is no label": async (t, scenario) => {
     for (const path of ["/nothing/a", "/nothing/b", "/loki/api/v1/label/zebra/values"]) {
       await scenario.query.get(path);

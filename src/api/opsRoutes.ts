@@ -69,7 +69,7 @@ export const opsRoutes = (settings: Settings) =>
     yield* router.add("POST", "/flush", flush);
     yield* router.add("GET", "/loki/api/v1/status/buildinfo", respondJson(buildInfo));
     yield* router.add("GET", "/config", configRoute(settings));
-    yield* router.add("GET", "/services", HttpServerResponse.text(services));
+    yield* router.add("GET", "/services", HttpServerResponse.text(servicesText(settings)));
   }));
 
 /** A counter is shown from its first update on; rules that watch for failures need it before. */
@@ -99,11 +99,21 @@ function withActorsAndProcess(text: string, system: ActorSystem["Service"]): str
   return `${text}\n${metricsText(system.metrics())}${processMetricsText()}`;
 }
 
-/** All roles run in this process. */
-const services = ["distributor", "ingester", "querier", "compactor", "tailer"].map((role) =>
-  `${role} => Running\n`
-)
-  .join("");
+/** What runs in this process, in Loki's format. */
+function servicesText({ target }: Settings): string {
+  return services[target].map((role) => `${role} => Running\n`).join("");
+}
+
+const services: Record<Settings["target"], readonly string[]> = {
+  all: ["distributor", "ingester", "querier", "tailer", "ruler", "compactor"],
+  distributor: ["distributor"],
+  ingester: ["ingester"],
+  // Whoever answers queries answers live tails.
+  querier: ["querier", "tailer"],
+  ui: ["ui", "tailer"],
+  ruler: ["ruler"],
+  compactor: ["compactor"],
+};
 
 /** The effective settings; with mode=defaults those of a new installation, with mode=diff what differs from them. */
 const configRoute = (settings: Settings) =>

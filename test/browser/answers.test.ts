@@ -166,6 +166,10 @@ const scenarios: Record<string, ScenarioBody> = {
       all.map((each) => Number(each.getAttribute("height")))
     );
     t.ok(bars.some((height) => height > 0), "a sparkline");
+    const heads = await page.locator(".patterns thead th").allInnerTexts();
+    const cells = row("logged in").locator("td");
+    t.equal(heads.length, await cells.count(), "each column has a head");
+    t.equal(await cells.nth(heads.indexOf("Pattern")).innerText(), "user <_> logged in from <_>");
     await row("was closed").locator('[aria-label="Only lines of this pattern"]').click();
     await driver.waitForCount(12);
     t.match(parameter(driver, "q"), / \|> "cart <_> was closed"$/);

@@ -26,9 +26,21 @@ export function Histogram() {
   }
   return (
     <section class={`histogram ${state === "loading" ? "stale" : ""}`} aria-label="Lines over time">
-      {found === undefined ? <div class="bars" /> : <Bars volume={found} />}
+      {found === undefined ? <Counting /> : <Bars volume={found} />}
       {found !== undefined && <Legend volume={found} />}
     </section>
+  );
+}
+
+/** As high as the bars and their legend will be: the lines below stay where they are. */
+function Counting() {
+  return (
+    <>
+      <div class="bars counting">
+        <span role="status">Counting the lines by time and level…</span>
+      </div>
+      <div class="legend" />
+    </>
   );
 }
 

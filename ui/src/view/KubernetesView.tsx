@@ -1,14 +1,14 @@
 // Namespaces, workloads, pods and containers as the labels of streams tell them, with how much each logs and how many
 // errors: a click leads to the lines, the errors or the live tail, and several pods can be followed side by side.
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
+import { Hues } from "../model/hues.ts";
 import { printSelector } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
 import { ask, asked, type Node } from "../state/kubernetes.ts";
 import { AskedState } from "./AskedState.tsx";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
-import { hueOf } from "./LogRow.tsx";
 
 const errorFilter = ' | detected_level=~"error|critical|fatal"';
 
@@ -17,6 +17,7 @@ export function KubernetesView() {
   const open = useSignal<ReadonlySet<string>>(new Set());
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const search = useSignal("");
+  const hues = useMemo(() => new Hues(), []);
   useEffect(ask, [range, tenant]);
   const roots = asked.answer.value;
   return (
@@ -47,8 +48,9 @@ export function KubernetesView() {
       <AskedState asked={asked} retry={ask} />
       {roots?.length === 0 && (
         <p class="empty">
-          No stream of this range has a label `namespace`. The collector sets it, and `pod` and
-          `container`, from Kubernetes.
+          No stream of this range has a label <code>namespace</code>. The collector sets it, and
+          {" "}
+          <code>pod</code> and <code>container</code>, from Kubernetes.
         </p>
       )}
       {roots !== undefined && roots.length > 0 && (
@@ -71,6 +73,7 @@ export function KubernetesView() {
                   open={open}
                   chosen={chosen}
                   search={search.value.trim().toLowerCase()}
+                  hues={hues}
                 />
               ))}
             </tbody>
@@ -87,9 +90,10 @@ interface BranchProps {
   readonly open: Signal<ReadonlySet<string>>;
   readonly chosen: Signal<ReadonlySet<string>>;
   readonly search: string;
+  readonly hues: Hues;
 }
 
-function Branch({ node, depth, open, chosen, search }: BranchProps) {
+function Branch({ node, depth, open, chosen, search, hues }: BranchProps) {
   if (search !== "" && !holds(node, search)) return null;
   const isOpen = open.value.has(node.key) || search !== "";
   const isLeaf = node.children.length === 0;
@@ -115,7 +119,9 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
               >
                 <Icon name={isOpen ? "down" : "right"} />
                 <span
-                  class={node.kind === "pod" ? `pod-name hue-${hueOf(node.name)}` : "label-name"}
+                  class={node.kind === "pod"
+                    ? `pod-name hue-${hues.of("pod", node.name)}`
+                    : "label-name"}
                 >
                   {node.name}
                 </span>
@@ -138,6 +144,7 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
           open={open}
           chosen={chosen}
           search={search}
+          hues={hues}
         />
       ))}
     </>

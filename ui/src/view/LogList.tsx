@@ -4,6 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formatDay, type Zone } from "../model/nanoseconds.ts";
+import { Hues } from "../model/hues.ts";
 import { rowCharactersMax } from "../model/row.ts";
 import { searchedText } from "../model/lineText.ts";
 import type { RowGroups } from "../model/rowGroups.ts";
@@ -88,6 +89,7 @@ export function LogList() {
   const characters = heights === undefined
     ? 128 * Math.ceil(width / (characterPixels * 0.8) / 128)
     : rowCharactersMax;
+  const hues = useMemo(() => new Hues(), [list]);
   const look = useMemo(
     () => ({
       wrap: heights !== undefined,
@@ -96,10 +98,11 @@ export function LogList() {
       days,
       columns,
       hasSource: true,
+      hues,
       marks,
       characters,
     }),
-    [heights !== undefined, pretty, zone, days, columns, marks, characters],
+    [heights !== undefined, pretty, zone, days, columns, hues, marks, characters],
   );
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   const slots = 32 * Math.ceil((sequences.length + 1) / 32);

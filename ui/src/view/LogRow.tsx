@@ -8,6 +8,7 @@ import {
   type Zone,
 } from "../model/nanoseconds.ts";
 import { linePieces, plainText, prettyJson } from "../model/lineText.ts";
+import type { Hues } from "../model/hues.ts";
 import {
   type Entry,
   fieldOf,
@@ -32,6 +33,7 @@ export interface Look {
   readonly columns: readonly string[];
   /** Whether rows name their source while no column does. */
   readonly hasSource: boolean;
+  readonly hues: Hues;
   readonly marks: RegExp | undefined;
   /** Characters of a line that are drawn. */
   readonly characters: number;
@@ -109,10 +111,16 @@ function cells(entry: Entry, level: Level, { look, count }: Props) {
         {formatTimeOfDay(entry.nanoseconds, zone)}
       </time>
       {columns.length === 0 && look.hasSource
-        ? <span class={`source hue-${hueOf(source)}`} role="gridcell" title={source}>{source}</span>
+        ? (
+          <span class={`source hue-${look.hues.of("", source)}`} role="gridcell" title={source}>
+            {source}
+          </span>
+        )
         : columns.map((name) => {
           const value = plainText(fieldOf(entry, name) ?? "", columnCharactersMax);
-          const hue = sourceColumns.has(name) ? `source-column hue-${hueOf(value)}` : "";
+          const hue = sourceColumns.has(name)
+            ? `source-column hue-${look.hues.of(name, value)}`
+            : "";
           return (
             <span key={name} class={`column ${hue}`} role="gridcell" title={value}>{value}</span>
           );
@@ -178,11 +186,4 @@ function choose(sequence: number, entry: Entry) {
 /** In live mode rows hold still from the moment one is touched: text that moves cannot be selected. */
 function hold() {
   live.peek()?.pause();
-}
-
-/** One of the style sheet's twelve hues, the same for the same text. */
-export function hueOf(text: string): number {
-  let hash = 0;
-  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0;
-  return Math.abs(hash) % 12;
 }

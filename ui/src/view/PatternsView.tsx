@@ -48,9 +48,10 @@ export function PatternsView() {
         <table>
           <thead>
             <tr>
-              <th scope="col">Lines</th>
-              <th scope="col">Share</th>
+              <th scope="col" class="number">Lines</th>
+              <th scope="col" class="number">Share</th>
               <th scope="col">When</th>
+              <th scope="col">Level</th>
               <th scope="col">Pattern</th>
               <th scope="col">
                 <span class="visually-hidden">Filter</span>
@@ -97,6 +98,8 @@ function PatternRow({ pattern, lines, total }: RowProps) {
             <i aria-hidden="true" /> {pattern.level}
           </span>
         )}
+      </td>
+      <td>
         <code>{pattern.pattern}</code>
       </td>
       <td class="acts">

@@ -1,6 +1,7 @@
 // The loaded or live lines apart by the value of a label, side by side: several pods at once, each in its colour. A pane
 // draws only what is in view; rows have one height here. model/rowSplit.ts owns which row belongs where.
 import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
+import { Hues } from "../model/hues.ts";
 import { searchedText } from "../model/lineText.ts";
 import { chosenValues, filterLabel, readSelector, toggleValue } from "../model/selector.ts";
 import { type RowPart, RowSplit } from "../model/rowSplit.ts";
@@ -21,7 +22,7 @@ import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 import { ListEnd } from "./ListEnd.tsx";
 import { rowPixels, spansDays } from "./LogList.tsx";
-import { hueOf, LogRow, type Look } from "./LogRow.tsx";
+import { LogRow, type Look } from "./LogRow.tsx";
 import { reveal, useScroller } from "./scroller.ts";
 
 const overscanRows = 6;
@@ -39,6 +40,7 @@ export function SplitView() {
   const find = findText.value;
   const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
   const days = spansDays(zone);
+  const hues = useMemo(() => new Hues(), [list, name]);
   const look = useMemo(
     (): Look => ({
       wrap: false,
@@ -47,10 +49,11 @@ export function SplitView() {
       days,
       columns: columns.filter((each) => each !== name),
       hasSource: false,
+      hues,
       marks,
       characters: paneCharactersMax,
     }),
-    [zone, days, columns, name, marks],
+    [zone, days, columns, name, hues, marks],
   );
   const { parts } = split;
   return (
@@ -80,7 +83,7 @@ function Pane({ part, name, look }: PaneProps) {
   version.value;
   const title = part.value === "" ? `no ${name}` : part.value;
   return (
-    <section class={`pane hue-${hueOf(part.value)}`} aria-label={`${name} ${title}`}>
+    <section class={`pane hue-${look.hues.of(name, part.value)}`} aria-label={`${name} ${title}`}>
       <header>
         <b title={title}>{title}</b>
         <span class="hint">{formatCount(part.size)}</span>
