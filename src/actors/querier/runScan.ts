@@ -9,9 +9,10 @@ import { ProgressCount, type ScanProgress } from "./progress.ts";
 import type { LogRequest } from "./Querier.ts";
 
 /** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the
- *  newest lines" at once, large later ones make messages between threads rare. */
+ *  newest lines" at once, large later ones make messages between threads rare; as large as these, they
+ *  cost nothing that can be measured, and a slow pipeline still tells how far it is several times a second. */
 const jobBytesFirst = 256 * 1024;
-const jobBytesMax = 8 * 1024 * 1024;
+const jobBytesMax = 2 * 1024 * 1024;
 
 export interface ScanLimits {
   /** Line and metadata bytes of the answer. */

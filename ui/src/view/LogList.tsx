@@ -31,6 +31,9 @@ export const rowPixels = matchMedia("(pointer: coarse)").matches ? 28 : 20;
 const overscanRows = 10;
 const characterPixels = 7.3;
 const columnsBeforeTextPixels = 300;
+/** No text begins further left, and no font has narrower characters. */
+const pixelsBeforeText = 150;
+const narrowestPixels = 6;
 
 /** Where rows stand: the same questions for one-line and wrapped rows. */
 interface Placement {
@@ -87,7 +90,7 @@ export function LogList() {
   const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
   // What the row is wide enough for, and no more: a long line costs what a short one does.
   const characters = heights === undefined
-    ? 128 * Math.ceil(width / (characterPixels * 0.8) / 128)
+    ? 32 * Math.ceil(Math.max(0, width - pixelsBeforeText) / narrowestPixels / 32)
     : rowCharactersMax;
   const hues = useMemo(() => new Hues(), [list]);
   const look = useMemo(
