@@ -14,7 +14,8 @@ export interface PageFile {
   readonly gzip: Uint8Array | undefined;
 }
 
-/** The files below a directory by their paths in URLs, such as `/assets/a.js`; `/` is index.html. Throws when one cannot be read. */
+/** The files below a directory by their paths in URLs, such as `/assets/a.js`; `/` is index.html. Throws when one cannot be
+ *  read. */
 export function readPageFiles(directory: string): ReadonlyMap<string, PageFile> {
   const files = new Map<string, PageFile>();
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {

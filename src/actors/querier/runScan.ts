@@ -94,8 +94,8 @@ function takeUnits(
   return units.slice(from, to);
 }
 
-/** The job for some units, whose rows count in the same range. Rows behind `threshold` cannot be wanted any more: the range leaves them
- *  out. */
+/** The job for some units, whose rows count in the same range. Rows behind `threshold` cannot be wanted any more: the range
+ *  leaves them out. */
 function jobOf(
   units: ReadonlyArray<PlannedUnit>,
   request: LogRequest,

@@ -1,5 +1,5 @@
-/** Colours of names: the first twelve differ and all keep theirs; and the style sheet's colours can be read on each ground, and told
- *  from one another, in both themes. */
+/** Colours of names: the first twelve differ and all keep theirs; and the style sheet's colours can be read on each ground, and
+ *  told from one another, in both themes. */
 import { readFileSync } from "node:fs";
 import t from "tap";
 import { Hues, huesCount } from "./hues.ts";

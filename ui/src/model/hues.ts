@@ -1,5 +1,6 @@
-// Which of the style sheet's twelve colours a name is drawn in: pods, services. Invariant: names get their colours in the order in
-// which they appear in a view and keep them there, so the first twelve all differ; the style sheet has the most distinct first.
+// Which of the style sheet's twelve colours a name is drawn in: pods, services. Invariant: names get their colours in the order
+// in which they appear in a view and keep them there, so the first twelve all differ; the style sheet has the most distinct
+// first.
 
 export const huesCount = 12;
 
