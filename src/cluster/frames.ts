@@ -1,8 +1,15 @@
 /** Answers that are too large for one message: a list of byte strings, sent as a run of frames to
  *  the asker's inbox. Every few frames the sender waits until the asker has them, so that a slow
- *  asker is not cut off by its server and a dead one stops the work.
+ *  asker is not cut off by its server and a dead one stops the work. All requests of a connection
+ *  share one subscription: servers tell one another of each new one.
  *  Invariant: an answer arrives whole or its request fails; it is never short. */
-import { errors, headers as makeHeaders, type Msg } from "@nats-io/transport-node";
+import {
+  errors,
+  headers as makeHeaders,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import type { NatsLink } from "./Nats.ts";
 
 /** The other side said why it cannot answer. `reason` is a word that its protocol defines. */
@@ -39,30 +46,38 @@ export async function answerInFrames(
   const { reply } = message;
   if (reply === undefined || reply === "") return;
   let count = 0;
-  const send = async (data: Uint8Array, hasMore: boolean) => {
+  const frameHeaders = (hasMore: boolean) => {
     const headers = makeHeaders();
     headers.set(header.sequence, String(count++));
     if (hasMore) headers.set(header.more, "1");
-    if (count % window !== 0) connection.publish(reply, data, { headers });
-    else await connection.request(reply, data, { headers, timeout: receiptMs });
+    return headers;
   };
-  const end = makeHeaders();
+  // One is kept back: the last says that it is the last.
+  let kept: { readonly data: Uint8Array; readonly headers: MsgHdrs } | undefined;
   try {
     for (const part of await produce()) {
       for (let at = 0; at === 0 || at < part.length; at += frameBytesMax) {
-        await send(part.subarray(at, at + frameBytesMax), at + frameBytesMax < part.length);
+        if (kept !== undefined) {
+          const { data, headers } = kept;
+          if (count % window !== 0) connection.publish(reply, data, { headers });
+          else await connection.request(reply, data, { headers, timeout: receiptMs });
+        }
+        const headers = frameHeaders(at + frameBytesMax < part.length);
+        kept = { data: part.subarray(at, at + frameBytesMax), headers };
       }
     }
-    end.set(header.end, String(count));
   } catch (error) {
     // Nobody waits any more.
     if (error instanceof errors.RequestError || error instanceof errors.TimeoutError) return;
     const isRefusal = error instanceof AnswerRefused;
-    end.set(header.reason, isRefusal ? error.reason : "Failed");
     const text = error instanceof Error ? error.message : String(error);
-    end.set(header.message, text.replace(/[\r\n]+/g, " ").slice(0, 1000));
+    kept = { data: new Uint8Array(0), headers: makeHeaders() };
+    kept.headers.set(header.reason, isRefusal ? error.reason : "Failed");
+    kept.headers.set(header.message, text.replace(/[\r\n]+/g, " ").slice(0, 1000));
   }
-  if (!connection.isClosed()) connection.publish(reply, undefined, { headers: end });
+  const { data, headers } = kept ?? { data: new Uint8Array(0), headers: makeHeaders() };
+  headers.set(header.end, String(count));
+  if (!connection.isClosed()) connection.publish(reply, data, { headers });
 }
 
 export interface FramesRequest {
@@ -78,16 +93,17 @@ export interface FramesRequest {
 /** The byte strings that answerInFrames was given. Rejects with AnswerRefused, NoRespondersError
  *  when nobody serves the subject, or TimeoutError. */
 export function requestFrames(
-  { connection, inbox: newInbox }: NatsLink,
+  link: NatsLink,
   { subject, payload, idleMs, bytesMax, signal }: FramesRequest,
 ): Promise<ReadonlyArray<Uint8Array>> {
+  const inbox = AnswerInbox.of(link);
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let open: Uint8Array[] = [];
     let [count, bytes] = [0, 0];
     const end = (error?: unknown) => {
       clearTimeout(timer);
-      subscription.unsubscribe();
+      inbox.close(reply);
       signal?.removeEventListener("abort", onAbort);
       if (error === undefined) resolve(parts);
       else reject(error);
@@ -95,23 +111,17 @@ export function requestFrames(
     const onAbort = () => end(signal?.reason);
     const timedOut = () => end(new errors.TimeoutError());
     let timer = setTimeout(timedOut, idleMs);
-    const inbox = newInbox();
-    const subscription = connection.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error !== null) return end(error);
-        const { headers } = message;
-        if (headers?.code === 503) return end(new errors.NoRespondersError(subject));
-        const reason = headers?.get(header.reason) ?? "";
-        if (reason !== "") {
-          return end(new AnswerRefused(reason, headers?.get(header.message) ?? ""));
-        }
-        const total = headers?.get(header.end) ?? "";
-        if (total !== "") {
-          return Number(total) === count ? end() : end(incomplete(subject, count, total));
-        }
-        if (Number(headers?.get(header.sequence)) !== count) {
-          return end(incomplete(subject, count, "more"));
-        }
+    const reply = inbox.open((error, message) => {
+      if (error !== null) return end(error);
+      const { headers } = message;
+      if (headers?.code === 503) return end(new errors.NoRespondersError(subject));
+      const reason = headers?.get(header.reason) ?? "";
+      if (reason !== "") {
+        return end(new AnswerRefused(reason, headers?.get(header.message) ?? ""));
+      }
+      const [sequence, total] = [headers?.get(header.sequence), headers?.get(header.end) ?? ""];
+      if (sequence !== undefined && sequence !== "") {
+        if (Number(sequence) !== count) return end(incomplete(subject, count, "more"));
         count++;
         bytes += message.data.length;
         if (bytes > bytesMax) return end(tooLarge(subject, bytesMax));
@@ -120,15 +130,60 @@ export function requestFrames(
           parts.push(joined(open));
           open = [];
         }
-        if (message.reply !== undefined && message.reply !== "") message.respond();
-        clearTimeout(timer);
-        timer = setTimeout(timedOut, idleMs);
-      },
+      }
+      if (total !== "") {
+        return Number(total) === count ? end() : end(incomplete(subject, count, total));
+      }
+      if (message.reply !== undefined && message.reply !== "") message.respond();
+      clearTimeout(timer);
+      timer = setTimeout(timedOut, idleMs);
     });
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    connection.publish(subject, payload, { reply: inbox });
+    inbox.connection.publish(subject, payload, { reply });
   });
+}
+
+type Listener = (error: Error | null, message: Msg) => void;
+
+/** The subjects on which the answers of one connection come. */
+class AnswerInbox {
+  static readonly #inboxes = new WeakMap<NatsConnection, AnswerInbox>();
+
+  static of(link: NatsLink): AnswerInbox {
+    let inbox = this.#inboxes.get(link.connection);
+    if (inbox === undefined) this.#inboxes.set(link.connection, inbox = new AnswerInbox(link));
+    return inbox;
+  }
+
+  readonly connection: NatsConnection;
+  readonly #prefix: string;
+  readonly #listeners = new Map<string, Listener>();
+  #last = 0;
+
+  constructor({ connection, inbox }: NatsLink) {
+    this.connection = connection;
+    this.#prefix = inbox();
+    connection.subscribe(`${this.#prefix}.*`, {
+      callback: (error, message) => {
+        if (error === null) return this.#listeners.get(message.subject)?.(null, message);
+        // The subscription is over; the next request makes a new one.
+        AnswerInbox.#inboxes.delete(connection);
+        for (const listener of [...this.#listeners.values()]) listener(error, message);
+      },
+    });
+  }
+
+  /** A new subject; what comes on it is given to `listener` until it is closed. */
+  open(listener: Listener): string {
+    const subject = `${this.#prefix}.${++this.#last}`;
+    this.#listeners.set(subject, listener);
+    return subject;
+  }
+
+  close(subject: string): void {
+    this.#listeners.delete(subject);
+  }
 }
 
 function incomplete(subject: string, count: number, total: string): AnswerRefused {
