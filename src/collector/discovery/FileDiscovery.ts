@@ -2,9 +2,9 @@
  *  the files are looked at: at a change in their directory, and every refresh_interval. A file that cannot be read keeps
  *  the targets that it had; one that is gone has none. */
 import { Effect, Layer, Result, Schema } from "effect";
-import { parse } from "yaml";
 import { errorText, parentPath, readTextFileNow } from "../../platform/files.ts";
 import { watchDirectory } from "../../platform/logFiles.ts";
+import { ConfigDocument } from "../../platform/yaml/document.ts";
 import { type FileSdConfig, StaticConfig } from "../config/scrapeConfig.ts";
 import { Signal } from "../delivery/signal.ts";
 import { type Job, Lines } from "../Lines.ts";
@@ -164,8 +164,11 @@ export class TargetFiles {
 /** The groups of files that a file of targets names. Throws if it is not one. */
 function groupsOf(job: Job, path: string, text: string): ReadonlyArray<FileGroup> {
   // JSON is YAML.
-  const content: unknown = parse(text, { schema: "failsafe" }) ?? [];
-  const groups = Schema.decodeUnknownResult(Groups)(content, { onExcessProperty: "error" });
+  const { value = [], syntaxProblems: [problem] } = new ConfigDocument(text);
+  if (problem !== undefined) {
+    throw new Error(`line ${problem.line}, col ${problem.column}: ${problem.message}`);
+  }
+  const groups = Schema.decodeUnknownResult(Groups)(value, { onExcessProperty: "error" });
   if (Result.isFailure(groups)) throw new Error(groups.failure.message);
   return groups.success.flatMap(({ targets, labels }) =>
     (targets.length === 0 ? ["localhost"] : targets).flatMap((address) =>

@@ -1,14 +1,7 @@
 /** Reads a configuration file's YAML into flat settings, each with the line it stands on, and tells about keys that do
  *  not exist. Owns YAML; load.ts owns what the values mean. */
-import {
-  isAlias,
-  isCollection,
-  isMap,
-  isScalar,
-  LineCounter,
-  type Node,
-  parseDocument,
-} from "yaml";
+import { isCollection, isMap, isScalar, type Node } from "yaml";
+import { parseYaml } from "../yaml/parseYaml.ts";
 import { isSection, settingAt, unknownKeyMessage } from "./catalogue.ts";
 
 /** A scalar as it is written, its place, and its keys from the top. */
@@ -27,18 +20,14 @@ export interface FileProblem {
 export function readYaml(
   text: string,
 ): { readonly values: ReadonlyArray<FileValue>; readonly problems: ReadonlyArray<FileProblem> } {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const { document, lines, problems: found, resolve } = parseYaml(text, { merge: false });
   const values: Array<FileValue> = [];
-  const problems: Array<FileProblem> = document.errors.map((error) => ({
-    line: lineCounter.linePos(error.pos[0]).line,
-    message: error.message,
-  }));
+  const problems: Array<FileProblem> = found.map(({ line, message }) => ({ line, message }));
   const lineOf = (node: unknown): number =>
-    lineCounter.linePos((node as Node | null)?.range?.[0] ?? 0).line;
+    lines.linePos((node as Node | null)?.range?.[0] ?? 0).line;
 
   const visit = (given: unknown, keys: ReadonlyArray<string>, lineAbove: number): void => {
-    const node = isAlias(given) ? given.resolve(document) : given;
+    const node = resolve(given);
     if (node === null || node === undefined || (isScalar(node) && node.value === null)) return;
     const path = keys.join(".");
     const line = given === null ? lineAbove : lineOf(given);
@@ -71,6 +60,6 @@ export function readYaml(
       }
     }
   };
-  if (document.errors.length === 0) visit(document.contents, [], 1);
+  if (found.length === 0) visit(document.contents, [], 1);
   return { values, problems };
 }

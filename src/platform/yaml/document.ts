@@ -1,8 +1,9 @@
-/** A YAML file as plain values, with the place of each key. Owns YAML; the schemas own meaning.
+/** A YAML file as plain values, with the place of each key. parseYaml.ts owns YAML; the schemas own meaning.
  *  Every scalar is given as text as it was written, so that `tenant_id: 007` stays what it is (the
  *  schema knows which texts are numbers), and a key without a value as undefined, which is its
  *  default as in Go. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq } from "yaml";
+import { depthMax, type ParsedYaml, parseYaml } from "./parseYaml.ts";
 import { type ConfigPath, type ConfigProblem, formatPath } from "./problem.ts";
 
 /** Line and column from 1. */
@@ -20,40 +21,30 @@ export interface PlacedProblem extends Place {
 const nodesMax = 200_000;
 
 export class ConfigDocument {
-  readonly #document: Document.Parsed;
-  readonly #lines = new LineCounter();
+  readonly #parsed: ParsedYaml;
   /** What YAML itself refuses. */
   readonly syntaxProblems: ReadonlyArray<PlacedProblem>;
   readonly value: unknown;
 
   constructor(text: string) {
-    this.#document = parseDocument(text, {
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      merge: true,
-    });
-    const problems = this.#document.errors.map(({ message, pos }) => ({
-      ...this.#place(pos[0]),
-      message,
-    }));
-    this.value = undefined;
-    if (problems.length === 0) {
-      try {
-        this.value = this.#plain(this.#document.contents, { nodes: 0 });
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        problems.push({ line: 1, column: 1, message: error.message });
-      }
-    }
+    this.#parsed = parseYaml(text, { merge: true });
+    const { document, problems } = this.#parsed;
     this.syntaxProblems = problems;
+    if (problems.length > 0) return;
+    try {
+      this.value = this.#plain(document.contents, { nodes: 0 }, 0);
+    } catch (error) {
+      if (!(error instanceof TooMuch)) throw error;
+      this.syntaxProblems = [{ ...this.#place(error.offset), message: error.message }];
+    }
   }
 
   /** Where the key of `path` stands, or the nearest key above that exists. */
   placeOf(path: ConfigPath): Place {
-    let node: unknown = this.#document.contents;
+    let node: unknown = this.#parsed.document.contents;
     let offset = rangeStart(node);
     for (const key of path) {
-      const container = this.#resolve(node);
+      const container = this.#parsed.resolve(node);
       if (isMap(container)) {
         const pair = container.items.find((item) => keyText(item.key) === String(key));
         if (pair === undefined) break;
@@ -73,34 +64,44 @@ export class ConfigDocument {
   }
 
   #place(offset: number): Place {
-    const { line, col } = this.#lines.linePos(offset);
+    const { line, col } = this.#parsed.lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
 
-  #resolve(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node;
-  }
-
-  #plain(given: unknown, budget: { nodes: number }): unknown {
+  #plain(given: unknown, budget: { nodes: number }, depth: number): unknown {
     if (++budget.nodes > nodesMax) {
-      throw new RangeError(`the file has more than ${nodesMax} values, aliases counted each time`);
+      const message = `the file has more than ${nodesMax} values, aliases counted each time`;
+      throw new TooMuch(message, rangeStart(given) ?? 0);
     }
-    const node = this.#resolve(given);
+    if (depth > 2 * depthMax) {
+      throw new TooMuch(`aliases nest deeper than ${2 * depthMax} levels`, rangeStart(given) ?? 0);
+    }
+    const node = this.#parsed.resolve(given);
     if (isScalar(node)) {
       if (node.value === null) return undefined;
       return typeof node.value === "string" ? node.value : node.source ?? String(node.value);
     }
-    if (isSeq(node)) return node.items.map((item) => this.#plain(item, budget));
+    if (isSeq(node)) return node.items.map((item) => this.#plain(item, budget, depth + 1));
     if (!isMap(node)) return undefined;
     const map: Record<string, unknown> = {};
     const merged: Record<string, unknown> = {};
     for (const { key, value } of node.items) {
       const name = keyText(key);
-      const plain = this.#plain(value, budget);
+      const plain = this.#plain(value, budget, depth + 1);
       if (name === "<<") Object.assign(merged, ...(Array.isArray(plain) ? plain : [plain]));
       else Object.defineProperty(map, name, { value: plain, enumerable: true, writable: true });
     }
     return { ...merged, ...map };
+  }
+}
+
+/** A file that would grow too large. */
+class TooMuch extends Error {
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
   }
 }
 

@@ -22,8 +22,12 @@ export function nearestKey(written: string, known: ReadonlyArray<string>): strin
   const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, "");
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  const left = plain(written);
   for (const key of known) {
-    const distance = editDistance(plain(written), plain(key));
+    const right = plain(key);
+    // No distance is less than that of lengths, and a key of a megabyte would take long to compare.
+    if (Math.abs(left.length - right.length) >= bestDistance) continue;
+    const distance = editDistance(left, right);
     if (distance < bestDistance) [best, bestDistance] = [key, distance];
   }
   return best;
