@@ -15,6 +15,32 @@ export class RequestRefused extends Error {
   }
 }
 
+/** Refuses the WebSocket that a page of another site opens: browsers let every page open one to everywhere, with what the user's
+ *  browser can reach. Programs that are no browsers send no Origin. Throws RequestRefused. */
+export function checkOrigin(headers: Readonly<Record<string, string | undefined>>): void {
+  const { origin, host, "x-forwarded-host": proxied } = headers;
+  if (origin === undefined) return;
+  const own = [host, proxied].filter((name) => name !== undefined)
+    .map((name) => hostOf(`${origin.split(":")[0]}://${name}`));
+  const asking = hostOf(origin);
+  if (asking !== undefined && own.includes(asking)) return;
+  throw new RequestRefused(
+    403,
+    `the page ${
+      JSON.stringify(origin.slice(0, 200))
+    } may not open a WebSocket here: its host must be that of the request, which is ` +
+      `${
+        JSON.stringify((host ?? "").slice(0, 200))
+      }; a proxy must pass on Host, or set X-Forwarded-Host`,
+  );
+}
+
+/** Name and port of a URL, without the port that its scheme has anyway. */
+function hostOf(url: string): string | undefined {
+  const host = URL.parse(url)?.host;
+  return host === "" ? undefined : host;
+}
+
 /** What a read is for: a tenant, or with querier.multi_tenant_queries_enabled several, sorted, with `|` between. */
 export function readTenantOf(
   settings: Settings,

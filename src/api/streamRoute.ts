@@ -15,7 +15,7 @@ import { encodeStreams } from "./encodeRows.ts";
 import { joinTexts, metricCallOf, metricExprOf, metricStats } from "./metricQuery.ts";
 import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
-import { readTenantOf } from "./request.ts";
+import { checkOrigin, readTenantOf } from "./request.ts";
 import { failureStatus, respondFailure } from "./respond.ts";
 
 /** Rows of one frame: a browser parses a frame at a time. */
@@ -36,6 +36,7 @@ export const streamRoute = (settings: Settings) =>
           new BadRequest("this is a WebSocket: want the header Upgrade: websocket"),
         );
       }
+      yield* attempt(() => checkOrigin(headers));
       const connection = yield* Effect.tryPromise({
         try: () => acceptWebSocket(request.source),
         catch: (error) => error,

@@ -20,7 +20,7 @@ import {
   parseTime,
   urlParams,
 } from "./params.ts";
-import { tenantOf } from "./request.ts";
+import { checkOrigin, tenantOf } from "./request.ts";
 import { respondFailure } from "./respond.ts";
 
 const limitDefault = 100;
@@ -45,7 +45,10 @@ export const tailRoute = (settings: Settings) =>
     const handler = Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
       const call = yield* Effect.try({
-        try: () => tailCallOf(settings, request),
+        try: () => {
+          checkOrigin(request.headers);
+          return tailCallOf(settings, request);
+        },
         catch: (error) => error,
       });
       const connection = yield* Effect.tryPromise({

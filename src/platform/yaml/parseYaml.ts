@@ -1,6 +1,6 @@
 /** Parses YAML that may come from anybody: what would take long, nest too deep or grow too large is refused first, with its
- *  line. Owns the limits on aliases and depth, repeated keys and what aliases stand for; document.ts and config/yamlFile.ts own what
- *  values mean. Invariant: reading a text takes time in proportion to its length. */
+ *  line. Owns the limits on aliases and depth, repeated keys and what aliases stand for; document.ts and config/yamlFile.ts
+ *  own what values mean. Invariant: reading a text takes time in proportion to its length. */
 import {
   type Alias,
   type Document,
@@ -98,7 +98,7 @@ function visitNodes(
   visit(contents);
 }
 
-/** The first place at which there are too many aliases, levels or tokens, told from the tokens alone: parsing would take too long. */
+/** The first place with too many aliases, levels or tokens, told from the tokens alone: parsing would take too long. */
 function refusedBeforehand(text: string): YamlProblem | undefined {
   const levels = new Levels();
   let [aliases, tokens] = [0, 0];
