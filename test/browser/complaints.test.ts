@@ -227,6 +227,32 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(parameter(driver, "tz"), "utc");
   },
 
+  "the query and the labels are asked for before the page's code has come": async (t, scenario) => {
+    await push(scenario, numbered(30, "line"));
+    const driver = await openPage(t, "about:blank");
+    const { page } = driver;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => release = resolve);
+    await page.route(/\/assets\/page-/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    const asked = Promise.all([
+      page.waitForEvent("websocket", (socket) => socket.url().includes("/tailrace/api/v1/query?")),
+      page.waitForRequest(/\/loki\/api\/v1\/labels\?/),
+    ]);
+    const query = `${selectorOf(scenario)} |= "line"`;
+    await page.goto(addressOf(scenario.server.baseUrl, { q: query }), { waitUntil: "commit" });
+    await asked;
+    t.equal(await page.locator(".log").count(), 0);
+    const later = await requestsOf(driver, async () => {
+      release();
+      await driver.waitForCount(30);
+      await page.locator(".legend li").first().waitFor();
+    });
+    t.strictSame(later.sort(), ["/loki/api/v1/label/app/values", "/tailrace/api/v1/query"]);
+  },
+
   "nothing is asked twice, and looking asks nothing": async (t, scenario) => {
     await push(scenario, numbered(30, "line"));
     const address = addressOf(scenario.server.baseUrl, { q: selectorOf(scenario) });

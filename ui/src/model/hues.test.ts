@@ -15,6 +15,17 @@ t.test("the first twelve values of a label differ, and each keeps its colour", (
   t.end();
 });
 
+t.test("another view begins anew when there were more values than colours, and only then", (t) => {
+  const hues = new Hues();
+  for (let i = 0; i < 5; i++) hues.of("app", `${i}`);
+  for (let i = 0; i < 13; i++) hues.of("pod", `${i}`);
+  hues.begin();
+  t.equal(hues.of("app", "4"), 4);
+  t.equal(hues.of("pod", "7"), 0);
+  t.equal(hues.of("pod", "1"), 1);
+  t.end();
+});
+
 t.test("a flood of values is bounded", (t) => {
   const hues = new Hues();
   for (let i = 0; i < 20_000; i++) hues.of("pod", `${i}`);

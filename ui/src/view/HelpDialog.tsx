@@ -20,10 +20,13 @@ const keyNames: Record<string, string> = {
 
 export function HelpDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
+  const title = useRef<HTMLHeadingElement>(null);
   const open = helpOpen.value;
   useLayoutEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
+    if (!open) return dialog.current?.close();
+    dialog.current?.showModal();
+    // The browser would go to the button at the end, and scroll the beginning away.
+    title.current?.focus();
   }, [open]);
   return (
     <dialog
@@ -34,7 +37,7 @@ export function HelpDialog() {
       onClick={(event) => event.target === dialog.current && dialog.current?.close()}
     >
       <div class="help-body">
-        <h2 id="help-title">Keys</h2>
+        <h2 id="help-title" ref={title} tabIndex={-1}>Keys</h2>
         <dl>
           {bindings.map(({ keys, words }) => (
             <div key={words}>

@@ -181,12 +181,13 @@ function LoadedBand({ volume }: { volume: Volume }) {
   const share = (nanoseconds: string) =>
     Math.max(0, Math.min(1, Number(BigInt(nanoseconds) - start) / Number(end - start)));
   const [a, b] = [share(first.nanoseconds), share(last.nanoseconds)];
-  const left = Math.min(a, b);
+  const least = 0.003;
+  const left = Math.min(a, b, 1 - least);
   return (
     <div
       class="loaded"
       title="The loaded lines"
-      style={{ left: `${100 * left}%`, width: `${100 * Math.max(0.003, Math.abs(a - b))}%` }}
+      style={{ left: `${100 * left}%`, width: `${100 * Math.max(least, Math.abs(a - b))}%` }}
     />
   );
 }

@@ -2,7 +2,7 @@
 // errors: a click leads to the lines, the errors or the live tail, and several pods can be followed side by side.
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { Hues } from "../model/hues.ts";
+import { hues } from "../model/hues.ts";
 import { printSelector } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
 import { ask, asked, type Node } from "../state/kubernetes.ts";
@@ -17,7 +17,7 @@ export function KubernetesView() {
   const open = useSignal<ReadonlySet<string>>(new Set());
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const search = useSignal("");
-  const hues = useMemo(() => new Hues(), []);
+  useMemo(() => hues.begin(), []);
   useEffect(ask, [range, tenant]);
   const roots = asked.answer.value;
   return (
@@ -47,11 +47,13 @@ export function KubernetesView() {
       </div>
       <AskedState asked={asked} retry={ask} />
       {roots?.length === 0 && (
-        <p class="empty">
-          No stream of this range has a label <code>namespace</code>. The collector sets it, and
-          {" "}
-          <code>pod</code> and <code>container</code>, from Kubernetes.
-        </p>
+        <div class="empty">
+          <p>
+            No stream of this range has a label <code>namespace</code>. The collector sets it, and
+            {" "}
+            <code>pod</code> and <code>container</code>, from Kubernetes.
+          </p>
+        </div>
       )}
       {roots !== undefined && roots.length > 0 && (
         <div class="tree-frame" tabIndex={0} role="region" aria-label="Workloads">
@@ -73,7 +75,6 @@ export function KubernetesView() {
                   open={open}
                   chosen={chosen}
                   search={search.value.trim().toLowerCase()}
-                  hues={hues}
                 />
               ))}
             </tbody>
@@ -90,10 +91,9 @@ interface BranchProps {
   readonly open: Signal<ReadonlySet<string>>;
   readonly chosen: Signal<ReadonlySet<string>>;
   readonly search: string;
-  readonly hues: Hues;
 }
 
-function Branch({ node, depth, open, chosen, search, hues }: BranchProps) {
+function Branch({ node, depth, open, chosen, search }: BranchProps) {
   if (search !== "" && !holds(node, search)) return null;
   const isOpen = open.value.has(node.key) || search !== "";
   const isLeaf = node.children.length === 0;
@@ -144,7 +144,6 @@ function Branch({ node, depth, open, chosen, search, hues }: BranchProps) {
           open={open}
           chosen={chosen}
           search={search}
-          hues={hues}
         />
       ))}
     </>

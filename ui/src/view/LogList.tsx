@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formatDay, type Zone } from "../model/nanoseconds.ts";
-import { Hues } from "../model/hues.ts";
+import { hues } from "../model/hues.ts";
 import { rowCharactersMax } from "../model/row.ts";
 import { searchedText } from "../model/lineText.ts";
 import type { RowGroups } from "../model/rowGroups.ts";
@@ -28,7 +28,7 @@ import { reveal, useScroller } from "./scroller.ts";
 
 /** Pixels; fingers need more than mice. The style sheet knows the same two figures. */
 export const rowPixels = matchMedia("(pointer: coarse)").matches ? 28 : 20;
-const overscanRows = 10;
+const overscanRows = 6;
 const characterPixels = 7.3;
 const columnsBeforeTextPixels = 300;
 /** No text begins further left, and no font has narrower characters. */
@@ -92,7 +92,7 @@ export function LogList() {
   const characters = heights === undefined
     ? 32 * Math.ceil(Math.max(0, width - pixelsBeforeText) / narrowestPixels / 32)
     : rowCharactersMax;
-  const hues = useMemo(() => new Hues(), [list]);
+  useMemo(() => hues.begin(), [list]);
   const look = useMemo(
     () => ({
       wrap: heights !== undefined,
@@ -101,14 +101,16 @@ export function LogList() {
       days,
       columns,
       hasSource: true,
-      hues,
       marks,
       characters,
     }),
-    [heights !== undefined, pretty, zone, days, columns, hues, marks, characters],
+    [heights !== undefined, pretty, zone, days, columns, marks, characters],
   );
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
-  const slots = 32 * Math.ceil((sequences.length + 1) / 32);
+  const slots = heights === undefined
+    ? Math.ceil(height / rowPixels) + 1 + 2 * overscanRows
+    : 32 * Math.ceil((sequences.length + 1) / 32);
+  const slotOf = useSlots(first, end, slots, following);
   return (
     <>
       {columns.length > 0 && <ColumnHeads columns={columns} days={days} />}
@@ -127,9 +129,7 @@ export function LogList() {
         <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
           {sequences.map((sequence) => (
             <LogRow
-              // At the end of a stream all rows in view change at once: their elements are kept and get new text. Else an
-              // element stays with its line, so that a selection of text does, until the line leaves: then another gets it.
-              key={following ? sequence - first : sequence % slots}
+              key={slotOf(sequence)}
               sequence={sequence}
               index={sequence - list.first + 1}
               row={list.at(sequence)}
@@ -145,6 +145,23 @@ export function LogList() {
       </div>
     </>
   );
+}
+
+/** Names for elements, such that one stays with its line, and with it a selection of text, until the line leaves: then
+ *  another line gets it. Where all lines are others, as at the end of a stream, elements get new text in the order in which
+ *  they stand. */
+export function useSlots(
+  first: number,
+  end: number,
+  slots: number,
+  following: boolean,
+): (sequence: number) => number {
+  const drawn = useRef({ first: 0, end: 0, shift: 0 });
+  const before = drawn.current;
+  const isOther = following || first >= before.end || end <= before.first;
+  const shift = isOther ? before.shift + first - before.first : before.shift;
+  drawn.current = { first, end, shift };
+  return (sequence) => (((sequence - shift) % slots) + slots) % slots;
 }
 
 /** Rows show the day when the range covers more than one. */

@@ -8,7 +8,7 @@ import {
   type Zone,
 } from "../model/nanoseconds.ts";
 import { linePieces, plainText, prettyJson } from "../model/lineText.ts";
-import type { Hues } from "../model/hues.ts";
+import { hues } from "../model/hues.ts";
 import {
   type Entry,
   fieldOf,
@@ -33,7 +33,6 @@ export interface Look {
   readonly columns: readonly string[];
   /** Whether rows name their source while no column does. */
   readonly hasSource: boolean;
-  readonly hues: Hues;
   readonly marks: RegExp | undefined;
   /** Characters of a line that are drawn. */
   readonly characters: number;
@@ -112,15 +111,13 @@ function cells(entry: Entry, level: Level, { look, count }: Props) {
       </time>
       {columns.length === 0 && look.hasSource
         ? (
-          <span class={`source hue-${look.hues.of("", source)}`} role="gridcell" title={source}>
+          <span class={`source hue-${hues.of("", source)}`} role="gridcell" title={source}>
             {source}
           </span>
         )
         : columns.map((name) => {
           const value = plainText(fieldOf(entry, name) ?? "", columnCharactersMax);
-          const hue = sourceColumns.has(name)
-            ? `source-column hue-${look.hues.of(name, value)}`
-            : "";
+          const hue = sourceColumns.has(name) ? `source-column hue-${hues.of(name, value)}` : "";
           return (
             <span key={name} class={`column ${hue}`} role="gridcell" title={value}>{value}</span>
           );

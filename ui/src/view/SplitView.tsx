@@ -1,7 +1,7 @@
 // The loaded or live lines apart by the value of a label, side by side: several pods at once, each in its colour. A pane
 // draws only what is in view; rows have one height here. model/rowSplit.ts owns which row belongs where.
 import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
-import { Hues } from "../model/hues.ts";
+import { hues } from "../model/hues.ts";
 import { searchedText } from "../model/lineText.ts";
 import { chosenValues, filterLabel, readSelector, toggleValue } from "../model/selector.ts";
 import { type RowPart, RowSplit } from "../model/rowSplit.ts";
@@ -21,7 +21,7 @@ import { findText } from "../state/screen.ts";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 import { ListEnd } from "./ListEnd.tsx";
-import { rowPixels, spansDays } from "./LogList.tsx";
+import { rowPixels, spansDays, useSlots } from "./LogList.tsx";
 import { LogRow, type Look } from "./LogRow.tsx";
 import { reveal, useScroller } from "./scroller.ts";
 
@@ -40,7 +40,7 @@ export function SplitView() {
   const find = findText.value;
   const marks = useMemo(() => searchedText(run?.query ?? "", find), [run, find]);
   const days = spansDays(zone);
-  const hues = useMemo(() => new Hues(), [list, name]);
+  useMemo(() => hues.begin(), [list, name]);
   const look = useMemo(
     (): Look => ({
       wrap: false,
@@ -49,11 +49,10 @@ export function SplitView() {
       days,
       columns: columns.filter((each) => each !== name),
       hasSource: false,
-      hues,
       marks,
       characters: paneCharactersMax,
     }),
-    [zone, days, columns, name, hues, marks],
+    [zone, days, columns, name, marks],
   );
   const { parts } = split;
   return (
@@ -83,7 +82,7 @@ function Pane({ part, name, look }: PaneProps) {
   version.value;
   const title = part.value === "" ? `no ${name}` : part.value;
   return (
-    <section class={`pane hue-${look.hues.of(name, part.value)}`} aria-label={`${name} ${title}`}>
+    <section class={`pane hue-${hues.of(name, part.value)}`} aria-label={`${name} ${title}`}>
       <header>
         <b title={title}>{title}</b>
         <span class="hint">{formatCount(part.size)}</span>
@@ -134,7 +133,8 @@ function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: str
   const first = Math.max(0, Math.floor(top / rowPixels) - overscanRows);
   const end = Math.min(part.size, Math.ceil((top + height) / rowPixels) + overscanRows);
   const places = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
-  const slots = 32 * Math.ceil((places.length + 1) / 32);
+  const slots = Math.ceil(height / rowPixels) + 1 + 2 * overscanRows;
+  const slotOf = useSlots(first, end, slots, following);
   const current = selected.value;
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -169,7 +169,7 @@ function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: str
           const row = list.at(sequence);
           return (
             <LogRow
-              key={following ? place - first : place % slots}
+              key={slotOf(place)}
               sequence={sequence}
               index={place + 1}
               row={row}
