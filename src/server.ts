@@ -18,6 +18,7 @@ import { exploreRoutes } from "./api/exploreRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
 import { ruleRoutes } from "./api/ruleRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
+import { Answers, HeldAnswers } from "./api/heldAnswers.ts";
 import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import {
@@ -114,7 +115,7 @@ function everyRoutes(settings: Settings) {
 }
 
 function http<Failure, Services>(
-  { server, limits_config }: Settings,
+  { server, limits_config, querier }: Settings,
   routes: Layer.Layer<never, Failure, Services>,
 ) {
   return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
@@ -127,5 +128,6 @@ function http<Failure, Services>(
       quietTimeoutMs: limits_config.query_timeout + 60_000,
       shutdownTimeoutMs: server.graceful_shutdown_timeout,
     })),
+    Layer.provide(Layer.sync(Answers, () => new HeldAnswers(querier.max_held_response_bytes))),
   );
 }

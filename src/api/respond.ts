@@ -3,6 +3,8 @@ import { Effect, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { gzip } from "../platform/compression.ts";
 import { QueryFailed } from "../actors/querier/Querier.ts";
+import { endConnection } from "../platform/httpServer.ts";
+import { Answers } from "./heldAnswers.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
 
@@ -31,20 +33,21 @@ export const respondJson = Effect.fnUntraced(function* (json: string | Uint8Arra
     : typeof json === "string"
     ? encoder.encode(json)
     : json;
-  if (answersBytes > 0 && answersBytes + body.length > answersBytesMax) {
-    return yield* new QueryFailed({
-      reason: "Busy",
-      message:
-        `too many outstanding requests: answers of ${answersBytes} bytes wait for clients that read slowly, ` +
-        `the limit is ${answersBytesMax}; try again later, or ask for fewer lines`,
-    });
-  }
-  // Counted while it is sent: an answer to HEAD never is.
+  const answers = yield* Answers;
+  yield* Effect.try({
+    try: () => answers.makeRoom(body.length),
+    catch: (error) => error as QueryFailed,
+  });
+  // Held while it is sent: an answer to HEAD never is. One piece at a time, so that the socket says when it has room.
   const pieces = Stream.unwrap(Effect.sync(() => {
-    answersBytes += body.length;
+    const held = answers.hold(body.length, () => endConnection(request.source));
     return Stream.range(0, Math.ceil(body.length / pieceBytes) - 1).pipe(
-      Stream.map((index) => body.subarray(index * pieceBytes, (index + 1) * pieceBytes)),
-      Stream.ensuring(Effect.sync(() => answersBytes -= body.length)),
+      Stream.rechunk(1),
+      Stream.map((index) => {
+        held.progressed();
+        return body.subarray(index * pieceBytes, (index + 1) * pieceBytes);
+      }),
+      Stream.ensuring(Effect.sync(held.release)),
     );
   }));
   return HttpServerResponse.stream(pieces, {
@@ -55,11 +58,9 @@ export const respondJson = Effect.fnUntraced(function* (json: string | Uint8Arra
 });
 
 const encoder = new TextEncoder();
-const smallAnswerBytes = 256 * 1024;
+/** What the system's own buffers take of a connection, about. */
+const smallAnswerBytes = 32 * 1024;
 const pieceBytes = 256 * 1024;
-/** Bytes of large answers that wait for their clients, all together. */
-const answersBytesMax = 256 * 1024 * 1024;
-let answersBytes = 0;
 
 const gzipBytesMin = 1400;
 

@@ -1,7 +1,7 @@
 /** `GET /tailrace/api/v1/query`: a query over a WebSocket, Tailrace's own. The answer of query_range comes in pieces while the
  *  scan runs: rows as soon as no better ones can come, and how far it is. Closing the connection cancels the query. docs/api.md
  *  has the frames. Invariant: the rows of all frames, one after another, are the rows that query_range answers. */
-import { Cause, Effect, Exit, Fiber } from "effect";
+import { Cause, Effect, Exit, Fiber, type Scope } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { ActiveQueries } from "../actors/querier/ActiveQueries.ts";
 import type { MetricAnswer, MetricProgress } from "../actors/querier/metricQuery.ts";
@@ -12,14 +12,16 @@ import type { Settings } from "../platform/config/mod.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
 import { type ApiCall, attempt } from "./apiCall.ts";
 import { encodeStreams } from "./encodeRows.ts";
+import { type HeldAnswer, holdInScope, rowBytes } from "./heldAnswers.ts";
 import { joinTexts, metricCallOf, metricExprOf, metricStats } from "./metricQuery.ts";
 import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
 import { checkOrigin, readTenantOf } from "./request.ts";
 import { failureStatus, respondFailure } from "./respond.ts";
 
-/** Rows of one frame: a browser parses a frame at a time. */
+/** Rows, and line bytes, of one frame: a browser parses a frame at a time. */
 const frameRowsMax = 1000;
+const frameBytesMax = 1024 * 1024;
 /** Time between reports: short at first, so that what is found at once is seen at once. */
 const reportMsFirst = 15;
 const reportMsMax = 120;
@@ -43,7 +45,7 @@ export const streamRoute = (settings: Settings) =>
       });
       // A browser cannot see why a handshake was refused: errors of the query come after it, as a frame.
       const frames = new FrameWriter(connection);
-      yield* attempt(() => {
+      const served = attempt(() => {
         const params = urlParams(request.url);
         return { tenant: readTenantOf(settings, headers, params), params, headers };
       }).pipe(
@@ -51,6 +53,8 @@ export const streamRoute = (settings: Settings) =>
           const watched = active.watch(querier, call.params.get("query") ?? "");
           return serveQuery(settings, watched, call, frames);
         }),
+      );
+      yield* Effect.scoped(served).pipe(
         Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
         Effect.raceFirst(Effect.promise(() => connection.closed)),
         Effect.ensuring(Effect.sync(() => connection.close(1000, ""))),
@@ -73,14 +77,21 @@ const serveQuery = Effect.fnUntraced(function* (
     const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
     frames.categorize = categorize;
     const answer = yield* reporting<ScanProgress, LogAnswer, QueryFailed>(
-      (onProgress) => querier.selectLogs(request, onProgress),
+      // Held from here on, also while the client reads what came before.
+      (onProgress) =>
+        querier.selectLogs(request, onProgress).pipe(
+          Effect.tap(({ rows }) => frames.hold(rowBytes(rows))),
+        ),
       (progress) => frames.reportRows(progress),
     );
     return yield* frames.doneRows(answer);
   }
   const request = yield* attempt(() => metricCallOf(settings, metric, call));
   const answer = yield* reporting<MetricProgress, MetricAnswer, QueryFailed>(
-    (onProgress) => querier.selectMetrics(request, onProgress),
+    (onProgress) =>
+      querier.selectMetrics(request, onProgress).pipe(
+        Effect.tap(({ samples }) => frames.hold(samples.result.length)),
+      ),
     (progress) => frames.report(progress, { leaf: progress.leaf, leaves: progress.leaves }),
   );
   yield* frames.doneSamples(answer);
@@ -88,10 +99,12 @@ const serveQuery = Effect.fnUntraced(function* (
 
 /** Runs a query and reports on it at intervals. A client that reads slowly makes the intervals longer, not the scan. */
 function reporting<Progress, Answer, Failure>(
-  query: (onProgress: (progress: Progress) => void) => Effect.Effect<Answer, Failure>,
+  query: (
+    onProgress: (progress: Progress) => void,
+  ) => Effect.Effect<Answer, Failure, Scope.Scope>,
   report: (progress: Progress) => Effect.Effect<void, unknown>,
-): Effect.Effect<Answer, unknown> {
-  return Effect.scoped(Effect.gen(function* () {
+): Effect.Effect<Answer, unknown, Scope.Scope> {
+  return Effect.gen(function* () {
     let latest: Progress | undefined;
     const scan = yield* Effect.forkScoped(query((progress) => latest = progress));
     for (let waitMs = reportMsFirst;; waitMs = Math.min(waitMs * 2, reportMsMax)) {
@@ -106,16 +119,22 @@ function reporting<Progress, Answer, Failure>(
       latest = undefined;
       if (progress !== undefined) yield* report(progress);
     }
-  }));
+  });
 }
 
 class FrameWriter {
   categorize = false;
   readonly #connection: WebSocketConnection;
   #sentCount = 0;
+  #held: HeldAnswer | undefined;
 
   constructor(connection: WebSocketConnection) {
     this.#connection = connection;
+  }
+
+  /** Counts the answer among those that wait for their clients, until the scope closes. */
+  hold(bytes: number): Effect.Effect<void, QueryFailed, Scope.Scope> {
+    return Effect.map(holdInScope(bytes, this.#connection.end), (held) => void (this.#held = held));
   }
 
   report(progress: WorkProgress, more: object = {}): Effect.Effect<void, unknown> {
@@ -171,7 +190,7 @@ class FrameWriter {
     return Effect.whileLoop({
       while: () => this.#sentCount < count,
       body: () => {
-        const end = Math.min(count, this.#sentCount + frameRowsMax);
+        const end = frameEnd(rows, this.#sentCount, count);
         const some = rows.slice(this.#sentCount, end);
         this.#sentCount = end;
         return this.#send(`{"type":"rows","result":${encodeStreams(some, this.categorize)}}`);
@@ -181,6 +200,18 @@ class FrameWriter {
   }
 
   #send(frame: string | Uint8Array): Effect.Effect<void, unknown> {
-    return Effect.tryPromise({ try: () => this.#connection.send(frame), catch: (error) => error });
+    return Effect.tryPromise({
+      try: () => this.#connection.send(frame, () => this.#held?.progressed()),
+      catch: (error) => error,
+    });
   }
+}
+
+/** Where a frame ends that begins with row `start`: at least one row later. */
+function frameEnd(rows: ReadonlyArray<ResultRow>, start: number, count: number): number {
+  const most = Math.min(count, start + frameRowsMax);
+  let bytes = 0;
+  let end = start;
+  do bytes += rows[end++]!.line.length; while (end < most && bytes < frameBytesMax);
+  return end;
 }

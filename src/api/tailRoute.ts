@@ -11,6 +11,7 @@ import { systemNowNs } from "../platform/clock.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
 import { parseLabels } from "../streams/labels.ts";
 import { type EncodableRow, encodeStreams } from "./encodeRows.ts";
+import { holdInScope, rowBytes as heldBytes } from "./heldAnswers.ts";
 import { type ExecutableQuery, logQueryOf } from "./logQuery.ts";
 import {
   BadRequest,
@@ -108,7 +109,7 @@ const serveTail = (
     }
     const tail = tailer.subscribe({ ...call, bufferBytesMax });
     return tail.ready.pipe(
-      Effect.andThen(sendHistory(querier, call, connection)),
+      Effect.andThen(Effect.scoped(sendHistory(querier, call, connection))),
       Effect.flatMap((logTo) => sendLive(tail, call, logTo, connection)),
       Effect.catchCause((cause) => Effect.sync(() => connection.close(1011, reasonOf(cause)))),
       Effect.raceFirst(Effect.promise(() => connection.closed)),
@@ -146,9 +147,11 @@ const sendHistory = Effect.fnUntraced(function* (
     range: { start: call.start, end: 2n ** 63n - 1n },
     direction: "backward",
   });
+  const held = yield* holdInScope(heldBytes(rows), connection.end);
   const oldestFirst = [...rows].reverse();
   for (let from = 0; from < oldestFirst.length; from += frameRowsMax) {
     yield* sendFrame(connection, call, oldestFirst.slice(from, from + frameRowsMax), []);
+    held.progressed();
   }
   return logTo;
 });

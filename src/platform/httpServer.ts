@@ -1,7 +1,7 @@
 /** The HTTP server under Effect's: owns the socket-level time limits, which protect against clients that send slowly or never. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Duration, Effect, Layer } from "effect";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -30,6 +30,11 @@ export const httpServerLayer = (options: HttpServerOptions) => {
     return Layer.effectContext<Layer.Success<typeof layer>, CannotListen, never>(refusal);
   });
 };
+
+/** Ends the connection of a node:http request at once, whatever was going on. */
+export function endConnection(request: object): void {
+  (request as IncomingMessage).socket.destroy();
+}
 
 function cannotListen({ host, port }: HttpServerOptions, cause: unknown): CannotListen {
   const { code, message } = cause as { readonly code?: string; readonly message?: string };

@@ -83,6 +83,15 @@ export const queryBytesScanned = Metric.counter("tailrace_query_bytes_scanned_to
   incremental: true,
 });
 
+export const heldAnswerBytes = Metric.gauge("tailrace_held_answer_bytes", {
+  description: "Bytes of answers that wait for their clients to read them",
+});
+
+export const slowClientsEnded = Metric.counter("tailrace_slow_clients_ended_total", {
+  description: "Connections that were ended because their clients did not read answers",
+  incremental: true,
+});
+
 export const workerJobs = Metric.counter("tailrace_worker_jobs_total", {
   description: "Jobs that worker threads are done with, by kind and how they ended",
   incremental: true,

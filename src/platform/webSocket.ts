@@ -6,10 +6,13 @@ import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
 export interface WebSocketConnection {
-  /** Sends a text frame, of a text or its UTF-8; resolves when it has been written out, rejects when the connection is gone. */
-  readonly send: (text: string | Uint8Array) => Promise<void>;
+  /** Sends a text message, of a text or its UTF-8; resolves when it has been written out, rejects when the connection is gone.
+   *  Bytes go in several frames, and `onPart` is called when each has been written out: callers send one message at a time. */
+  readonly send: (text: string | Uint8Array, onPart?: () => void) => Promise<void>;
   /** Closes with a code of RFC 6455 and a reason of at most 123 bytes. */
   readonly close: (code: number, reason: string) => void;
+  /** Ends it at once. */
+  readonly end: () => void;
   /** Resolves when the connection has ended, however that came. */
   readonly closed: Promise<void>;
 }
@@ -17,6 +20,7 @@ export interface WebSocketConnection {
 const pingMs = 5000;
 /** Pings without an answer after which the client counts as gone. */
 const missedPingsMax = 6;
+const frameBytes = 256 * 1024;
 /** What clients say to us is nothing; a frame larger than this ends the connection. */
 const receivedBytesMax = 64 * 1024;
 
@@ -43,6 +47,20 @@ export function acceptWebSocket(request: object): Promise<WebSocketConnection> {
   });
 }
 
+function sendFrame(
+  webSocket: WebSocket,
+  data: string | Uint8Array,
+  isLast: boolean,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    webSocket.send(
+      data,
+      { binary: false, fin: isLast },
+      (error) => error == null ? resolve() : reject(error),
+    );
+  });
+}
+
 function connectionOf(webSocket: WebSocket): WebSocketConnection {
   let missedPings = 0;
   const pinging = setInterval(() => {
@@ -59,14 +77,17 @@ function connectionOf(webSocket: WebSocket): WebSocketConnection {
     });
   });
   return {
-    send: (text) =>
-      new Promise((resolve, reject) => {
-        webSocket.send(
-          text,
-          { binary: false },
-          (error) => error == null ? resolve() : reject(error),
-        );
-      }),
+    send: async (text, onPart = () => {}) => {
+      const end = typeof text === "string" ? 0 : text.length - frameBytes;
+      let from = 0;
+      for (; from < end; from += frameBytes) {
+        await sendFrame(webSocket, (text as Uint8Array).subarray(from, from + frameBytes), false);
+        onPart();
+      }
+      await sendFrame(webSocket, typeof text === "string" ? text : text.subarray(from), true);
+      onPart();
+    },
+    end: () => webSocket.terminate(),
     close: (code, reason) => {
       webSocket.close(code, reason);
       // A client that does not answer the close must not keep the connection.

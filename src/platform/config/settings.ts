@@ -137,6 +137,11 @@ export const Settings = Schema.Struct({
       "64MB",
       "Bytes of lines that one query may return",
     ),
+    max_held_response_bytes: setting(
+      ByteSize,
+      "256MB",
+      "Bytes of answers, all together, that may wait for clients to read them; beyond it those that read nothing are ended",
+    ),
     multi_tenant_queries_enabled: setting(
       Toggle,
       false,

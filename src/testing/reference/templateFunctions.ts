@@ -42,6 +42,7 @@ export function show(value: Value): string {
 
 /** %e from a million on, and below a ten-thousandth. */
 function showNumber(value: number): string {
+  if (Object.is(value, -0)) return "-0";
   const [digits, exponent] = value.toExponential().split("e") as [string, string];
   if (Number(exponent) >= -4 && Number(exponent) < 6 || !Number.isFinite(value)) {
     return String(value);
@@ -321,7 +322,7 @@ export const functions: Readonly<Record<string, (...args: ReadonlyArray<Value>) 
   divf: (...args) => args.map(float).reduce((a, b) => a / b),
   maxf: (...args) => Math.max(...args.map(float)),
   minf: (...args) => Math.min(...args.map(float)),
-  ceil: (value) => Math.ceil(float(value)) + 0,
+  ceil: (value) => Math.ceil(float(value)),
   floor: (value) => Math.floor(float(value)),
   round: (value, digits) => rounded(float(value), Number(digits)),
   bytes: (s) => known(sizeOf(text(s))),
