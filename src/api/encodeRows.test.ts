@@ -1,7 +1,8 @@
 /** Rows as Loki's streams, checked by parsing the JSON again. */
+import { Effect } from "effect";
 import t from "tap";
 import { encodeMetadata } from "../streams/metadata.ts";
-import { encodeStreams } from "./encodeRows.ts";
+import { encodeStreams, encodeStreamsInTurns } from "./encodeRows.ts";
 
 const encoder = new TextEncoder();
 const row = (
@@ -72,4 +73,22 @@ t.test("encodeStreams renames metadata that a stream label hides, and replaces b
     { stream: { a: "1", a_extracted: "2", c: "3" }, values: [["1", "a\ufffd\ufeff"]] },
   ]);
   t.end();
+});
+
+t.test("encodeStreamsInTurns writes what encodeStreams writes, and lets others have their turn", async (t) => {
+  const rows = Array.from(
+    { length: 3000 },
+    (_, index) =>
+      row(BigInt(index), `{a="${index % 7}"}`, `\u00e9 ${index} ${"x".repeat(2000)}`, [["k", "v"]]),
+  );
+  for (const categorize of [false, true]) {
+    for (const some of [rows, rows.slice(0, 1), []]) {
+      let turns = 0;
+      const counting = setInterval(() => turns++, 0);
+      const pieces = await Effect.runPromise(encodeStreamsInTurns(some, categorize));
+      clearInterval(counting);
+      t.equal(Buffer.concat(pieces).toString(), encodeStreams(some, categorize));
+      if (some === rows) t.ok(turns >= 3, `${turns} turns of others`);
+    }
+  }
 });

@@ -1,6 +1,7 @@
 /** Writes rows as Loki's `streams`: grouped, labels as objects, timestamps as decimal strings of
  *  ns. By default structured metadata and parsed labels fold into the stream's labels, one group
  *  for each full label set; with categorize-labels they stay with each value. */
+import { Effect } from "effect";
 import { formatLabels, type Labels, parseLabels } from "../streams/labels.ts";
 import { decodeMetadata, type Metadata } from "../streams/metadata.ts";
 
@@ -14,29 +15,81 @@ export interface EncodableRow {
   readonly parsed: Uint8Array;
 }
 
-/** The JSON array of stream groups, ordered by their labels; rows keep their order within a group.
- */
+/** The JSON array of stream groups, ordered by their labels; rows keep their order within a group. */
 export function encodeStreams(rows: Iterable<EncodableRow>, categorize: boolean): string {
-  const groups = new Map<string, { readonly head: string; readonly values: string[] }>();
-  const cache = new LabelCache();
+  const streams = new StreamGroups(categorize);
+  for (const row of rows) streams.add(row);
+  return [...streams.texts()].join("");
+}
+
+/** The same of many rows, as UTF-8 in pieces, with a pause for others after each megabyte. */
+export const encodeStreamsInTurns = Effect.fnUntraced(function* (
+  rows: Iterable<EncodableRow>,
+  categorize: boolean,
+) {
+  const streams = new StreamGroups(categorize);
+  let bytes = 0;
   for (const row of rows) {
-    const labels = cache.labelsOf(row);
-    const key = categorize ? row.labels : labels.key;
-    let group = groups.get(key);
+    streams.add(row);
+    bytes += rowBytesLeast + row.line.length + row.meta.length + row.parsed.length;
+    if (bytes < turnBytes) continue;
+    bytes = 0;
+    yield* Effect.yieldNow;
+  }
+  const pieces: Uint8Array[] = [];
+  let texts: string[] = [];
+  for (const text of streams.texts()) {
+    texts.push(text);
+    bytes += text.length;
+    if (bytes < turnBytes) continue;
+    pieces.push(encoder.encode(texts.join("")));
+    [texts, bytes] = [[], 0];
+    yield* Effect.yieldNow;
+  }
+  return [...pieces, encoder.encode(texts.join(""))];
+});
+
+/** Bytes of one turn, which takes some milliseconds, and what a row counts for whatever its line. */
+const turnBytes = 1024 * 1024;
+const rowBytesLeast = 200;
+
+/** Rows by the label set that they are answered under. */
+class StreamGroups {
+  readonly #categorize: boolean;
+  readonly #groups = new Map<string, { readonly head: string; readonly values: string[] }>();
+  readonly #cache = new LabelCache();
+
+  constructor(categorize: boolean) {
+    this.#categorize = categorize;
+  }
+
+  add(row: EncodableRow): void {
+    const labels = this.#cache.labelsOf(row);
+    const key = this.#categorize ? row.labels : labels.key;
+    let group = this.#groups.get(key);
     if (group === undefined) {
-      const head = categorize ? parseLabels(row.labels) : labels.folded;
-      groups.set(key, group = { head: objectOf(head), values: [] });
+      const head = this.#categorize ? parseLabels(row.labels) : labels.folded;
+      this.#groups.set(key, group = { head: objectOf(head), values: [] });
     }
     const line = JSON.stringify(decoder.decode(row.line));
-    const third = categorize ? `,${labels.categorized}` : "";
+    const third = this.#categorize ? `,${labels.categorized}` : "";
     group.values.push(`["${row.time}",${line}${third}]`);
   }
-  const ordered = [...groups].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-  return `[${
-    ordered.map(([, { head, values }]) => `{"stream":${head},"values":[${values.join(",")}]}`).join(
-      ",",
-    )
-  }]`;
+
+  /** The JSON, piece by piece. */
+  *texts(): Iterable<string> {
+    const ordered = [...this.#groups].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+    let between = "[";
+    for (const [, { head, values }] of ordered) {
+      yield `${between}{"stream":${head},"values":[`;
+      for (let index = 0; index < values.length; index++) {
+        yield index === 0 ? values[index]! : `,${values[index]}`;
+      }
+      yield "]}";
+      between = ",";
+    }
+    yield between === "[" ? "[]" : "]";
+  }
 }
 
 /** The labels of rows that share all three kinds. */
@@ -109,6 +162,7 @@ function objectOf(labels: Labels): string {
 }
 
 const setsMax = 10_000;
+const encoder = new TextEncoder();
 /** U+FFFD for what is not UTF-8; a byte order mark is part of the line. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const latin1 = new TextDecoder("latin1");

@@ -8,7 +8,7 @@ import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import { systemNowNs } from "../platform/clock.ts";
 import type { Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
-import { encodeStreams } from "./encodeRows.ts";
+import { encodeStreamsInTurns } from "./encodeRows.ts";
 import { parseCursor, selectPage } from "./cursor.ts";
 import { explainLog, explainMember, wantsExplain } from "./explain.ts";
 import { logQueryOf } from "./logQuery.ts";
@@ -23,7 +23,7 @@ import {
   parseRequired,
 } from "./params.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
-import { instantQuery, metricExprOf, metricRange } from "./metricQuery.ts";
+import { instantQuery, joinTexts, metricExprOf, metricRange } from "./metricQuery.ts";
 import { queryStats, warningsMember } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
 import { addReadRoute } from "./readRoute.ts";
@@ -78,7 +78,8 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
       asked,
       (chunks) => explainLog(request, answer, chunks),
     );
-    return yield* attempt(() => streamsEnvelope(answer, categorize, cursor, explain));
+    const streams = yield* encodeStreamsInTurns(answer.rows, categorize);
+    return streamsEnvelope(answer, streams, categorize, cursor, explain);
   });
 
 /** A log query as the parameters of query_range ask for it. Throws BadRequest. */
@@ -160,17 +161,19 @@ function dataEnvelope(data: ReadonlyArray<string>): string {
 
 function streamsEnvelope(
   answer: LogAnswer,
+  streams: ReadonlyArray<Uint8Array>,
   categorize: boolean,
   cursor: string | null,
   explain: string,
-): string {
+): Uint8Array {
   const next = cursor === null ? "" : `"cursor":"${cursor}",`;
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
-  const streams = encodeStreams(answer.rows, categorize);
   const stats = JSON.stringify(statsOf(answer));
-  return `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":${streams},"stats":${stats}}${
-    warningsMember(answer.warnings)
-  }${explain}}`;
+  return joinTexts([
+    `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":`,
+    ...streams,
+    `,"stats":${stats}}${warningsMember(answer.warnings)}${explain}}`,
+  ]);
 }
 
 /** Loki's statistics of a log query. */
