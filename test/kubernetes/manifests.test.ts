@@ -35,6 +35,8 @@ for (const variant of variants) {
 
   t.test(`${variant}: every container has limits, probes and a strict security context`, (t) => {
     t.ok(running.length > 0);
+    const known = workloads(manifests).flatMap(({ spec }) => spec!.template!.spec.containers);
+    t.equal(containersIn(manifests).length, known.length, "there are no other containers");
     for (const workload of workloads(manifests)) {
       const { containers, securityContext } = workload.spec!.template!.spec;
       const name = nameOf(workload);
@@ -238,9 +240,22 @@ function lacking(container: Container, isProbed: boolean): string[] {
   for (const [name, value] of Object.entries(wanted)) {
     if (securityContext?.[name] !== value) missing.push(`securityContext.${name}: ${value}`);
   }
-  const { drop } = (securityContext?.["capabilities"] ?? {}) as { readonly drop?: unknown };
-  if (JSON.stringify(drop) !== '["ALL"]') missing.push("capabilities.drop: [ALL]");
-  return missing;
+  if (JSON.stringify(securityContext?.["capabilities"]) !== '{"drop":["ALL"]}') {
+    missing.push("capabilities: { drop: [ALL] }, and nothing else");
+  }
+  // What a container says for itself takes the place of what the pod says.
+  const own = Object.keys(securityContext ?? {}).filter((name) =>
+    name !== "capabilities" && !Object.hasOwn(wanted, name)
+  );
+  return [...missing, ...own.map((name) => `no securityContext.${name} of its own`)];
+}
+
+/** Every container of any kind, wherever in the manifests it stands. */
+function containersIn(value: unknown): ReadonlyArray<unknown> {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, below]) =>
+    /containers$/i.test(key) && Array.isArray(below) ? below : containersIn(below)
+  );
 }
 
 /** The labels that a manifest picks pods by; undefined for kinds that pick none. */
