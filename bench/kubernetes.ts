@@ -1,6 +1,6 @@
 /** Measures what the production shape of k8s/ needs: starts what the manifests say and measures every workload at rest, while
  *  the corpus is pushed through the distributors' Service and flushed, and while all of it is scanned through the page's. Prints
- *  Markdown: the figures, and the sizes that docs/kubernetes.md derives from them. `node bench/kubernetes.ts [--scale=0.3]`. */
+ *  Markdown: the figures, and the sizes that docs/kubernetes.md derives from them. `node bench/kubernetes.ts [--scale=0.1]`. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readCorpus } from "../src/testing/corpus.ts";
@@ -8,7 +8,7 @@ import { ManifestCluster } from "../src/testing/manifestCluster.ts";
 import { type Manifest, renderManifests } from "../src/testing/manifests.ts";
 import { PushClient } from "../src/testing/pushClient.ts";
 import { QueryClient } from "../src/testing/queryClient.ts";
-import { cachedCorpus } from "./corpus.ts";
+import { cachedCorpus, scaleFrom } from "./corpus.ts";
 
 /** A tenant's limits would set the pace. */
 const withoutLimits = `limits_config:
@@ -23,10 +23,11 @@ const restMs = 15_000;
 const scans = 5;
 /** Copies of everything; days that lines are kept; the busiest minutes against the day's mean. */
 const [copies, days, busy] = [3, 30, 5];
+/** What the logs of all partitions may take. */
+const logGigabytes = 16;
 let retries = 0;
 
-const scale = Number(process.argv.find((flag) => flag.startsWith("--scale="))?.slice(8) ?? "0.3");
-const corpus = await cachedCorpus(scale);
+const corpus = await cachedCorpus(scaleFrom(process.argv.slice(2)));
 const { facts } = corpus;
 const gigabytes = facts.lineBytes / 1e9;
 const manifests = renderManifests(".").filter(({ kind }) => kind !== "DaemonSet").map(unlimited);
@@ -46,15 +47,17 @@ async function measure(): Promise<void> {
   const { cpu: rest, seconds: restSeconds } = await used(() => sleep(restMs));
   const perSecond = new Map([...rest].map(([name, cpu]) => [name, cpu / restSeconds]));
   const query = new QueryClient(cluster.serviceUrl("tailrace"));
-  let log = 0;
+  const empty = volumeBytes();
+  let pushed = empty;
   const intake = await used(async () => {
     await pushAll();
-    log = volumeBytes();
+    pushed = volumeBytes();
     await query.flush();
   });
   // What was flushed leaves the logs.
   await sleep(settleMs);
-  const stored = volumeBytes() / facts.lineBytes;
+  const flushed = volumeBytes();
+  const stored = flushed.segments / facts.lineBytes;
   const memory = new Map(names.map((name) => [name, peakBytes(name)]));
   await check(query);
   const first = await used(() => scan(query));
@@ -89,10 +92,13 @@ async function measure(): Promise<void> {
       "first scan of a GB: CPU s | later ones | peak MB of a pod after the flush | after the scans |",
     "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ...rows.map((row) => `| ${row} |`),
-    `\nBytes on the three volumes for a byte of lines: ${
-      (log / facts.lineBytes).toFixed(2)
-    } after the ` +
-      `pushes, ${stored.toFixed(2)} after the flush.\n`,
+    `\nOn each of the three volumes: ${megabytes(empty.others)} MB before, ` +
+      `${
+        (pushed.others / copies / facts.lineBytes).toFixed(2)
+      } bytes for a byte of lines after the pushes, ` +
+      `after the flush ${(stored / copies).toFixed(3)} in segments and ${
+        megabytes(flushed.others)
+      } MB else.\n`,
   );
   const take = names.map((name) => without(intake, name) / gigabytes);
   const nats = without(intake, "nats") / gigabytes;
@@ -104,7 +110,7 @@ async function measure(): Promise<void> {
       "| --- | --- | --- | --- | --- |",
       ...[10, 100, 1000].map((amount) => {
         const cpu = (perGigabyte: number) => (amount * perGigabyte * busy / 86_400).toFixed(2);
-        const volume = amount * stored * days / copies;
+        const volume = amount * stored * days / copies + logGigabytes;
         return `| ${amount} GB | ${cpu(roles)} | ${cpu(nats)} | ${volume.toFixed(0)} GB | ` +
           `${(amount * perScan).toFixed(0)} CPU s |`;
       }),
@@ -194,18 +200,29 @@ async function scan(client: QueryClient): Promise<void> {
   if (found.length > 0) throw new Error("a line has what none has");
 }
 
-function volumeBytes(): number {
-  let bytes = 0;
+/** Bytes on all volumes. */
+interface VolumeBytes {
+  segments: number;
+  others: number;
+}
+
+function volumeBytes(): VolumeBytes {
+  const bytes: VolumeBytes = { segments: 0, others: 0 };
   for (const server of cluster.of("nats")) {
     const directory = server.pathOf("/data");
     for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
       // A server may have removed it since.
-      bytes += (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+      const size = (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+      bytes[path.includes("/streams/OBJ_") ? "segments" : "others"] += size;
     }
   }
   return bytes;
+}
+
+function megabytes(ofAll: number): string {
+  return (ofAll / copies / 1e6).toFixed(0);
 }
 
 function unlimited(manifest: Manifest): Manifest {
