@@ -1,7 +1,7 @@
 /** A cluster in which each role may do exactly what `tailrace cluster permissions` prints works;
  *  and what a role may not do, its credentials cannot: a querier writes nothing, a distributor
  *  reads nothing, a tenant's tail credentials see no other tenant. */
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
 import t from "tap";
 import { inboxPrefix, permissionsConfig } from "../../src/cluster/permissions.ts";
 import { TailraceCluster } from "../../src/testing/cluster.ts";
@@ -92,6 +92,10 @@ t.test("roles with the least permissions", async (t) => {
   t.same(partitions.map((each: { partition: number }) => each.partition), [0, 1]);
   t.same(problems, [], "all is well");
 
+  const admin = await as("admin", "admin");
+  t.teardown(() => admin.close());
+  t.same(await servicesOf(admin, 3), ["tailrace-ingester", "tailrace-querier", "tailrace-ui"]);
+
   const querier = await as("querier", "secret-querier", inboxPrefix("querier"));
   t.teardown(() => querier.close());
   for (
@@ -165,6 +169,19 @@ async function merged(compactors: ReadonlyArray<ServerProcess>, atLeast: number)
     if (count >= atLeast) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** The names of so many services, as `nats micro ls` asks for them. */
+async function servicesOf(connection: NatsConnection, count: number): Promise<string[]> {
+  const names = new Set<string>();
+  const inbox = createInbox();
+  const answers = connection.subscribe(inbox);
+  connection.publish("$SRV.PING", undefined, { reply: inbox });
+  for await (const answer of answers) {
+    names.add(answer.json<{ readonly name: string }>().name);
+    if (names.size === count) break;
+  }
+  return [...names].sort();
 }
 
 /** Refusals that a connection has heard of so far. */
