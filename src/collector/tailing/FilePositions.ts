@@ -77,6 +77,7 @@ export class FilePositions {
 
   /** Forgets the oldest finished files of a log, of which `kept` are there. */
   limit(job: string, path: string, kept: number): void {
+    if (this.#byId.size <= kept + spareMax) return;
     const related = this.#related.of(path);
     if (related.size <= kept + spareMax) return;
     const name = logNameOf(path);

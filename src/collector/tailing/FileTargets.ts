@@ -150,6 +150,8 @@ export class FileTargets {
 
   #find(group: FileGroup, path: string): void {
     const { job, compressedDelayMs: delayMs } = group;
+    // As most are at most looks.
+    if (this.#rotated.see(group, path) && this.#tailer.has(job, path)) return;
     const stream = streamOf(group, path);
     const format = group.compression ?? compressionOf(path);
     if (format !== undefined) {

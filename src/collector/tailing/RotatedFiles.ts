@@ -76,15 +76,20 @@ export class RotatedFiles {
       : Math.max(startedMs ?? 0, lastMs - unseenSlackMs);
   }
 
+  /** Notes that the path of a log was found; true if the log is known. */
+  see(group: FileGroup, path: string): boolean {
+    const known = this.#logs.get(keyOf(group.job, path));
+    if (known?.group !== group) return false;
+    known.seenMs = this.#readers.nowMs();
+    return true;
+  }
+
   /** Makes a log known whose path was found; returns since when it is. */
   know(group: FileGroup, path: string, stream: Stream): number {
     const key = keyOf(group.job, path);
     const nowMs = this.#readers.nowMs();
     const known = this.#logs.get(key);
-    if (known?.group === group) {
-      known.seenMs = nowMs;
-      return known.sinceMs;
-    }
+    if (known?.group === group) return known.sinceMs;
     const log = {
       job: group.job,
       path,

@@ -22,7 +22,7 @@ export function compressionOf(path: string): CompressionFormat | undefined {
 
 /** Names whose answer is known: each look at a directory asks for all of its names again. */
 const known = new Map<string, string>();
-const knownMax = 20_000;
+const knownMax = 50_000;
 
 /** The name that a file had before it was rotated, by the strict rule; the name itself if it does not look rotated. */
 export function logNameOf(name: string): string {
