@@ -65,8 +65,8 @@ function collectorLayer(options: CollectorOptions) {
     staticLayer,
     fileDiscoveryLayer,
     kubernetesLayer,
-    dockerLayer(config.positions.filename),
-    journalLayer(config.positions.filename),
+    dockerLayer(config.positions),
+    journalLayer(config.positions),
     syslogLayer,
     pushApiLayer(lineLimits(config.limits_config)),
     isDry ? Layer.empty : pagesLayer(config),
@@ -103,7 +103,7 @@ function deliveryLayer(
 
 function pagesLayer({ server }: CollectorConfig) {
   if (server.disable) return Layer.empty;
-  return HttpRouter.serve(pages(server.http_path_prefix), {
+  return HttpRouter.serve(pages(server.http_path_prefix, server.health_check_target), {
     disableLogger: true,
     disableListenLog: true,
   }).pipe(Layer.provide(httpServerLayer({

@@ -78,7 +78,7 @@ export class Lines extends Context.Service<Lines, {
           room,
           hasRoom,
           roomOrEnd: async (signal) => {
-            if (!hasRoom()) await Promise.race([room(), aborted(signal)]);
+            if (!hasRoom()) await untilAborted(signal, room());
           },
           delivered: delivery.delivered,
           durable: () => {
@@ -127,9 +127,15 @@ function waited(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+/** Resolves when `work` does or the signal aborts, whichever is first. */
+function untilAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+    work.then(done, reject);
   });
 }

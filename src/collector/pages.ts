@@ -7,7 +7,8 @@ import { Lines } from "./Lines.ts";
 import type { SourceState } from "./sourceState.ts";
 import { FileTail } from "./tailing/FileTail.ts";
 
-export const pages = (prefix: string) =>
+/** `checksTargets`: whether /ready waits for sources. */
+export const pages = (prefix: string, checksTargets: boolean) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
     const lines = yield* Lines;
     const files = yield* FileTail;
@@ -19,7 +20,8 @@ export const pages = (prefix: string) =>
         contentType: "text/plain; version=0.0.4; charset=utf-8",
       });
     });
-    yield* router.add("GET", `${base}/ready`, Effect.sync(() => readiness(lines.sources)));
+    const ready = Effect.sync(() => readiness(checksTargets ? lines.sources : new Set()));
+    yield* router.add("GET", `${base}/ready`, ready);
     yield* router.add("GET", `${base}/metrics`, metrics);
     yield* router.add(
       "GET",

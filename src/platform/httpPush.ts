@@ -29,6 +29,8 @@ export interface HttpAnswer {
   /** The body's beginning. */
   readonly text: string;
   readonly retryAfter: string | undefined;
+  /** Where a redirect leads. They are not followed. */
+  readonly location: string | undefined;
 }
 
 /** What is kept of an answer's body. */
@@ -83,6 +85,7 @@ export class HttpSender {
             status: answer.statusCode ?? 0,
             text: Buffer.concat(parts).toString("utf8", 0, answerBytesMax),
             retryAfter: answer.headers["retry-after"],
+            location: answer.headers.location,
           });
         });
       });

@@ -63,7 +63,7 @@ class Sink {
             text,
           });
         }
-        response.writeHead(status, { "retry-after": "1" }).end("as told");
+        response.writeHead(status, { "retry-after": "1", location: "/elsewhere" }).end("as told");
       });
     };
     const server = isSecure
@@ -133,6 +133,7 @@ for (const runtime of runtimes) {
       "/failing": [500, 429, undefined, 503],
       "/refusing": [400],
       "/forbidding": [401],
+      "/moved": [308, 301],
     };
     plain.answer = (path) => answers[path]?.length ? answers[path].shift() : 204;
     const collector = await CollectorProcess.create({ runtime, config: () => ({}) });
@@ -174,13 +175,14 @@ for (const runtime of runtimes) {
         { ...common, url: plainAt("/failing"), authorization: { type: "Token", credentials: "t" } },
         { ...common, url: plainAt("/refusing") },
         { ...common, url: plainAt("/forbidding") },
+        { ...common, url: plainAt("/moved") },
         { ...common, url: "http://127.0.0.1:1/nobody" },
       ],
       scrape_configs: jobsOf(collector.logs),
     });
     await collector.launchAndWait();
     write(collector, 0, 5);
-    const paths = ["/certificate", "/unverified", "/failing", "/forbidding"];
+    const paths = ["/certificate", "/unverified", "/failing", "/forbidding", "/moved"];
     const sinkOf = (path: string) =>
       path === "/certificate" || path === "/unverified" ? secure : plain;
     await until(collector, () => paths.every((path) => sinkOf(path).numbers(path).length === 5));
@@ -217,6 +219,7 @@ for (const runtime of runtimes) {
       /refused a push of 5 lines .* status 400; it is not sent again: as told/,
     );
     t.match(collector.output, /127\.0\.0\.1:1 does not take pushes/);
+    t.match(collector.output, /\(status 308\).* redirects to .*\/elsewhere/);
   });
 
   t.test(`${runtime}: a server that is away is waited for, across a crash and a full buffer`, async (t) => {

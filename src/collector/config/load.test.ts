@@ -39,6 +39,14 @@ t.test("one mistake", (t) => {
   );
   f("clients:\n- batchwait: 1s", "p.yaml:2:3: clients[0].url: is required");
   f("server: {log_level: {}}", "p.yaml:1:10: server.log_level: must be a single value");
+  f(
+    "server: {log_level: warning}",
+    'p.yaml:1:10: server.log_level: "warning" is not one of debug, info, warn, error',
+  );
+  f(
+    "server: {enable_runtime_reload: true}",
+    "p.yaml:1:10: server.enable_runtime_reload: is not supported: restart the collector, which goes on where it was",
+  );
   f("- a", "p.yaml:1:1: the file: must be a map");
   f(
     "scrape_configs:\n- job_name: a\n  encoding: klingon",
@@ -194,12 +202,12 @@ t.test("printing hides secrets", (t) => {
 
 t.test("environment variables are put in before the file is read", (t) => {
   const text =
-    "clients:\n- url: ${URL:-http://a}\n  tenant_id: ${TENANT}\nserver: {log_level: '$${x}'}";
+    "clients:\n- url: ${URL:-http://a}\n  tenant_id: ${TENANT}\nserver: {http_path_prefix: '$${x}'}";
   const parsed = parseConfig({ file: "p.yaml", text, environment: { TENANT: "t" } });
   const config = Result.getOrThrowWith(parsed, (error) => error);
   t.equal(config.clients[0]!.url, "http://a");
   t.equal(config.clients[0]!.tenant_id, "t");
-  t.equal(config.server.log_level, "${x}");
+  t.equal(config.server.http_path_prefix, "${x}");
   t.match(mistakes("server:\n  log_level: ${1}", {}), [/^p\.yaml:2:14: \$\{1\} is not/]);
   t.end();
 });

@@ -1,9 +1,17 @@
 /** `server`: the collector's own HTTP server (/metrics, /ready, /targets), and that of a job with
  *  loki_push_api. Names and defaults are Promtail's. What tunes machinery that the collector does
- *  without (gRPC, profiling) is accepted, so that configurations run unchanged; docs/collector.md
+ *  without (gRPC, profiling, links) is accepted, so that configurations run unchanged; docs/collector.md
  *  lists it. */
 import { Schema } from "effect";
-import { DurationMs, Text, Toggle, unsupported, wholeNumber, withDefault } from "./scalars.ts";
+import {
+  DurationMs,
+  Text,
+  Toggle,
+  unsupported,
+  wholeNumber,
+  withDefault,
+  word,
+} from "./scalars.ts";
 
 const withoutEffect = Schema.optional(Text);
 
@@ -15,15 +23,19 @@ export const ServerConfig = Schema.Struct({
   http_server_read_timeout: withDefault(DurationMs, "30s"),
   http_server_write_timeout: withDefault(DurationMs, "30s"),
   http_server_idle_timeout: withDefault(DurationMs, "2m"),
-  graceful_shutdown_timeout: withDefault(DurationMs, "30s"),
-  log_level: withDefault(Text, "info"),
-  log_format: withDefault(Text, "logfmt"),
-  external_url: withDefault(Text, ""),
+  log_level: withDefault(word("debug", "info", "warn", "error"), "info"),
+  log_format: withDefault(word("logfmt", "json"), "logfmt"),
   health_check_target: withDefault(Toggle, true),
   http_tls_config: unsupported("TLS on the collector's own pages", "put a proxy in front"),
-  enable_runtime_reload: withDefault(Toggle, false),
+  enable_runtime_reload: withDefault(Toggle, false).check(
+    Schema.makeFilter((enabled) =>
+      !enabled || "is not supported: restart the collector, which goes on where it was"
+    ),
+  ),
   // A loki_push_api receives pushes of that many bytes, as gRPC messages of Promtail's would be.
   grpc_server_max_recv_msg_size: withDefault(wholeNumber(1), 4194304),
+  graceful_shutdown_timeout: withoutEffect,
+  external_url: withoutEffect,
   grpc_listen_address: withoutEffect,
   grpc_listen_port: withoutEffect,
   grpc_server_max_send_msg_size: withoutEffect,

@@ -5,8 +5,8 @@
  *  - 2xx: taken.
  *  - 429, 5xx, 408, no answer: sent again for as long as it takes, with growing pauses; the disk buffer holds
  *    what comes meanwhile.
- *  - 401, 403, 404, 407: someone has to correct the configuration. Sent again max_retries times, then given
- *    up, so that one tenant's mistake does not stop the others for ever.
+ *  - 401, 403, 404, 407 and redirects: someone has to correct the configuration. Sent again max_retries times, then
+ *    given up, so that one tenant's mistake does not stop the others for ever.
  *  - other 4xx: the server does not want these lines (of some, it has stored the rest). Given up. */
 import { Effect, Result } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";
@@ -159,10 +159,17 @@ interface Problem {
   readonly retryAfterMs: number;
 }
 
-function problemOf({ status, text, retryAfter }: HttpAnswer): Problem | undefined {
+function problemOf({ status, text, retryAfter, location }: HttpAnswer): Problem | undefined {
   if (status >= 200 && status < 300) return undefined;
   const retryAfterMs = Math.min(retryAfterMsMax, Number(retryAfter) * 1000 || 0);
-  return { status, text: text.trim().slice(0, 1024), retryAfterMs };
+  const reason = isRedirect(status) && location !== undefined
+    ? `it redirects to "${location}": give that URL to the client`
+    : text.trim();
+  return { status, text: reason.slice(0, 1024), retryAfterMs };
+}
+
+function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400;
 }
 
 function fateOf(
@@ -171,6 +178,7 @@ function fateOf(
 ): "passing" | "misdirected" | "refused" {
   if (status === 429) return dropsRateLimited ? "refused" : "passing";
   if (status === 0 || status >= 500 || status === 408) return "passing";
+  if (isRedirect(status)) return "misdirected";
   return [401, 403, 404, 407].includes(status) ? "misdirected" : "refused";
 }
 

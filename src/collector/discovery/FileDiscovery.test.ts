@@ -97,7 +97,7 @@ t.test("a change in the directory is noticed", async (t) => {
   const { files: targets, all } = files();
   t.teardown(() => targets.close());
   targets.refresh();
-  const changed = targets.changed();
+  const changed = targets.changed(new AbortController().signal);
   write("e.yaml", "[{labels: {__path__: /e.log}}]");
   await changed;
   targets.refresh();

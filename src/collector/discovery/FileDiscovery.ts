@@ -47,7 +47,7 @@ const discover = Effect.fnUntraced(function* (job: Job, config: FileSdConfig) {
   yield* Effect.forkScoped(
     Effect.sync(() => files.refresh()).pipe(
       Effect.andThen(
-        Effect.promise(() => files.changed()).pipe(
+        Effect.promise((signal) => files.changed(signal)).pipe(
           Effect.timeoutOption(config.refresh_interval),
         ),
       ),
@@ -91,9 +91,9 @@ export class TargetFiles {
     };
   }
 
-  /** Resolves at the next change in a directory of the files. */
-  changed(): Promise<void> {
-    return this.#changed.wait();
+  /** Resolves at the next change in a directory of the files, or when nobody waits for it any more. */
+  changed(signal: AbortSignal): Promise<void> {
+    return this.#changed.wait(signal);
   }
 
   /** Brings targets up to date with the files. */

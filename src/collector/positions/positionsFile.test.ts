@@ -8,6 +8,7 @@ import {
   type PositionsState,
   PositionsUnreadable,
   readPositions,
+  readPromtailPositions,
   writePositions,
 } from "./positionsFile.ts";
 
@@ -51,4 +52,23 @@ t.test("the last state saved is read, if it is damaged the one before", async (t
   writeFileSync(path, new Uint8Array(100));
   writeFileSync(`${path}.old`, "{}");
   await t.rejects(read(), PositionsUnreadable);
+});
+
+t.test("Promtail's positions are read; what is no YAML in them is an error, or nothing if it is to be", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "tailrace-positions-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const filename = join(directory, "positions.yaml");
+  const read = (ignore_invalid_yaml: boolean) =>
+    readPromtailPositions(nodeDisk, { filename, ignore_invalid_yaml });
+  t.strictSame(await read(false), [], "there is none");
+  writeFileSync(filename, 'positions:\n  /var/log/a.log: "123"\n  cursor-journal: s=1\n');
+  t.strictSame(await read(false), [
+    { key: "/var/log/a.log", value: "123" },
+    { key: "cursor-journal", value: "s=1" },
+  ]);
+  for (const text of ["positions: [", "positions: [a]", "\0\0\0"]) {
+    writeFileSync(filename, text);
+    await t.rejects(read(false), PositionsUnreadable, JSON.stringify(text));
+    t.strictSame(await read(true), []);
+  }
 });

@@ -87,10 +87,16 @@ export interface PromtailPosition {
   readonly value: string;
 }
 
+/** Where a positions.yaml is; what is no YAML in it may be passed over. */
+export interface PromtailPositionsFile {
+  readonly filename: string;
+  readonly ignore_invalid_yaml: boolean;
+}
+
 /** The entries of a positions.yaml; none if there is no such file. Throws PositionsUnreadable. */
 export async function readPromtailPositions(
   disk: Disk,
-  path: string,
+  { filename: path, ignore_invalid_yaml: isLenient }: PromtailPositionsFile,
 ): Promise<ReadonlyArray<PromtailPosition>> {
   const text = await readText(disk, path);
   if (text === undefined || text.trim() === "") return [];
@@ -98,12 +104,14 @@ export async function readPromtailPositions(
   try {
     content = parse(text, { schema: "failsafe" });
   } catch (error) {
+    if (isLenient) return [];
     throw new PositionsUnreadable({
       message: `Cannot read Promtail's positions in "${path}": ${errorText(error)}`,
     });
   }
   const positions = Schema.decodeUnknownResult(PromtailFile)(content);
   if (Result.isFailure(positions)) {
+    if (isLenient) return [];
     throw new PositionsUnreadable({
       message: `Cannot read Promtail's positions in "${path}": ${positions.failure.message}`,
     });

@@ -2,17 +2,17 @@
  *  a node moves over. Read at the first start only. */
 import { Effect } from "effect";
 import { nodeDisk } from "../../platform/files.ts";
-import { readPromtailPositions } from "./positionsFile.ts";
+import { type PromtailPositionsFile, readPromtailPositions } from "./positionsFile.ts";
 import type { Position } from "./position.ts";
 
 /** By what Promtail called them, without `cursor-`. Fails with PositionsUnreadable. */
 export const promtailCursors = Effect.fnUntraced(function* (
-  path: string,
+  file: PromtailPositionsFile,
   own: ReadonlyMap<string, Position>,
 ) {
   if (own.size > 0) return new Map<string, string>();
   const entries = yield* Effect.tryPromise({
-    try: () => readPromtailPositions(nodeDisk, path),
+    try: () => readPromtailPositions(nodeDisk, file),
     catch: (error) => error instanceof Error ? error : new Error(String(error)),
   });
   return new Map(

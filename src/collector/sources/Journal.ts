@@ -12,6 +12,7 @@ import type { JournalConfig } from "../config/scrapeConfig.ts";
 import { type Job, Lines } from "../Lines.ts";
 import { CursorTrail } from "../positions/CursorTrail.ts";
 import { isFilePosition } from "../positions/position.ts";
+import type { PromtailPositionsFile } from "../positions/positionsFile.ts";
 import { promtailCursors } from "../positions/promtailCursors.ts";
 import type { SourceState } from "../sourceState.ts";
 import {
@@ -27,7 +28,7 @@ const pauseMsMin = 1_000;
 const pauseMsMax = 60_000;
 
 /** Reads the journal for all jobs that ask for it. `positionsFile` is Promtail's. */
-export const journalLayer = (positionsFile: string) =>
+export const journalLayer = (positionsFile: PromtailPositionsFile) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const lines = yield* Lines;
@@ -42,7 +43,7 @@ const follow = Effect.fnUntraced(function* (
   lines: Lines["Service"],
   job: Job,
   config: JournalConfig,
-  positionsFile: string,
+  positionsFile: PromtailPositionsFile,
 ) {
   const id = `journal/${job.name}`;
   const known = lines.positions.get(id);

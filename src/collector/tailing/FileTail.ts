@@ -127,7 +127,7 @@ const migratedOffsets = Effect.fnUntraced(function* (
   if (lines.positions.size > 0) return new Map<string, number>();
   const { filename } = config.positions;
   const entries = yield* Effect.tryPromise({
-    try: () => readPromtailPositions(nodeDisk, filename),
+    try: () => readPromtailPositions(nodeDisk, config.positions),
     catch: (error) => error instanceof Error ? error : new Error(String(error)),
   });
   const offsets = new Map<string, number>();

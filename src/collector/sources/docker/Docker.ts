@@ -9,6 +9,7 @@ import { Signal } from "../../delivery/signal.ts";
 import { type Job, Lines } from "../../Lines.ts";
 import { CursorTrail } from "../../positions/CursorTrail.ts";
 import { isFilePosition } from "../../positions/position.ts";
+import type { PromtailPositionsFile } from "../../positions/positionsFile.ts";
 import { promtailCursors } from "../../positions/promtailCursors.ts";
 import type { SourceState } from "../../sourceState.ts";
 import { containerLabels, type DockerContainer } from "./containerLabels.ts";
@@ -19,7 +20,7 @@ import { DockerEngine } from "./DockerEngine.ts";
 const pauseMs = 2_000;
 
 /** Reads containers for all jobs that ask for it. `positionsFile` is Promtail's. Fails if a host is no address. */
-export const dockerLayer = (positionsFile: string) =>
+export const dockerLayer = (positionsFile: PromtailPositionsFile) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const lines = yield* Lines;
@@ -56,7 +57,7 @@ const read = Effect.fnUntraced(function* (
         : Effect.logInfo(`Docker at ${host} answers again`);
     }),
   );
-  const waited = Effect.promise(() => containers.changed()).pipe(
+  const waited = Effect.promise((signal) => containers.changed(signal)).pipe(
     Effect.timeoutOption(config.refresh_interval),
   );
   yield* Effect.addFinalizer(() => Effect.sync(() => containers.stop()));
@@ -113,9 +114,9 @@ class Containers {
     };
   }
 
-  /** Resolves at the next change that Docker tells. */
-  changed(): Promise<void> {
-    return this.#changed.wait();
+  /** Resolves at the next change that Docker tells, or when nobody waits for it any more. */
+  changed(signal: AbortSignal): Promise<void> {
+    return this.#changed.wait(signal);
   }
 
   /** Listens for changes until that fails. */
