@@ -7,7 +7,7 @@ import {
   readDecompressed,
 } from "../../platform/decompressedFile.ts";
 import { errorText } from "../../platform/files.ts";
-import { type LogFileStatus, logFileStatus } from "../../platform/logFiles.ts";
+import { type LogFileStatus, logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import type { FilePositions } from "./FilePositions.ts";
 import { beginsAs, checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
@@ -41,6 +41,12 @@ export interface CompressedTarget {
   readonly only?: FilePosition;
 }
 
+/** One that is open. */
+interface OpenedTarget extends CompressedTarget {
+  readonly file: OpenLogFile;
+  readonly status: LogFileStatus;
+}
+
 /** A file that still changes is being written. */
 export const compressedDelayMs = 1_000;
 
@@ -68,32 +74,41 @@ export class CompressedFiles {
   async pass(room: () => Promise<void>, signal: AbortSignal): Promise<void> {
     for (const [key, target] of [...this.#waiting]) {
       if (signal.aborted) return;
-      const status = logFileStatus(target.path);
-      if (status?.isFile !== true) {
+      if (logFileStatus(target.path)?.isFile !== true) {
         this.#waiting.delete(key);
         continue;
       }
-      if (Math.abs(this.#options.nowMs() - status.modifiedMs) < target.delayMs) continue;
-      if (!await this.#tryRead(target, status, room, signal)) continue;
-      this.#judged.set(key, versionOf(status));
+      const version = await this.#readOpened(target, room, signal);
+      if (version === undefined) continue;
+      this.#judged.set(key, version);
       this.#waiting.delete(key);
     }
   }
 
-  async #tryRead(
+  /** Returns the version of the file that nothing is left to do with, undefined if it has to be looked at again. It is
+   *  open meanwhile: where rotation shifts names, the path may lead to another file at each look. */
+  async #readOpened(
     target: CompressedTarget,
-    status: LogFileStatus,
     room: () => Promise<void>,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
+    let file: OpenLogFile | undefined;
     try {
-      return await this.#read(target, status, room, signal);
+      file = new OpenLogFile(target.path);
+      const status = file.status();
+      if (Math.abs(this.#options.nowMs() - status.modifiedMs) < target.delayMs) return undefined;
+      const opened = { ...target, file, status };
+      return await this.#read(opened, room, signal) ? versionOf(status) : undefined;
     } catch (error) {
+      const status = file?.status() ?? logFileStatus(target.path);
+      if (status === undefined) return undefined;
       this.#options.warn(
         `Cannot read on in the compressed file "${target.path}": ${errorText(error)}; ` +
           "it is tried again when it changes",
       );
-      return true;
+      return versionOf(status);
+    } finally {
+      file?.close();
     }
   }
 
@@ -106,13 +121,12 @@ export class CompressedFiles {
 
   /** True if nothing is left to do with the file as it is now. */
   async #read(
-    target: CompressedTarget,
-    status: LogFileStatus,
+    target: OpenedTarget,
     room: () => Promise<void>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { job, path, format } = target;
-    const head = await this.#head(path, format);
+    const { job, path, format, file, status } = target;
+    const head = await this.#head(target);
     const hasHead = (position: FilePosition) => beginsAs(position, head);
     if (this.#options.isReading(job, path, head)) return false;
     const { positions } = this.#options;
@@ -120,13 +134,13 @@ export class CompressedFiles {
       ? positions.candidates(job, path, status.inode)
       : positions.unfinishedOf(target.only.id);
     for (const position of candidates.filter(hasHead)) {
-      if (format === "gz" && gzipContentBytes(path) === position.offset % 2 ** 32) {
+      if (format === "gz" && gzipContentBytes(file) === position.offset % 2 ** 32) {
         this.#settle(position);
         return true;
       }
       if (await this.#isContinued(target, position)) {
         positions.take(position.id);
-        await this.#readFrom(target, status, position, room, signal);
+        await this.#readFrom(target, position, room, signal);
         return !signal.aborted;
       }
     }
@@ -145,7 +159,7 @@ export class CompressedFiles {
       readMs: this.#options.nowMs(),
       ...(sinceMs === undefined ? {} : { sinceMs }),
     };
-    await this.#readFrom(target, status, start, room, signal);
+    await this.#readFrom(target, start, room, signal);
     return !signal.aborted;
   }
 
@@ -155,10 +169,10 @@ export class CompressedFiles {
     this.#options.positions.finish(position, this.#options.nowMs());
   }
 
-  async #head(path: string, format: CompressionFormat): Promise<Uint8Array> {
+  async #head({ file, format }: OpenedTarget): Promise<Uint8Array> {
     const head = new Uint8Array(headBytesMax);
     let filled = 0;
-    for await (const part of readDecompressed(path, format)) {
+    for await (const part of readDecompressed(file, format)) {
       const taken = part.subarray(0, headBytesMax - filled);
       head.set(taken, filled);
       filled += taken.byteLength;
@@ -168,12 +182,12 @@ export class CompressedFiles {
   }
 
   /** Whether the bytes before the position's check are those that were read. */
-  async #isContinued(target: CompressedTarget, position: FilePosition): Promise<boolean> {
+  async #isContinued(target: OpenedTarget, position: FilePosition): Promise<boolean> {
     const { checkOffset, checkHash } = position;
     const start = Math.max(0, checkOffset - checkBytesMax);
     const check = new Uint8Array(checkOffset - start);
     let at = 0;
-    for await (const part of readDecompressed(target.path, target.format)) {
+    for await (const part of readDecompressed(target.file, target.format)) {
       const from = Math.max(0, start - at);
       const to = Math.min(part.byteLength, checkOffset - at);
       if (from < to) check.set(part.subarray(from, to), Math.max(0, at - start));
@@ -184,21 +198,20 @@ export class CompressedFiles {
   }
 
   async #readFrom(
-    target: CompressedTarget,
-    status: LogFileStatus,
+    target: OpenedTarget,
     position: FilePosition,
     room: () => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
     const { sink, limits, nowMs, positions } = this.#options;
-    const { stream, path } = target;
+    const { stream, path, file, status } = target;
     const content = new CompressedContent(
       { ...position, path, device: status.device, inode: status.inode },
       new LineCutter(limits, position.offset, stream.encoding?.lineEnds),
     );
     let at = 0;
     try {
-      for await (const part of readDecompressed(path, target.format)) {
+      for await (const part of readDecompressed(file, target.format)) {
         const fresh = part.subarray(Math.min(part.byteLength, Math.max(0, position.offset - at)));
         at += part.byteLength;
         if (fresh.byteLength === 0) continue;
