@@ -66,10 +66,11 @@ export class Intake implements LineSink {
     const entry = this.#entry;
     const clock = this.#clock;
     this.#pipelines.add(pipeline);
+    clock.tick();
     for (let index = 0; index < count; index++) {
       const start = starts[index]!;
       // Lines of one stream that are the same and have the same time would be one.
-      clock.tick();
+      clock.step();
       const { seconds, nanoseconds } = clock;
       const end = ends[index]!;
       entry.reset(labels, bytes, start, end, seconds, nanoseconds, origin, offset + start);

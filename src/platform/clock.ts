@@ -27,7 +27,12 @@ export class NanosecondClock {
     if (seconds > this.seconds || (seconds === this.seconds && nanoseconds > this.nanoseconds)) {
       this.seconds = seconds;
       this.nanoseconds = nanoseconds;
-    } else if (++this.nanoseconds === 1_000_000_000) {
+    } else this.step();
+  }
+
+  /** Moves on by a nanosecond, whatever the time is: for what comes right after, without asking for it. */
+  step(): void {
+    if (++this.nanoseconds === 1_000_000_000) {
       this.nanoseconds = 0;
       this.seconds++;
     }

@@ -19,6 +19,7 @@ export interface PushRequestDraft {
 
 interface StreamEntries {
   readonly labels: LabelSet;
+  readonly tenant: TenantEntries;
   readonly entries: EntryBuffer;
 }
 
@@ -33,6 +34,8 @@ export class BatchBuilder {
   readonly #spare: EntryBuffer[] = [];
   #spareBytes = 0;
   #tenants = new Map<string, TenantEntries>();
+  /** That of the last line: lines of a stream come in runs. */
+  #latest: StreamEntries | undefined;
   #bytes = 0;
 
   /** `externals`: the distinct sets of labels that clients add. */
@@ -52,24 +55,29 @@ export class BatchBuilder {
 
   add(entry: StageEntry): void {
     entry.encode();
-    const tenant = entry.labels.tenant ?? "";
-    let entries = this.#tenants.get(tenant);
-    if (entries === undefined) {
-      entries = { streams: new Map(), lines: 0, lineBytes: 0 };
-      this.#tenants.set(tenant, entries);
+    const { labels, bytes, start, end, seconds, nanos, metadata } = entry;
+    if (this.#latest?.labels !== labels) this.#latest = this.#streamOf(labels);
+    const { entries, tenant } = this.#latest;
+    entries.add(bytes, start, end, seconds, nanos, metadata);
+    this.#bytes += end - start;
+    for (const [name, value] of metadata) this.#bytes += name.length + value.length;
+    tenant.lines++;
+    tenant.lineBytes += end - start;
+  }
+
+  #streamOf(labels: LabelSet): StreamEntries {
+    const name = labels.tenant ?? "";
+    let tenant = this.#tenants.get(name);
+    if (tenant === undefined) {
+      tenant = { streams: new Map(), lines: 0, lineBytes: 0 };
+      this.#tenants.set(name, tenant);
     }
-    const { labels, start, end } = entry;
-    let stream = entries.streams.get(labels.text);
+    let stream = tenant.streams.get(labels.text);
     if (stream === undefined) {
-      stream = { labels, entries: this.#emptyBuffer() };
-      entries.streams.set(labels.text, stream);
+      stream = { labels, tenant, entries: this.#emptyBuffer() };
+      tenant.streams.set(labels.text, stream);
     }
-    stream.entries.add(entry.bytes, start, end, entry.seconds, entry.nanos, entry.metadata);
-    let bytes = end - start;
-    for (const [name, value] of entry.metadata) bytes += name.length + value.length;
-    this.#bytes += bytes;
-    entries.lines++;
-    entries.lineBytes += end - start;
+    return stream;
   }
 
   /** The requests of all entries so far; the builder is empty again. */
@@ -92,6 +100,7 @@ export class BatchBuilder {
       for (const { entries } of streams.values()) this.#keep(entries);
     }
     this.#tenants = new Map();
+    this.#latest = undefined;
     this.#bytes = 0;
     return drafts;
   }
