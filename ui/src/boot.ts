@@ -17,6 +17,7 @@ import "./style/sidebar.css";
 import "./style/list.css";
 import "./style/drawer.css";
 import "./style/panels.css";
+import "./style/narrow.css";
 
 begin();
 askQuery();

@@ -57,16 +57,16 @@ export function KubernetesView() {
       )}
       {roots !== undefined && roots.length > 0 && (
         <div class="tree-frame" tabIndex={0} role="region" aria-label="Workloads">
-          <table class="tree">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col" class="number">Lines</th>
-                <th scope="col" class="number">Errors</th>
-                <th scope="col">Show</th>
+          <table class="tree pods" role="table">
+            <thead role="rowgroup">
+              <tr role="row">
+                <th role="columnheader" scope="col">Name</th>
+                <th role="columnheader" scope="col" class="number">Lines</th>
+                <th role="columnheader" scope="col" class="number">Errors</th>
+                <th role="columnheader" scope="col">Show</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {roots.map((node) => (
                 <Branch
                   key={node.key}
@@ -97,10 +97,19 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
   if (search !== "" && !holds(node, search)) return null;
   const isOpen = open.value.has(node.key) || search !== "";
   const isLeaf = node.children.length === 0;
+  const weight = isLeaf ? "" : "label-name";
+  const name = (
+    <>
+      <span class={node.kind === "pod" ? `pod-name hue-${hues.of("pod", node.name)}` : weight}>
+        {node.name}
+      </span>
+      <span class="hint">{node.kind}</span>
+    </>
+  );
   return (
     <>
-      <tr class={`tree-${node.kind}`}>
-        <th scope="row" style={{ paddingLeft: `${8 + depth * 20}px` }}>
+      <tr role="row" class={`tree-${node.kind}`}>
+        <th role="rowheader" scope="row" style={{ paddingLeft: `${8 + depth * 20}px` }}>
           <span class="row">
             {node.kind === "pod" && (
               <input
@@ -110,7 +119,7 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
                 onChange={() => chosen.value = toggled(chosen.value, node.name)}
               />
             )}
-            {isLeaf ? <span class="leaf">{node.name}</span> : (
+            {isLeaf ? <span class="leaf">{name}</span> : (
               <button
                 type="button"
                 class="fold"
@@ -118,21 +127,16 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
                 onClick={() => open.value = toggled(open.value, node.key)}
               >
                 <Icon name={isOpen ? "down" : "right"} />
-                <span
-                  class={node.kind === "pod"
-                    ? `pod-name hue-${hues.of("pod", node.name)}`
-                    : "label-name"}
-                >
-                  {node.name}
-                </span>
-                <span class="hint">{node.kind}</span>
+                {name}
               </button>
             )}
           </span>
         </th>
-        <td class="number">{formatCount(node.lines)}</td>
-        <td class={`number ${node.errors > 0 ? "has-errors" : ""}`}>{formatCount(node.errors)}</td>
-        <td>
+        <td role="cell" class="number">{formatCount(node.lines)}</td>
+        <td role="cell" class={`number ${node.errors > 0 ? "has-errors" : ""}`}>
+          {formatCount(node.errors)}
+        </td>
+        <td role="cell">
           <Show node={node} />
         </td>
       </tr>

@@ -45,20 +45,20 @@ export function PatternsView() {
         <p class="empty">No pattern was found in the lines of this range.</p>
       )}
       {found.length > 0 && (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col" class="number">Lines</th>
-              <th scope="col" class="number">Share</th>
-              <th scope="col">When</th>
-              <th scope="col">Level</th>
-              <th scope="col">Pattern</th>
-              <th scope="col">
+        <table role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader" scope="col" class="number">Lines</th>
+              <th role="columnheader" scope="col" class="number">Share</th>
+              <th role="columnheader" scope="col">When</th>
+              <th role="columnheader" scope="col">Level</th>
+              <th role="columnheader" scope="col">Pattern</th>
+              <th role="columnheader" scope="col">
                 <span class="visually-hidden">Filter</span>
               </th>
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {found.slice(0, patternsMax).map(({ pattern, lines }) => (
               <PatternRow
                 key={`${pattern.level} ${pattern.pattern}`}
@@ -86,23 +86,23 @@ function PatternRow({ pattern, lines, total }: RowProps) {
     submit(filterLine(draft.peek(), operator, pattern.pattern));
   };
   return (
-    <tr>
-      <td class="number">{formatCount(lines)}</td>
-      <td class="number">{((100 * lines) / Math.max(1, total)).toFixed(1)} %</td>
-      <td>
+    <tr role="row">
+      <td role="cell" class="number">{formatCount(lines)}</td>
+      <td role="cell" class="number">{((100 * lines) / Math.max(1, total)).toFixed(1)} %</td>
+      <td role="cell">
         <Sparkline samples={pattern.samples} />
       </td>
-      <td>
+      <td role="cell">
         {pattern.level !== undefined && pattern.level !== "" && (
           <span class={`level level-${levelNamed(pattern.level)}`}>
             <i aria-hidden="true" /> {pattern.level}
           </span>
         )}
       </td>
-      <td>
+      <td role="cell">
         <code>{pattern.pattern}</code>
       </td>
-      <td class="acts">
+      <td role="cell" class="acts">
         <button
           type="button"
           class="icon-button"
