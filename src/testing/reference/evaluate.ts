@@ -38,11 +38,12 @@ export function evaluateInstant(
   expr: Expr,
   timeNs: bigint,
   templates: TemplateEngine = plainTemplates,
+  sorts = true,
 ): number | Sample[] {
   if (isLogQuery(expr)) {
     throw new QueryFailed("log queries are not supported as an instant query type");
   }
-  return evaluateMetric(rows, expr, timeNs, templates);
+  return evaluateMetric(rows, expr, timeNs, templates, sorts);
 }
 
 export interface Series {
@@ -59,10 +60,12 @@ export function evaluateSteps(
   templates: TemplateEngine = plainTemplates,
 ): Series[] {
   const series = new Map<string, Series>();
+  // sort and sort_desc order an instant query's answer.
+  const isInstant = range.startNs + range.stepNs > range.endNs;
   for (let step = 0;; step++) {
     const time = range.startNs + BigInt(step) * range.stepNs;
     if (time > range.endNs) break;
-    const value = evaluateInstant(rows, expr, time, templates);
+    const value = evaluateInstant(rows, expr, time, templates, isInstant);
     const samples = typeof value === "number" ? [{ labels: {}, value }] : value;
     const seen = new Map<string, number>();
     for (const sample of samples) {

@@ -16,14 +16,15 @@ export { Ambiguous, QueryFailed, type Sample };
 /** A number, or a vector in the order that the query demands, else by labels. */
 export type Value = number | Sample[];
 
-/** The value of an expression at `timeNs`. Throws QueryFailed. */
+/** The value of an expression at `timeNs`. sort and sort_desc change nothing unless `sorts`. Throws QueryFailed. */
 export function evaluateMetric(
   rows: ReadonlyArray<LogRow>,
   expr: Ast.MetricExpr,
   timeNs: bigint,
   templates: TemplateEngine,
+  sorts: boolean,
 ): Value {
-  const evaluate = (inner: Ast.MetricExpr) => evaluateMetric(rows, inner, timeNs, templates);
+  const evaluate = (inner: Ast.MetricExpr) => evaluateMetric(rows, inner, timeNs, templates, sorts);
   switch (expr.kind) {
     case "NumberLiteral":
       return expr.value;
@@ -37,7 +38,7 @@ export function evaluateMetric(
       const inner = expr.op === "sum" && expr.expr.kind === "RangeAggregation"
         ? evaluateRange(rows, expr.expr, timeNs, templates, expr)
         : vectorOf(evaluate(expr.expr));
-      return aggregate(expr, inner);
+      return aggregate(expr, inner, sorts);
     }
     case "BinaryExpr":
       return binary(expr, evaluate(expr.left), evaluate(expr.right));
@@ -64,7 +65,12 @@ function byLabels(samples: Sample[]): Sample[] {
 
 // ---- vector aggregations ----
 
-function aggregate(expr: Ast.VectorAggregation, samples: ReadonlyArray<Sample>): Sample[] {
+function aggregate(
+  expr: Ast.VectorAggregation,
+  samples: ReadonlyArray<Sample>,
+  sorts: boolean,
+): Sample[] {
+  if (!sorts && (expr.op === "sort" || expr.op === "sort_desc")) return [...samples];
   if (expr.op === "sort") return top(samples, samples.length, 1);
   if (expr.op === "sort_desc") return top(samples, samples.length, -1);
   const groups = new Map<string, Sample[]>();

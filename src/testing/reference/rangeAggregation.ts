@@ -148,12 +148,16 @@ function mayBeSkipped(
  *  parser reads none of its labels. */
 function namesRead({ pipeline, unwrap }: LogRange, grouping: Grouping | null): string[] | null {
   const after = pipeline.slice(pipeline.findIndex(({ kind }) => parserKinds.includes(kind)) + 1);
-  if (after.some(({ kind }) => kind === "LineFormat" || kind === "LabelFormat")) return null;
+  const formats = after.flatMap((stage) => stage.kind === "LabelFormat" ? stage.assignments : []);
+  if (after.some(({ kind }) => kind === "LineFormat")) return null;
+  if (formats.some(({ type }) => type !== "rename")) return null;
   const filters = after.filter((stage) => stage.kind === "LabelFilter");
   return [
     ...[...filters, ...unwrap?.filters ?? []].flatMap(({ predicate }) => namesOf(predicate)),
     ...unwrap === null ? [] : [unwrap.label],
     ...grouping?.labels ?? [],
+    // A renamed label is read, and so is the one in whose place it comes.
+    ...formats.flatMap(({ name, source }) => [name, source]),
   ].filter((name) => name !== "__error__");
 }
 
