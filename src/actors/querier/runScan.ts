@@ -8,11 +8,12 @@ import type { Scanners } from "../Scanners.ts";
 import { ProgressCount, type ScanProgress } from "./progress.ts";
 import type { LogRequest } from "./Querier.ts";
 
-/** Bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the
- *  newest lines" at once, large later ones make messages between threads rare; as large as these, they
- *  cost nothing that can be measured, and a slow pipeline still tells how far it is several times a second. */
+/** Stored bytes of the first jobs; each next one may be twice as large. Small first jobs answer "the newest lines" at once, large
+ *  later ones make messages rare. The more threads there are the larger jobs become, since messages between queriers cost most,
+ *  and as many end in a second: a slow pipeline tells how far it is several times a second. */
 const jobBytesFirst = 256 * 1024;
-const jobBytesMax = 2 * 1024 * 1024;
+const jobBytesPerThread = 1024 * 1024;
+const jobBytesMax = { least: 2 * 1024 * 1024, most: 8 * 1024 * 1024 };
 
 export interface ScanLimits {
   /** Line and metadata bytes of the answer. */
@@ -41,11 +42,15 @@ export async function runScan(
   const progress = new ProgressCount(units, request.direction);
   let next = 0;
   let jobBytes = jobBytesFirst;
+  const largest = Math.min(
+    jobBytesMax.most,
+    Math.max(jobBytesMax.least, jobBytesPerThread * pool.threadCount),
+  );
   const start = () => {
     const taken = takeUnits(units, next, jobBytes);
     progress.started(taken);
     next += taken.length;
-    jobBytes = Math.min(jobBytes * 2, jobBytesMax);
+    jobBytes = Math.min(jobBytes * 2, largest);
     const job = jobOf(taken, request, top.threshold, limits.bytesMax);
     const run: Promise<void> = pool.run<ScanResult>("scan", job, { signal: jobSignal }).then(
       (result) => {
