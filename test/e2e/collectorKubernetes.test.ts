@@ -1,5 +1,5 @@
 /** The collector on a node of Kubernetes: a server that speaks the API of pods, files as the kubelet lays them out, and the real
- *  server, which has each line with the labels of its container. test/kubernetes/apiServer.ts does it with a real API server. */
+ *  server, which has each line with the labels of its container. test/kubernetes/collectPods.ts does it with a real API server. */
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Test } from "tap";
