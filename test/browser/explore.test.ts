@@ -159,7 +159,7 @@ const scenarios: Record<string, ScenarioBody> = {
     await push(scenario, [...many(40, "info", 3000), ...many(7, "error", 600)]);
     const driver = await openQuery(t, scenario, selectorOf(scenario));
     const { page } = driver;
-    await page.locator(".legend").waitFor();
+    await page.locator(".legend", { hasText: "lines" }).waitFor();
     t.match((await page.innerText(".legend")).replace(/\s+/g, " "), /47 lines error 7 info 40/);
     await page.locator(".legend button", { hasText: "error" }).click();
     await driver.waitForCount(7);

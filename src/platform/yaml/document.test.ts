@@ -14,20 +14,20 @@ function staircase(step: (indent: number) => string): string {
 }
 
 const bombs: Readonly<Record<string, readonly [text: string, line: number, message: RegExp]>> = {
-  "opening brackets": ["[".repeat(bytes), 1, /deeper than 100 levels/],
-  "opening braces": ["{a: ".repeat(bytes / 4), 1, /deeper than 100 levels/],
-  "braces after lines": ["a: 1\nb:\n  c: 2\nd: " + "{a: ".repeat(1000), 4, /deeper than 100/],
-  "lists in lists of one line": ["- ".repeat(bytes / 2), 1, /deeper than 100 levels/],
-  "keys that are keys": ["? ".repeat(bytes / 2), 1, /deeper than 100 levels/],
+  "opening brackets": ["[".repeat(bytes), 1, /deeper than 128 levels/],
+  "opening braces": ["{a: ".repeat(bytes / 4), 1, /deeper than 128 levels/],
+  "braces after lines": ["a: 1\nb:\n  c: 2\nd: " + "{a: ".repeat(1000), 4, /deeper than 128/],
+  "lists in lists of one line": ["- ".repeat(bytes / 2), 1, /deeper than 128 levels/],
+  "keys that are keys": ["? ".repeat(bytes / 2), 1, /deeper than 128 levels/],
   "maps by indentation": [
     staircase((at) => `${" ".repeat(at)}a:\n`),
-    101,
-    /deeper than 100 levels/,
+    129,
+    /deeper than 128 levels/,
   ],
   "lists by indentation": [
     staircase((at) => `${" ".repeat(at)}-\n`),
-    101,
-    /deeper than 100 levels/,
+    129,
+    /deeper than 128 levels/,
   ],
   "aliases": [`a: &a 1\nb:\n${"- *a\n".repeat(bytes / 5)}`, 1003, /more than 1000 aliases/],
   "aliases of one line": [`a: &a 1\nb: [${"*a, ".repeat(bytes / 4)}]`, 2, /more than 1000 aliases/],
@@ -43,7 +43,7 @@ const bombs: Readonly<Record<string, readonly [text: string, line: number, messa
     ["a0: &a0 [x]", ...Array.from({ length: 900 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}]`)]
       .join("\n"),
     1,
-    /aliases nest deeper than 200 levels|more than 200000 values/,
+    /aliases nest deeper than 256 levels|more than 200000 values/,
   ],
   "an alias within what it stands for": ["a: 1\nb: &b [*b]", 2, /aliases nest deeper/],
   "a long map of one line": [
@@ -80,13 +80,13 @@ t.test("a map of forty thousand keys is read, and one that it has twice is found
   t.end();
 });
 
-t.test("a hundred levels are not too many, whichever way", (t) => {
+t.test("128 levels are not too many, whichever way", (t) => {
   for (
     const text of [
-      `${"[".repeat(99)}${"]".repeat(99)}`,
-      `a: ${"[".repeat(98)}${"]".repeat(98)}`,
-      Array.from({ length: 100 }, (_, at) => `${" ".repeat(at)}a:\n`).join(""),
-      `${"- ".repeat(99)}x`,
+      `${"[".repeat(127)}${"]".repeat(127)}`,
+      `a: ${"[".repeat(126)}${"]".repeat(126)}`,
+      Array.from({ length: 128 }, (_, at) => `${" ".repeat(at)}a:\n`).join(""),
+      `${"- ".repeat(127)}x`,
       Array.from({ length: 5000 }, () => "- a:\n  - b: [c, {d: e}]\n  - f\n").join(""),
     ]
   ) t.same(new ConfigDocument(text).syntaxProblems, [], text.slice(0, 30));

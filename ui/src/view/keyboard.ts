@@ -3,14 +3,7 @@
 import { address, go } from "../state/address.ts";
 import { draft, groups, live, open, opened, selected, submit } from "../state/explore.ts";
 import { refresh } from "../state/labels.ts";
-import {
-  explainOpen,
-  helpOpen,
-  nextTheme,
-  queriesOpen,
-  rangeOpen,
-  sidebarOpen,
-} from "../state/screen.ts";
+import { helpOpen, nextTheme, queriesOpen, rangeOpen, sidebarOpen } from "../state/screen.ts";
 import { levelOf } from "../model/row.ts";
 import { move, select, selectNext } from "../state/selection.ts";
 import { findNext, focusFind } from "./FindBox.tsx";
@@ -68,8 +61,8 @@ export const bindings: readonly Binding[] = [
 
 export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
-    // A dialog has its own keys.
-    if (helpOpen.peek() || explainOpen.peek()) return;
+    // A dialog has its own keys. One that closes is told so a moment after it is gone: what is seen counts.
+    if (document.querySelector("dialog[open]") !== null) return;
     if (isFindKey(event)) return takeFind(event);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     // The editor is in a shadow root: the event's own target would be its host.
