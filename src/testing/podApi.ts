@@ -20,6 +20,12 @@ interface Event {
   readonly version: number;
 }
 
+interface List {
+  readonly number: number;
+  readonly version: number;
+  readonly all: ReadonlyArray<FakeObject>;
+}
+
 interface Watch {
   readonly response: ServerResponse;
   readonly matches: (object: FakeObject) => boolean;
@@ -33,6 +39,7 @@ export class PodApi {
   #forgotten = 0;
   #version = 10;
   readonly #watches = new Set<Watch>();
+  readonly #lists: List[] = [];
   /** Path and query of each request. */
   readonly requests: string[] = [];
   readonly authorizations = new Set<string>();
@@ -139,16 +146,22 @@ export class PodApi {
     else this.#list(url, matches, response);
   }
 
+  /** Pages of one list are of one moment, as the API server's are. */
   #list(url: URL, matches: (object: FakeObject) => boolean, response: ServerResponse): void {
-    const all = [...this.#objects.values()].filter(matches);
-    const from = Number(url.searchParams.get("continue") ?? "0");
-    const to = from + Math.min(Number(url.searchParams.get("limit") ?? all.length), 2);
+    const [from = "0", number = ""] = (url.searchParams.get("continue") ?? "0").split(".");
+    const list = this.#lists[Number(number || -1)] ?? {
+      number: this.#lists.length,
+      version: this.#version,
+      all: [...this.#objects.values()].filter(matches),
+    };
+    this.#lists[list.number] = list;
+    const to = Number(from) + Math.min(Number(url.searchParams.get("limit") ?? list.all.length), 2);
     response.end(JSON.stringify({
       metadata: {
-        resourceVersion: String(this.#version),
-        ...(to < all.length ? { continue: String(to) } : {}),
+        resourceVersion: String(list.version),
+        ...(to < list.all.length ? { continue: `${to}.${list.number}` } : {}),
       },
-      items: all.slice(from, to),
+      items: list.all.slice(Number(from), to),
     }));
   }
 
