@@ -19,8 +19,8 @@ const aliasesMax = 1000;
 const tokensMax = 250_000;
 /** Of those that are told; the rest is not looked for. */
 const problemsMax = 100;
-/** Levels of brackets, of block lists and of block maps, each within another; also through aliases. A configuration with stages of
- *  the collector nested as deep as they may be has 106. */
+/** Levels of brackets, of block lists and of block maps, each within another; also through aliases. A configuration with stages
+ *  of the collector nested as deep as they may be has 106. */
 export const depthMax = 128;
 
 /** Line and column from 1. */
