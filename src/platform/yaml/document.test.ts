@@ -46,6 +46,11 @@ const bombs: Readonly<Record<string, readonly [text: string, line: number, messa
     /aliases nest deeper than 256 levels|more than 200000 values/,
   ],
   "an alias within what it stands for": ["a: 1\nb: &b [*b]", 2, /aliases nest deeper/],
+  "a text that is merged": [
+    `a: &a ${"x".repeat(bytes / 2)}\nb:\n${"- {<<: *a}\n".repeat(1000)}`,
+    3,
+    /<< takes a map/,
+  ],
   "a long map of one line": [
     `{${Array.from({ length: bytes / 10 }, (_, at) => `k${at}: 1`).join(", ")}}`,
     1,
@@ -100,5 +105,17 @@ t.test("an alias stands for the last node before it that has its anchor", (t) =>
   t.same(syntaxProblems, []);
   t.same(value, { a: "1", b: "1", c: ["2"], d: ["2"], e: { f: "3", g: ["2"] }, h: { f: "3" } });
   t.match(new ConfigDocument("a: 1\nb: *x\nc: &x 2\n").syntaxProblems, [{ line: 2, column: 4 }]);
+  t.end();
+});
+
+t.test("<< merges maps: a map's own keys win, then those of the first; anything else is a mistake", (t) => {
+  const { value } = new ConfigDocument(
+    "a: &a {x: 1, y: 1}\nb: &b {x: 2, z: 2}\nc: {<<: *b, x: 3}\nd:\n  <<: [*a, *b, {w: 4}]\n",
+  );
+  t.match(value, { c: { x: "3", z: "2" }, d: { w: "4", x: "1", y: "1", z: "2" } });
+  for (const merged of ["text", "3", "", "[text]", "[[{a: 1}]]", "[{a: 1}, ]x", "*a"]) {
+    const { syntaxProblems } = new ConfigDocument(`a: &a text\nb:\n  <<: ${merged}\n`);
+    t.match(syntaxProblems, [{ line: 3 }], merged);
+  }
   t.end();
 });

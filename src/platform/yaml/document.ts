@@ -34,7 +34,7 @@ export class ConfigDocument {
     try {
       this.value = this.#plain(document.contents, { nodes: 0 }, 0);
     } catch (error) {
-      if (!(error instanceof TooMuch)) throw error;
+      if (!(error instanceof Refused)) throw error;
       this.syntaxProblems = [{ ...this.#place(error.offset), message: error.message }];
     }
   }
@@ -71,10 +71,10 @@ export class ConfigDocument {
   #plain(given: unknown, budget: { nodes: number }, depth: number): unknown {
     if (++budget.nodes > nodesMax) {
       const message = `the file has more than ${nodesMax} values, aliases counted each time`;
-      throw new TooMuch(message, rangeStart(given) ?? 0);
+      throw new Refused(message, rangeStart(given) ?? 0);
     }
     if (depth > 2 * depthMax) {
-      throw new TooMuch(`aliases nest deeper than ${2 * depthMax} levels`, rangeStart(given) ?? 0);
+      throw new Refused(`aliases nest deeper than ${2 * depthMax} levels`, rangeStart(given) ?? 0);
     }
     const node = this.#parsed.resolve(given);
     if (isScalar(node)) {
@@ -88,15 +88,25 @@ export class ConfigDocument {
     for (const { key, value } of node.items) {
       const name = keyText(key);
       const plain = this.#plain(value, budget, depth + 1);
-      if (name === "<<") Object.assign(merged, ...(Array.isArray(plain) ? plain : [plain]));
+      if (name === "<<") Object.assign(merged, ...mergedMaps(plain, rangeStart(key) ?? 0));
       else Object.defineProperty(map, name, { value: plain, enumerable: true, writable: true });
     }
     return { ...merged, ...map };
   }
 }
 
-/** A file that would grow too large. */
-class TooMuch extends Error {
+/** The maps that `<<` stands for, one or a list of them, those first whose keys others win over: the first of the list wins. A
+ *  text would count as the map of its characters. */
+function mergedMaps(value: unknown, offset: number): ReadonlyArray<object> {
+  const maps: ReadonlyArray<unknown> = Array.isArray(value) ? value : [value];
+  if (maps.every((map) => typeof map === "object" && map !== null && !Array.isArray(map))) {
+    return (maps as ReadonlyArray<object>).toReversed();
+  }
+  throw new Refused("<< takes a map, an alias of one, or a list of them", offset);
+}
+
+/** A file that would grow too large, or that YAML gives no meaning. */
+class Refused extends Error {
   readonly offset: number;
 
   constructor(message: string, offset: number) {
