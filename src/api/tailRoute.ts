@@ -150,8 +150,8 @@ const sendHistory = Effect.fnUntraced(function* (
   const held = yield* holdInScope(heldBytes(rows), connection.end);
   const oldestFirst = [...rows].reverse();
   for (let from = 0; from < oldestFirst.length; from += frameRowsMax) {
-    yield* sendFrame(connection, call, oldestFirst.slice(from, from + frameRowsMax), []);
-    held.progressed();
+    const some = oldestFirst.slice(from, from + frameRowsMax);
+    yield* sendFrame(connection, call, some, [], held.progressed);
   }
   return logTo;
 });
@@ -208,11 +208,12 @@ function sendFrame(
   call: TailCall,
   rows: ReadonlyArray<EncodableRow>,
   dropped: ReadonlyArray<DroppedRow>,
+  onPart?: () => void,
 ): Effect.Effect<void, unknown> {
   const flags = call.categorize ? ',"encodingFlags":["categorize-labels"]' : "";
   const lost = dropped.length === 0 ? "" : `,"dropped_entries":${encodeDropped(dropped)}`;
   const frame = `{"streams":${encodeStreams(rows, call.categorize)}${lost}${flags}}`;
-  return Effect.tryPromise({ try: () => connection.send(frame), catch: (error) => error });
+  return Effect.tryPromise({ try: () => connection.send(frame, onPart), catch: (error) => error });
 }
 
 function encodeDropped(dropped: ReadonlyArray<DroppedRow>): string {

@@ -7,7 +7,8 @@ import { type WebSocket, WebSocketServer } from "ws";
 
 export interface WebSocketConnection {
   /** Sends a text message, of a text or its UTF-8; resolves when it has been written out, rejects when the connection is gone.
-   *  Bytes go in several frames, and `onPart` is called when each has been written out: callers send one message at a time. */
+   *  A long one goes in several frames, so that pings come through meanwhile, and `onPart` is called when each has been written
+   *  out: callers send one message at a time. */
   readonly send: (text: string | Uint8Array, onPart?: () => void) => Promise<void>;
   /** Closes with a code of RFC 6455 and a reason of at most 123 bytes. */
   readonly close: (code: number, reason: string) => void;
@@ -21,6 +22,7 @@ const pingMs = 5000;
 /** Pings without an answer after which the client counts as gone. */
 const missedPingsMax = 6;
 const frameBytes = 256 * 1024;
+const encoder = new TextEncoder();
 /** What clients say to us is nothing; a frame larger than this ends the connection. */
 const receivedBytesMax = 64 * 1024;
 
@@ -47,11 +49,7 @@ export function acceptWebSocket(request: object): Promise<WebSocketConnection> {
   });
 }
 
-function sendFrame(
-  webSocket: WebSocket,
-  data: string | Uint8Array,
-  isLast: boolean,
-): Promise<void> {
+function sendFrame(webSocket: WebSocket, data: Uint8Array, isLast: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     webSocket.send(
       data,
@@ -78,14 +76,14 @@ function connectionOf(webSocket: WebSocket): WebSocketConnection {
   });
   return {
     send: async (text, onPart = () => {}) => {
-      const end = typeof text === "string" ? 0 : text.length - frameBytes;
+      const bytes = typeof text === "string" ? encoder.encode(text) : text;
       let from = 0;
-      for (; from < end; from += frameBytes) {
-        await sendFrame(webSocket, (text as Uint8Array).subarray(from, from + frameBytes), false);
+      do {
+        const part = bytes.subarray(from, from + frameBytes);
+        from += frameBytes;
+        await sendFrame(webSocket, part, from >= bytes.length);
         onPart();
-      }
-      await sendFrame(webSocket, typeof text === "string" ? text : text.subarray(from), true);
-      onPart();
+      } while (from < bytes.length);
     },
     end: () => webSocket.terminate(),
     close: (code, reason) => {
