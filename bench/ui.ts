@@ -51,8 +51,9 @@ interface Watched {
 function measureSize(): void {
   const folder = fileURLToPath(new URL("../ui/dist", import.meta.url));
   const html = readFileSync(`${folder}/index.html`, "utf8");
-  let first = 0;
-  let all = 0;
+  const inline = gzipSync(/<script>([^]*?)<\/script>/.exec(html)?.[1] ?? "").length;
+  let first = inline;
+  let all = inline;
   for (const name of readdirSync(`${folder}/assets`)) {
     if (!name.endsWith(".js")) continue;
     const bytes = gzipSync(readFileSync(`${folder}/assets/${name}`)).length;

@@ -1,21 +1,36 @@
 // Builds the page into ui/dist. Invariant: every URL in the output is relative, so that the page works below any path
-// prefix, and nothing is inlined, so that it runs under `default-src 'self'`.
+// prefix, and one script is inlined, boot.ts, whose hash the server's policy names, so that it runs under `default-src 'self'`.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { defineConfig, type Plugin } from "vite";
+import { build, defineConfig, type Plugin } from "vite";
 
-/** Has the browser fetch the page beside what asks the server: boot.ts imports it only after having asked. */
-const preloadPage: Plugin = {
-  name: "preload-page",
+const target = "es2022";
+
+/** Puts boot.ts with all it imports into index.html, where no request of its own has to bring it. */
+const inlineBoot: Plugin = {
+  name: "inline-boot",
+  apply: "build",
   transformIndexHtml: {
-    order: "post",
-    handler(_, { bundle = {} }) {
-      const page = Object.values(bundle).find((file) =>
-        file.type === "chunk" && file.name === "page"
-      );
-      if (page === undefined) throw new Error("the build has no chunk named page");
-      const attrs = { rel: "modulepreload", crossorigin: true, href: `./${page.fileName}` };
-      return [{ tag: "link", attrs, injectTo: "head" }];
+    order: "pre",
+    async handler(html) {
+      const tag = '<script type="module" src="/src/boot.ts"></script>';
+      if (!html.includes(tag)) throw new Error(`index.html lacks ${tag}`);
+      const built = await build({
+        configFile: false,
+        logLevel: "warn",
+        build: {
+          write: false,
+          target,
+          rolldownOptions: {
+            input: `${import.meta.dirname}/src/boot.ts`,
+            output: { format: "iife" },
+          },
+        },
+      });
+      if (!("output" in built)) throw new Error("boot.ts was not built as one script");
+      const code = built.output[0].code.trim();
+      if (/<\/script|<!--/i.test(code)) throw new Error("boot.ts would end its own element");
+      return html.replace(tag, () => `<script>${code}</script>`);
     },
   },
 };
@@ -38,28 +53,21 @@ const compress: Plugin = {
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
-  plugins: [preloadPage, compress],
+  plugins: [inlineBoot, compress],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   // The parser comes along, the engine of regular expressions it would run on the server does not.
   resolve: { alias: { re2js: `${import.meta.dirname}/src/editor/re2.ts` } },
   build: {
     outDir: "dist",
     emptyOutDir: true,
-    target: "es2022",
+    target,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     rolldownOptions: {
       checks: { pluginTimings: false },
-      output: {
-        // Two files of code at the start: boot.ts with all it needs, for which alone the first request waits, and the page.
-        codeSplitting: {
-          groups: [
-            { name: "boot", test: /\/boot\.ts$/, priority: 2 },
-            { name: "page", test: /\/main\.ts$/, priority: 1 },
-          ],
-        },
-      },
+      // One file of code at the start.
+      output: { codeSplitting: { groups: [{ name: "page", test: /\/main\.ts$/ }] } },
     },
   },
   server: {

@@ -1,4 +1,5 @@
 /** The page's files over HTTP: policy, caching, compression, HEAD. What the page does in a browser is test/browser's. */
+import { createHash } from "node:crypto";
 import { get } from "node:http";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import t from "tap";
@@ -30,13 +31,17 @@ function request(
   });
 }
 
-t.test("the page's policy has no exceptions, and index.html is asked for each time", async (t) => {
+t.test("the page's policy knows one inline script by its hash, and index.html is asked for each time", async (t) => {
   await withRoutes(pageRoutes(defaultSettings), async (baseUrl) => {
     const { status, headers, body } = await request(baseUrl);
     t.equal(status, 200);
     t.match(body.toString(), /<script [^>]*type="module"[^>]* src="\.?\/assets\//);
     const policy = String(headers["content-security-policy"]);
     t.match(policy, /^default-src 'self';/);
+    const inline = /<script>([^]*?)<\/script>/.exec(body.toString())?.[1] ?? "";
+    t.match(inline, "tailraceHeadStart");
+    const hash = createHash("sha256").update(inline).digest("base64");
+    t.ok(policy.includes(`; script-src 'self' 'sha256-${hash}';`), policy);
     for (const part of ["object-src", "base-uri", "frame-ancestors", "form-action"]) {
       t.ok(policy.includes(part), part);
     }

@@ -3,18 +3,9 @@
 import { Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import type { Settings } from "../platform/config/mod.ts";
-import { type PageFile, readPageFiles } from "../platform/pageFiles.ts";
+import { type PageFile, pagePolicy, readPageFiles } from "../platform/pageFiles.ts";
 import { pageDirectory } from "../platform/paths.ts";
 import { respondError } from "./respond.ts";
-
-/** Everything from this server and nothing inline: what a log line smuggles into the page has no way to run or to call home. */
-const contentSecurityPolicy = [
-  "default-src 'self'",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'self'",
-  "form-action 'self'",
-].join("; ");
 
 export const pageRoutes = (settings: Settings) =>
   HttpRouter.use(Effect.fnUntraced(function* (router) {
@@ -29,6 +20,7 @@ export const pageRoutes = (settings: Settings) =>
       return;
     }
     const files = readPageFiles(directory);
+    const policy = pagePolicy(new TextDecoder().decode(files.get("/")?.plain));
     yield* router.add(
       "GET",
       "/*",
@@ -38,7 +30,7 @@ export const pageRoutes = (settings: Settings) =>
         return Effect.succeed(
           file === undefined
             ? respondError(404, "404 page not found")
-            : respondFile(path, file, request.headers),
+            : respondFile(path, file, policy, request.headers),
         );
       }),
     );
@@ -47,6 +39,7 @@ export const pageRoutes = (settings: Settings) =>
 function respondFile(
   path: string,
   file: PageFile,
+  policy: string,
   asked: Readonly<Record<string, string | undefined>>,
 ): HttpServerResponse.HttpServerResponse {
   const encoding = (["br", "gzip"] as const).find((name) =>
@@ -60,7 +53,7 @@ function respondFile(
     "cache-control": path.startsWith("/assets/")
       ? "public, max-age=31536000, immutable"
       : "no-cache",
-    "content-security-policy": contentSecurityPolicy,
+    "content-security-policy": policy,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
   };

@@ -1,5 +1,6 @@
-/** The built page, read into memory once: under a megabyte, in each of the encodings that its build made (ui/vite.config.ts).
- *  src/api/page.ts serves it. Invariant: a page that was opened before the files on disk changed still finds its parts. */
+/** The built page, read into memory once: under a megabyte, in each of the encodings that its build made (ui/vite.config.ts),
+ *  and the policy under which it runs. src/api/page.ts serves it. Invariant: a page that was opened before the files on disk
+ *  changed still finds its parts. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -25,6 +26,23 @@ export function readPageFiles(directory: string): ReadonlyMap<string, PageFile> 
     files.set(url === "/index.html" ? "/" : url, readPageFile(path));
   }
   return files;
+}
+
+/** The Content-Security-Policy of a page: everything from this server, nothing inline but the scripts that stand in its HTML as
+ *  it was built, each by its hash. What a log line smuggles into the page has no way to run or to call home. */
+export function pagePolicy(html: string): string {
+  const hashes = Array.from(
+    html.matchAll(/<script>([^]*?)<\/script>/g),
+    ([, script = ""]) => `'sha256-${createHash("sha256").update(script).digest("base64")}'`,
+  );
+  return [
+    "default-src 'self'",
+    `script-src ${["'self'", ...hashes].join(" ")}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'self'",
+    "form-action 'self'",
+  ].join("; ");
 }
 
 function readPageFile(path: string): PageFile {

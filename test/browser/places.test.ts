@@ -1,15 +1,22 @@
-/** Where the page is used, in Chromium against real servers: below a path prefix behind a proxy, with several tenants, on a
- *  phone; and what Operations says of alerts. */
+/** Where the page is used, in Chromium against real servers: below a path prefix or behind a proxy that changes it, with several
+ *  tenants, on a phone; and what Operations says of alerts. */
 import { createServer, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { text as readText } from "node:stream/consumers";
 import t, { type Test } from "tap";
 import { onServer, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { ServerProcess, settingsWithoutLimits } from "../../src/testing/serverProcess.ts";
 import { addressOf, browserFor, openPage } from "./pageDriver.ts";
 import { numbered, openQuery, parameter, push, selectorOf } from "./pageScenario.ts";
 
-/** A proxy that shows a server below `prefix` and answers 404 to all else; gives its address. */
-async function proxyBelow(t: Test, prefix: string, base: string): Promise<string> {
+/** A proxy that shows a server below `prefix`, its pages with `change` made to them, and answers 404 to all else; gives its
+ *  address. */
+async function proxyBelow(
+  t: Test,
+  prefix: string,
+  base: string,
+  change?: (html: string) => string,
+): Promise<string> {
   const target = new URL(base);
   const inner = (url = "/") => url.startsWith(prefix) ? `/${url.slice(prefix.length)}` : undefined;
   const server = createServer((incoming, outgoing) => {
@@ -21,11 +28,15 @@ async function proxyBelow(t: Test, prefix: string, base: string): Promise<string
         port: target.port,
         path,
         method: incoming.method,
-        headers: incoming.headers,
+        headers: { ...incoming.headers, ...(change && { "accept-encoding": "identity" }) },
       },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(outgoing);
+      async (answer) => {
+        const isChanged = change && answer.headers["content-type"]?.startsWith("text/html");
+        const body = isChanged ? Buffer.from(change(await readText(answer))) : undefined;
+        const length = body && { "content-length": body.length };
+        outgoing.writeHead(answer.statusCode ?? 500, { ...answer.headers, ...length });
+        if (body === undefined) answer.pipe(outgoing);
+        else outgoing.end(body);
       },
     );
     incoming.pipe(forwarded);
@@ -92,6 +103,27 @@ const scenarios: Record<string, ScenarioBody> = {
     await page.reload();
     await page.waitForSelector(".drawer");
     t.strictSame(outside, []);
+  },
+
+  "where a proxy changes index.html the page works, and without its code it says so": async (
+    t,
+    scenario,
+  ) => {
+    await push(scenario, numbered(20, "line"));
+    const base = await proxyBelow(
+      t,
+      "/",
+      scenario.server.baseUrl,
+      (html) => html.replace("<script>", "<script>/* looked at */"),
+    );
+    const address = addressOf(base, { q: selectorOf(scenario) });
+    const expectedErrors = /Content Security Policy|ERR_FAILED/;
+    const driver = await openPage(t, address, { expectedErrors });
+    await driver.waitForCount(20);
+    const { page } = driver;
+    await page.route(/\/assets\/page-.*js/, (route) => route.abort());
+    await page.goto(addressOf(scenario.server.baseUrl));
+    await page.locator("text=could not be loaded whole").waitFor();
   },
 
   "several tenants: one is asked for, another is a word away, a link keeps it": async (t) => {

@@ -1,11 +1,12 @@
 // A Loki that holds lines in memory and can be told to misbehave: for working on the page without a server, and for tests of
 // what a healthy server does not do on request (dropped connections, dropped lines). Knows selectors, line filters and label
 // filters by equality, no more of LogQL. Invariant: listens on loopback only.
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
+import { pagePolicy } from "../../src/platform/pageFiles.ts";
 import { compareNanoseconds } from "../src/model/nanoseconds.ts";
 import { type Matcher, readSelector } from "../src/model/selector.ts";
 
@@ -17,10 +18,6 @@ export interface FakeEntry {
   readonly line: string;
   readonly metadata: Labels;
 }
-
-/** The policy the real server sends; the page must run under it. */
-export const contentSecurityPolicy =
-  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 interface Tail {
   readonly socket: WebSocket;
@@ -195,7 +192,7 @@ export class FakeLoki {
     };
     response.writeHead(200, {
       "content-type": types[extname(name)] ?? "text/html; charset=utf-8",
-      "content-security-policy": contentSecurityPolicy,
+      "content-security-policy": pagePolicy(readFileSync(join(this.#files, "index.html"), "utf8")),
     });
     createReadStream(file).pipe(response);
   }

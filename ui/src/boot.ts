@@ -1,6 +1,8 @@
-// Asks the server what the address asks, then loads the page. All there is in the first script, so that it is small enough to
-// arrive with the first packets: the query and the labels are on their way while main.ts and what draws the page still load.
-import { askEarly, begin, openEarly, presentMoment } from "./api/headStart.ts";
+// Asks the server what the address asks before the page's code has come: the build puts this script into index.html itself
+// (ui/vite.config.ts), so that the first requests leave as soon as that is read. main.ts takes their answers; it works as well
+// where this did not run, because something on the way changed the script and the policy refuses it.
+import { ask, begin, connect } from "./api/earlyRequests.ts";
+import type { HeadStart } from "./api/headStart.ts";
 import {
   boundsParameters,
   rangeParameters,
@@ -9,30 +11,24 @@ import {
 } from "./api/parameters.ts";
 import { isMetricQuery } from "./model/queryKind.ts";
 import { resolveRange } from "./model/timeRange.ts";
-import { address } from "./state/address.ts";
+import { type Address, readAddress } from "./state/addressText.ts";
 import { askedLines, askedRange, askedSeries } from "./state/question.ts";
-import "./style/base.css";
-import "./style/controls.css";
-import "./style/sidebar.css";
-import "./style/list.css";
-import "./style/drawer.css";
-import "./style/panels.css";
-import "./style/narrow.css";
 
-begin();
-askQuery();
-askLabels();
-
-import("./main.ts").catch((cause: unknown) => {
-  console.error(cause);
+// The page's code says itself what goes wrong once it runs: from then on there is no head start.
+addEventListener("error", ({ target }) => {
+  if (globalThis.tailraceHeadStart === undefined && !(target instanceof HTMLScriptElement)) return;
   const root = document.getElementById("app");
   if (root !== null) root.textContent = "The page could not be loaded whole. Load it again.";
-});
+}, { capture: true });
 
-function askQuery(): void {
-  const state = address.peek();
+const start = begin();
+const address = readAddress(location.search);
+askQuery(start, address);
+askLabels(start, address);
+
+function askQuery(start: HeadStart, state: Address): void {
   const { query } = state;
-  const range = askedRange(state, presentMoment());
+  const range = askedRange(state, start.began);
   // An instant query has no WebSocket; an error is said by who asks again.
   if (query.trim() === "" || typeof range === "string") return;
   const isMetric = isMetricQuery(query);
@@ -42,11 +38,10 @@ function askQuery(): void {
       ? seriesParameters(askedSeries(query, range, false))
       : rangeParameters(askedLines(query, range, state)),
   );
-  if (url !== undefined) openEarly(url);
+  if (url !== undefined) connect(start, url);
 }
 
-function askLabels(): void {
-  const { range, zone } = address.peek();
-  const resolved = resolveRange(range, presentMoment(), zone);
-  if (typeof resolved !== "string") askEarly("loki/api/v1/labels", boundsParameters(resolved));
+function askLabels(start: HeadStart, { range, zone }: Address): void {
+  const resolved = resolveRange(range, start.began, zone);
+  if (typeof resolved !== "string") ask(start, "loki/api/v1/labels", boundsParameters(resolved));
 }

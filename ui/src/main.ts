@@ -1,4 +1,4 @@
-// Starts the page: follows what the address asks for, which boot.ts has asked the server already, and draws it.
+// The page's code: follows what the address asks for, which boot.ts has asked the server already, and draws it.
 import { effect } from "@preact/signals-core";
 import { end } from "./api/headStart.ts";
 import { address, followHistory } from "./state/address.ts";
@@ -7,6 +7,13 @@ import { refresh } from "./state/labels.ts";
 import { applyTheme } from "./state/screen.ts";
 import { followVolume } from "./state/volume.ts";
 import { start } from "./view/start.tsx";
+import "./style/base.css";
+import "./style/controls.css";
+import "./style/sidebar.css";
+import "./style/list.css";
+import "./style/drawer.css";
+import "./style/panels.css";
+import "./style/narrow.css";
 
 applyTheme();
 followHistory();

@@ -3,7 +3,7 @@
 import type { Direction, RangeQuery, SeriesQuery } from "../api/parameters.ts";
 import { fillVariables, roundStep } from "../model/queryKind.ts";
 import { type ResolvedRange, resolveRange } from "../model/timeRange.ts";
-import type { Address } from "./address.ts";
+import type { Address } from "./addressText.ts";
 
 export const pageRows = 1000;
 /** Points of a graph, at most. */

@@ -1,7 +1,8 @@
 // How the lines are shown: order, wrapping, JSON, repeated lines, finding, and taking them away as a file. All but finding
 // is in the address.
 import { useSignal } from "@preact/signals";
-import { type Address, address, choices, go } from "../state/address.ts";
+import { address, go } from "../state/address.ts";
+import { type Address, choices } from "../state/addressText.ts";
 import { downloadAll, downloadLoaded, type FileFormat, saving } from "../state/download.ts";
 import { rows } from "../state/explore.ts";
 import { names } from "../state/labels.ts";

@@ -19,7 +19,8 @@ import {
   rowCharactersMax,
   sourceOf,
 } from "../model/row.ts";
-import { address, writeAddress } from "../state/address.ts";
+import { address } from "../state/address.ts";
+import { writeAddress } from "../state/addressText.ts";
 import { live, open, opened, selected } from "../state/explore.ts";
 import { formatBytes } from "./figures.ts";
 

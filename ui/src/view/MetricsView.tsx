@@ -4,7 +4,8 @@ import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preac
 import { useEffect, useRef } from "preact/hooks";
 import type { Series } from "../api/loki.ts";
 import { formatDay, formatRfc3339, formatTimeOfDay } from "../model/nanoseconds.ts";
-import { type Address, address, choices, go } from "../state/address.ts";
+import { address, go } from "../state/address.ts";
+import { type Address, choices } from "../state/addressText.ts";
 import { downloadSeries } from "../state/download.ts";
 import { type Computed, draft, type Run, shown } from "../state/explore.ts";
 import { theme } from "../state/screen.ts";

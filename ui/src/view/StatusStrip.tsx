@@ -1,6 +1,7 @@
 // One line that always says what is on screen: how many lines, of what range, at what cost; in live mode, the flow.
 import { formatDay, formatTimeOfDay, nowNanoseconds } from "../model/nanoseconds.ts";
-import { address, choices, go } from "../state/address.ts";
+import { address, go } from "../state/address.ts";
+import { choices } from "../state/addressText.ts";
 import {
   failure,
   fastLinesPerSecond,

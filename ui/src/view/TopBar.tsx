@@ -1,5 +1,6 @@
 // The top bar: name, the page's places, tenant, time range, run again, live, theme, help.
-import { type Address, address, go } from "../state/address.ts";
+import { address, go } from "../state/address.ts";
+import type { Address } from "../state/addressText.ts";
 import { draft } from "../state/explore.ts";
 import { helpOpen, nextTheme, sidebarOpen, theme } from "../state/screen.ts";
 import { Icon, Logo } from "./icons.tsx";
