@@ -59,7 +59,8 @@ export function evaluateQuery(job: EvaluateJob, context: JobContext): EncodedSam
   const { grid, form, samplesMax, bytesMax } = job;
   const leaves = job.leaves.map((leaf) => unpackMatrix(leaf, grid.count));
   const checkpoint = checkpointOf(context);
-  const value = evaluate(job.tree, leaves, grid, new Budget(samplesMax, checkpoint));
+  const steps = { count: grid.count, isInstant: form === "vector" };
+  const value = evaluate(job.tree, leaves, steps, new Budget(samplesMax, checkpoint));
   const samples = form === "matrix"
     ? encodeMatrix(value, grid, bytesMax, checkpoint)
     : encodeInstant(value, grid, bytesMax);

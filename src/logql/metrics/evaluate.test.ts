@@ -44,7 +44,7 @@ function textOf({ labels, values, present }: Series): string {
 function ask(
   text: string,
   vectors: Vectors,
-  samplesMax = 1000,
+  isRange = false,
 ): ReadonlyArray<string> | number {
   const query = text.replace(
     /\b[A-C]\b/g,
@@ -58,8 +58,9 @@ function ask(
     series: vectors[range.selector.matchers[0]!.value]!.map(seriesOf),
   }));
   const count = leaves[0]?.series[0]?.values.length ?? 1;
-  const budget = new Budget(samplesMax, () => {});
-  const value = evaluate(plan.tree, leaves, { startNs: 0n, stepNs: 1n, count }, budget);
+  const budget = new Budget(1000, () => {});
+  const steps = { count, isInstant: count === 1 && !isRange };
+  const value = evaluate(plan.tree, leaves, steps, budget);
   return value.kind === "scalar" ? value.value : value.series.map(textOf);
 }
 
@@ -160,6 +161,13 @@ table("sort orders an instant vector, NaN last", {
 
 table("sort leaves a range as it is", { A: ['{a="1"} 2 1', '{a="2"} 1 2'] }, {
   "sort_desc(A)": ['{a="1"} 2 1', '{a="2"} 1 2'],
+});
+
+t.test("sort leaves a range of one step as it is, too", (t) => {
+  const vectors = { A: ['{a="1"} 1', '{a="2"} 2'] };
+  t.same(ask("sort_desc(A)", vectors, true), ['{a="1"} 1', '{a="2"} 2']);
+  t.same(ask("sort_desc(A)", vectors), ['{a="2"} 2', '{a="1"} 1']);
+  t.end();
 });
 
 table("numbers among themselves", {}, {

@@ -4,7 +4,6 @@
 import type { AggregationTree, MetricTree } from "../planner/metricPlan.ts";
 import { type Budget, sizeOf } from "./budget.ts";
 import { combine } from "./binary/combine.ts";
-import type { StepGrid } from "./grid.ts";
 import {
   constantSeries,
   type Evaluated,
@@ -18,13 +17,21 @@ import { replaceLabel } from "./vector/labelReplace.ts";
 import { sortVector } from "./vector/sort.ts";
 import { chooseSeries } from "./vector/topk.ts";
 
+/** The moments that a tree is evaluated for. */
+export interface Steps {
+  readonly count: number;
+  /** Of the one moment of an instant query every sample counts, in the order of a sort function; a range query orders series by
+   *  their labels, also when it has one step. */
+  readonly isInstant: boolean;
+}
+
 /** The value of a plan's tree at every step; `leaves` are the plan's, evaluated. Throws an
  *  EvaluationError for what only the data shows to be wrong, such as many-to-many matches, and what the
  *  budget throws. */
 export function evaluate(
   tree: MetricTree,
   leaves: ReadonlyArray<Matrix>,
-  grid: StepGrid,
+  steps: Steps,
   budget: Budget,
 ): Evaluated {
   /** Runs an operator. What may make more than it gets asks the budget for the rest itself. */
@@ -46,7 +53,7 @@ export function evaluate(
       case "Number":
         return { kind: "scalar", value: node.value };
       case "Vector":
-        return { kind: "matrix", series: [constantSeries([], node.value, grid.count)] };
+        return { kind: "matrix", series: [constantSeries([], node.value, steps.count)] };
       case "Binary": {
         const sides = [value(node.left), value(node.right)];
         return operate(held, sides, (left, right) => combine(node, left!, right!, budget));
@@ -57,7 +64,7 @@ export function evaluate(
       }
       case "Aggregation": {
         const of = vectorOf(value(node.of), node.op);
-        return operate(held, [of], (operand) => aggregate(node, operand!, grid, budget));
+        return operate(held, [of], (operand) => aggregate(node, operand!, steps, budget));
       }
       case "Variants": {
         const all = node.variants.map((variant) => vectorOf(value(variant), "variants"));
@@ -66,15 +73,14 @@ export function evaluate(
     }
   };
   const result = value(tree);
-  // Of one step, every sample counts, in the order of a sort function.
-  if (result.kind === "scalar" || grid.count === 1) return result;
+  if (result.kind === "scalar" || steps.isInstant) return result;
   return operate(0, [result], (matrix) => joinEqual(matrix!));
 }
 
 function aggregate(
   { op, parameter, grouping }: AggregationTree,
   operand: Matrix,
-  grid: StepGrid,
+  steps: Steps,
   budget: Budget,
 ): Matrix {
   switch (op) {
@@ -84,9 +90,9 @@ function aggregate(
     case "bottomk":
       return chooseSeries("least", parameter!, operand, grouping, budget);
     case "sort":
-      return grid.count === 1 ? sortVector(operand, false) : operand;
+      return steps.isInstant ? sortVector(operand, false) : operand;
     case "sort_desc":
-      return grid.count === 1 ? sortVector(operand, true) : operand;
+      return steps.isInstant ? sortVector(operand, true) : operand;
     default:
       return aggregateVector(op, operand, grouping);
   }

@@ -130,6 +130,7 @@ export function isSameValue(actual: string | null, expected: string | null): boo
     return actual === formatValue(Number(expected.replace("Inf", "Infinity")));
   }
   const wanted = Number(expected.slice(1));
+  if (actual !== formatValue(Number(actual))) return false;
   return Math.abs(Number(actual) - wanted) <= Math.max(Math.abs(wanted) * 1e-9, 1e-12);
 }
 

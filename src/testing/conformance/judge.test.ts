@@ -74,7 +74,11 @@ f(json, { kind: "json", body: { a: [1, 2, 3], b: { c: "d" } } }, false, "more el
 f(json, { kind: "json", body: { a: [1, 2], b: {} } }, false, "a missing key");
 
 t.ok(compareAnswers(series([one, "0.30000000000000004"]), series([one, "0.3"])) === null);
+t.ok(compareAnswers(series([one, "28800.000000000007"]), series([one, "28800"])) === null);
+t.ok(compareAnswers(series([one, "3.0"]), series([one, "3"])) !== null, "the form of a value");
 t.ok(compareAnswers(series([one, "4"]), series([one, "3"])) !== null);
+t.ok(compareAnswers(series([one, "999999998"]), series([one, "999999999"])) !== null);
+t.ok(compareAnswers(series([one, "99999999998"]), series([one, "99999999999"])) !== null);
 t.ok(compareAnswers(series([one, "1"]), failure(400, "x")) !== null, "an answer for an error");
 t.same([1e21, 1.5e-7, -0.25, Infinity].map(formatValue), [
   "1000000000000000000000",

@@ -60,12 +60,11 @@ export function evaluateSteps(
   templates: TemplateEngine = plainTemplates,
 ): Series[] {
   const series = new Map<string, Series>();
-  // sort and sort_desc order an instant query's answer.
-  const isInstant = range.startNs + range.stepNs > range.endNs;
   for (let step = 0;; step++) {
     const time = range.startNs + BigInt(step) * range.stepNs;
     if (time > range.endNs) break;
-    const value = evaluateInstant(rows, expr, time, templates, isInstant);
+    // sort and sort_desc order an instant query's answer alone.
+    const value = evaluateInstant(rows, expr, time, templates, false);
     const samples = typeof value === "number" ? [{ labels: {}, value }] : value;
     const seen = new Map<string, number>();
     for (const sample of samples) {
