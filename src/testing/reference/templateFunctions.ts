@@ -124,6 +124,8 @@ function printf(format: string, args: ReadonlyArray<Value>): string {
           : Buffer.from(bytes(text(value))).toString("hex")
         : verb === "f"
         ? (value as number).toFixed(digits === undefined ? 6 : Number(digits))
+        : verb === "t" && typeof value === "string"
+        ? `%!t(string=${value})`
         : show(value);
       const missing = Math.max(0, Number(width || 0) - [...shown].length);
       if (minus !== "") return shown + " ".repeat(missing);
