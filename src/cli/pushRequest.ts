@@ -1,6 +1,7 @@
 /** Turns bytes into push requests: cuts them into lines and packs the lines, a megabyte or so a request. Lines are
  *  never decoded, so any bytes are fine. push.ts owns sending, src/streams/pushEncoder.ts the protobuf. */
 import type { NanosecondClock } from "../platform/clock.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { encodePushRequest, EntryBuffer } from "../streams/pushEncoder.ts";
 
 /** A finished request and what is in it. */
@@ -68,7 +69,7 @@ export async function* pushRequests(
   const builder = new PushRequestBuilder(options.labels, options.requestBytes);
   let rest: Uint8Array = new Uint8Array(0);
   for await (const part of input) {
-    const bytes = rest.byteLength === 0 ? part : joined(rest, part);
+    const bytes = rest.byteLength === 0 ? part : joinBytes([rest, part]);
     let start = 0;
     for (;;) {
       const end = bytes.indexOf(lineFeed, start);
@@ -90,10 +91,3 @@ export async function* pushRequests(
 
 const lineFeed = 10;
 const carriageReturn = 13;
-
-function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(left.byteLength + right.byteLength);
-  whole.set(left);
-  whole.set(right, left.byteLength);
-  return whole;
-}

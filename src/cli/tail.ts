@@ -3,6 +3,7 @@
 import { Clock, Effect, Result, Schedule, Schema } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import WebSocket from "ws";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { writeError, writeOutput } from "../platform/terminal.ts";
 import {
   type Connection,
@@ -127,7 +128,7 @@ function follow(connection: Connection, tail: Tail, position: Position) {
       const parts: Array<Uint8Array> = [];
       response.on("data", (part: Uint8Array) => parts.push(part));
       response.on("end", () => {
-        const text = new TextDecoder().decode(concatenate(parts));
+        const text = new TextDecoder().decode(joinBytes(parts));
         const message = refusalMessage(response.statusCode ?? 0, text, tail.query);
         resume(Effect.fail(
           wasConnected && (response.statusCode ?? 0) >= 500
@@ -184,14 +185,4 @@ function isUnseen(entry: Entry, boundary: Boundary): boolean {
   return newest !== undefined && compareTimestamps(entry.timestamp, newest) < 0
     ? true
     : boundary.isNew(entry);
-}
-
-function concatenate(parts: ReadonlyArray<Uint8Array>): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.byteLength;
-  }
-  return whole;
 }

@@ -1,6 +1,7 @@
 /** `--dry-run`: what a configuration makes of lines, printed instead of sent. Owns the text of an entry and the
  *  reading of standard input; delivery/dryDelivery.ts takes the place of sending for all other sources. */
 import { systemNowNs } from "../platform/clock.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { quote } from "../streams/labels.ts";
 import type { CollectorConfig } from "./config/collectorConfig.ts";
 import { targetRelabeler } from "./relabel/targetLabels.ts";
@@ -95,7 +96,7 @@ export async function dryRunInput(
   };
   let rest = new Uint8Array(0);
   for await (const part of input) {
-    const bytes = rest.length === 0 ? part : joined(rest, part);
+    const bytes = rest.length === 0 ? part : joinBytes([rest, part]);
     let start = 0;
     for (let at = bytes.indexOf(lineBreak); at >= 0; at = bytes.indexOf(lineBreak, start)) {
       take(bytes, start, at > start && bytes[at - 1] === carriageReturn ? at - 1 : at);
@@ -115,10 +116,3 @@ export async function dryRunInput(
 
 const lineBreak = 0x0a;
 const carriageReturn = 0x0d;
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}

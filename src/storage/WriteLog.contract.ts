@@ -104,6 +104,21 @@ export function writeLogContract(name: string, makeFixture: () => Promise<WriteL
     });
   });
 
+  test("a record in parts, shared memory or not, is one record", async (t, fixture) => {
+    await within(fixture, function* (log) {
+      const shared = new Uint8Array(new SharedArrayBuffer(3000)).fill(2);
+      const parts = [new Uint8Array(67).fill(1), shared.subarray(5), new Uint8Array(0), row(3)];
+      t.equal(yield* log.append(0, ...parts), 1);
+      t.equal(yield* log.append(0), 2, "no part at all is an empty record");
+      const half = new Uint8Array(Math.ceil((fixture.recordBytesMax + 1) / 2));
+      const error: WriteLogError = yield* log.append(0, half, half).pipe(Effect.flip);
+      t.equal(error.reason, "TooLarge", "all parts count");
+      const records = yield* log.read(0, 1, 10_000);
+      t.same(records.map(({ bytes }) => bytes.byteLength), [67 + 2995 + row(3).byteLength, 0]);
+      t.ok(sameBytes(records[0]?.bytes, Buffer.concat(parts)));
+    });
+  });
+
   test("release gives up records below an offset, never above", async (t, fixture) => {
     await within(fixture, function* (log) {
       for (let index = 1; index <= 10; index++) yield* log.append(0, row(index));

@@ -21,12 +21,17 @@ export interface LogRecord {
 export class WriteLog extends Context.Service<WriteLog, {
   /** The largest record that append takes. */
   readonly recordBytesMax: number;
-  /** Makes `bytes` durable (fdatasync returned, or a quorum acknowledged) and returns its offset.
+  /** Makes a record durable (fdatasync returned, or a quorum acknowledged) and returns its offset.
+   *  Its bytes are `parts`, one after the other: a body need not be copied to follow its header.
+   *  Nobody may write to them before the result.
    *  Concurrent appends share one commit. Appends of one partition get offsets in call order,
    *  unless a replicated log had to be asked twice. A failed append stores nothing that read would
    *  return, but for Unavailable. The same bytes again within minutes may be taken for a
    *  repetition: then the result is the first one's offset. */
-  readonly append: (partition: number, bytes: Uint8Array) => Effect.Effect<number, WriteLogError>;
+  readonly append: (
+    partition: number,
+    ...parts: ReadonlyArray<Uint8Array>
+  ) => Effect.Effect<number, WriteLogError>;
   /** Records from `offset` on, in order without gaps, stopping after about `bytesMax` (at least one record if there is one).
    *  Empty means: caught up. Released offsets are skipped only below the first kept record. */
   readonly read: (

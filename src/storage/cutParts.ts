@@ -1,4 +1,5 @@
-/** Cuts a list of byte strings into pieces of one size, and joins pieces. Pure. */
+/** Cuts a list of byte strings into pieces of one size. Pure. */
+import { joinBytes } from "../platform/joinBytes.ts";
 
 /** The concatenation of `parts` in pieces of `size` bytes, the last one shorter; none if there are no bytes. A piece that lies
  *  within one part is a view of it. */
@@ -23,19 +24,4 @@ export function cutParts(
   }
   if (openBytes > 0) pieces.push(joinBytes(open));
   return pieces;
-}
-
-/** All bytes in one array; the only piece itself if there is one, unless that is shared memory, which no socket takes. */
-export function joinBytes(pieces: ReadonlyArray<Uint8Array>): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined && !(only.buffer instanceof SharedArrayBuffer)) {
-    return only;
-  }
-  const joined = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.byteLength;
-  }
-  return joined;
 }

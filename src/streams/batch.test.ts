@@ -11,7 +11,7 @@ import {
   mergeBatches,
   timeBounds,
 } from "./batch.ts";
-import { decodeBatch, encodeBatch, encodeBatchAsync } from "./batchCodec.ts";
+import { batchParts, batchPartsCompressed, decodeBatch, encodeBatch } from "./batchCodec.ts";
 import { FormatError } from "./formatError.ts";
 import {
   columnsOf,
@@ -73,14 +73,15 @@ t.test("buildBatch keeps the rows of each slice and only the sets they use", asy
   }));
 });
 
-t.test("encodeBatch and decodeBatch, plain and zstd, sync and async", async () => {
+t.test("encodeBatch and decodeBatch, plain and zstd, whole and in parts", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string(), slicesArbitrary, async (tenant, slices) => {
       const batch = batchOf(tenant, slices);
       const encoded = [
         encodeBatch(batch, "none"),
         encodeBatch(batch, "zstd"),
-        await encodeBatchAsync(batch),
+        Buffer.concat(batchParts(batch)),
+        Buffer.concat(await batchPartsCompressed(batch)),
       ];
       return encoded.every((bytes) => checkBatch(decodeBatch(bytes), tenant, slices));
     }),

@@ -47,9 +47,10 @@ export {
 export {
   type BatchCodec,
   type BatchHeader,
+  batchParts,
+  batchPartsCompressed,
   decodeBatch,
   encodeBatch,
-  encodeBatchAsync,
   readBatchHeader,
 } from "./batchCodec.ts";
 

@@ -3,6 +3,7 @@
  *  decodeBatch returns what encodeBatch got, or throws FormatError. */
 import { crc32c } from "../kernels/hash.ts";
 import { copyBytes } from "../platform/copyBytes.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { zstdCompress, zstdCompressAsync, zstdDecompress } from "../platform/zstd.ts";
 import {
   type Batch,
@@ -18,14 +19,22 @@ export type BatchCodec = "none" | "zstd";
 
 /** The batch as one byte string, body compressed on this thread. */
 export function encodeBatch(batch: Batch, codec: BatchCodec): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(batch.buffer);
-  return assemble(batch, codec, codec === "zstd" ? zstdCompress(body, zstdLevel) : body);
+  if (codec === "none") return joinBytes(batchParts(batch));
+  const stored = zstdCompress(new Uint8Array(batch.buffer), zstdLevel);
+  return joinBytes([headOf(batch, "zstd", stored), stored]);
 }
 
-/** As encodeBatch with zstd, compressing on the runtime's thread pool. */
-export async function encodeBatchAsync(batch: Batch): Promise<Uint8Array<ArrayBuffer>> {
+/** What encodeBatch makes with "none", in two parts that follow each other; the second is the body
+ *  itself, in shared memory. */
+export function batchParts(batch: Batch): ReadonlyArray<Uint8Array> {
+  const body = new Uint8Array(batch.buffer);
+  return [headOf(batch, "none", body), body];
+}
+
+/** What encodeBatch makes with "zstd", in two parts, compressed on the runtime's thread pool. */
+export async function batchPartsCompressed(batch: Batch): Promise<ReadonlyArray<Uint8Array>> {
   const stored = await zstdCompressAsync(new Uint8Array(batch.buffer), zstdLevel);
-  return assemble(batch, "zstd", stored);
+  return [headOf(batch, "zstd", stored), stored];
 }
 
 /** Reads one batch, which must fill `bytes` exactly. Checks everything: lengths, checksums, order
@@ -121,15 +130,15 @@ function fail(byteOffset: number, problem: string): never {
   throw new FormatError("batch", byteOffset, problem);
 }
 
-function assemble(batch: Batch, codec: BatchCodec, stored: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Header and tenant, which the body as stored follows. */
+function headOf(batch: Batch, codec: BatchCodec, stored: Uint8Array): Uint8Array<ArrayBuffer> {
   const tenant = encoder.encode(batch.tenant);
   if (tenant.length > 0xffff) {
     throw new RangeError(`Tenant of ${tenant.length} bytes: at most 65535 are possible`);
   }
-  const bytes = new Uint8Array(headerBytes + tenant.length + stored.length);
+  const bytes = new Uint8Array(headerBytes + tenant.length);
   const view = new DataView(bytes.buffer);
   bytes.set(tenant, headerBytes);
-  copyBytes(stored, 0, stored.length, bytes, headerBytes + tenant.length);
   view.setUint32(0, magic, true);
   bytes[4] = version;
   bytes[5] = codec === "zstd" ? 1 : 0;
@@ -144,7 +153,7 @@ function assemble(batch: Batch, codec: BatchCodec, stored: Uint8Array): Uint8Arr
   view.setUint32(44, batch.labelBytes, true);
   view.setUint32(48, batch.metaBytes, true);
   view.setUint32(52, batch.lineBytes, true);
-  view.setUint32(56, crc32c(bytes.subarray(headerBytes)), true);
+  view.setUint32(56, crc32c(stored, crc32c(tenant)), true);
   view.setUint32(60, crc32c(bytes.subarray(0, 60)), true);
   return bytes;
 }

@@ -12,6 +12,7 @@ import {
 import { coverProblem } from "../storage/segmentChoice.ts";
 import { keyProblem, ObjectStore, ObjectStoreError } from "../storage/ObjectStore.ts";
 import { WriteLog, WriteLogError } from "../storage/WriteLog.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { parseLabels } from "../streams/labels.ts";
 import { matchAll } from "../streams/matcher.ts";
 import { type SegmentRecord, segmentSummary } from "../streams/record.ts";
@@ -27,14 +28,15 @@ export function memoryWriteLog(recordBytesMax = 64 * 1024 * 1024): Layer.Layer<W
   return Layer.sync(WriteLog, () =>
     WriteLog.of({
       recordBytesMax,
-      append: (partition, bytes) =>
+      append: (partition, ...parts) =>
         Effect.suspend(() => {
+          const bytes = joinBytes(parts).slice();
           if (bytes.byteLength > recordBytesMax) {
             const message = `a record of ${bytes.byteLength} bytes exceeds ${recordBytesMax}`;
             return Effect.fail(new WriteLogError({ reason: "TooLarge", partition, message }));
           }
           const log = partitionOf(partition);
-          log.records.push(bytes.slice());
+          log.records.push(bytes);
           return Effect.succeed(log.next++);
         }),
       read: (partition, offset, bytesMax) =>

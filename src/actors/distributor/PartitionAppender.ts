@@ -9,8 +9,8 @@ import type { Handover } from "./Handover.ts";
 import {
   type Batch,
   type BatchCodec,
-  encodeBatch,
-  encodeBatchAsync,
+  batchParts,
+  batchPartsCompressed,
   mergeBatches,
 } from "../../streams/batch.ts";
 
@@ -123,10 +123,10 @@ export class PartitionAppender {
     const { partition, writeLog, handover, compression } = this.#options;
     return Effect.gen(function* () {
       const batch = mergeBatches(taken.map((waiting) => waiting.batch));
-      const bytes = compression === "none"
-        ? encodeBatch(batch, "none")
-        : yield* Effect.promise(() => encodeBatchAsync(batch));
-      const offset = yield* writeLog.append(partition, bytes);
+      const parts = compression === "none"
+        ? batchParts(batch)
+        : yield* Effect.promise(() => batchPartsCompressed(batch));
+      const offset = yield* writeLog.append(partition, ...parts);
       yield* handover.deliver(partition, offset, batch);
     }).pipe(
       // The waiting pushes get the cause, whatever it is; the next ones are tried anew.

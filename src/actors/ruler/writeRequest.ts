@@ -4,6 +4,7 @@
  *
  *  Samples are few and small, so the block stores them as they are: snappy that compresses is native code, which the server's
  *  sandbox does not allow. */
+import { joinBytes } from "../../platform/joinBytes.ts";
 import type { Labels } from "../../streams/labels.ts";
 
 /** What says that a series has ended; a NaN of its own. */
@@ -17,7 +18,7 @@ export interface WriteSample {
 
 /** A request's body. */
 export function writeRequest(samples: ReadonlyArray<WriteSample>): Uint8Array {
-  return snappyBlock(joined(samples.map((sample) => field(1, timeSeries(sample)))));
+  return snappyBlock(joinBytes(samples.map((sample) => field(1, timeSeries(sample)))));
 }
 
 const encoder = new TextEncoder();
@@ -29,20 +30,20 @@ function timeSeries({ labels, value, atMs }: WriteSample): Uint8Array {
   if (value === staleMarker) view.setBigUint64(1, 0x7ff0000000000002n, true);
   else if (Number.isNaN(value)) view.setBigUint64(1, 0x7ff8000000000001n, true);
   else view.setFloat64(1, value, true);
-  const time = joined([Uint8Array.of(2 << 3), varint(BigInt.asUintN(64, BigInt(atMs)))]);
+  const time = joinBytes([Uint8Array.of(2 << 3), varint(BigInt.asUintN(64, BigInt(atMs)))]);
   // Receivers want names in order; as bytes, as here, since names are ASCII.
   const ordered = [...labels].sort(([a], [b]) => a < b ? -1 : 1);
-  return joined([
+  return joinBytes([
     ...ordered.map(([name, text]) =>
-      field(1, joined([field(1, encoder.encode(name)), field(2, encoder.encode(text))]))
+      field(1, joinBytes([field(1, encoder.encode(name)), field(2, encoder.encode(text))]))
     ),
-    field(2, joined([sample, time])),
+    field(2, joinBytes([sample, time])),
   ]);
 }
 
 /** A field of bytes. */
 function field(number: number, bytes: Uint8Array): Uint8Array {
-  return joined([Uint8Array.of((number << 3) | 2), varint(BigInt(bytes.length)), bytes]);
+  return joinBytes([Uint8Array.of((number << 3) | 2), varint(BigInt(bytes.length)), bytes]);
 }
 
 function varint(value: bigint): Uint8Array {
@@ -61,17 +62,7 @@ function snappyBlock(bytes: Uint8Array): Uint8Array {
     const length = literal.length - 1;
     parts.push(Uint8Array.of(61 << 2, length & 0xff, length >> 8), literal);
   }
-  return joined(parts);
+  return joinBytes(parts);
 }
 
 const literalMax = 65_536;
-
-function joined(parts: ReadonlyArray<Uint8Array>): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}

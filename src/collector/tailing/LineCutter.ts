@@ -1,6 +1,7 @@
 /** Cuts a stream of bytes into lines: what TailedFile.ts does for files, for what cannot be read at any place again (a pipe,
  *  a connection, decompressed bytes). Owns the beginning of a line whose end has not come yet, which is bounded by
  *  the limit for lines. */
+import { joinBytes } from "../../platform/joinBytes.ts";
 import type { LineLimits } from "./lineLimits.ts";
 import { LineColumns } from "./lineSink.ts";
 import { byteLineEnds, type LineEnds } from "./textEncoding.ts";
@@ -34,7 +35,7 @@ export class LineCutter {
 
   /** The lines that end in `part`; valid until the next call, and as long as `part` is. */
   push(part: Uint8Array): LineColumns {
-    const bytes = this.#rest.byteLength === 0 ? part : joined(this.#rest, part);
+    const bytes = this.#rest.byteLength === 0 ? part : joinBytes([this.#rest, part]);
     const { bytesMax } = this.#limits;
     this.#columns.clear(bytes, this.#consumed);
     const ends = this.#ends;
@@ -84,11 +85,4 @@ export class LineCutter {
     this.#isSkipping = true;
     return bytes.byteLength;
   }
-}
-
-function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(left.byteLength + right.byteLength);
-  whole.set(left);
-  whole.set(right, left.byteLength);
-  return whole;
 }

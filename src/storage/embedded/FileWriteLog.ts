@@ -5,6 +5,7 @@ import { Context, Effect, Layer } from "effect";
 import { type Disk, errorText, joinPath, nodeDisk } from "../../platform/files.ts";
 import { WriteLog, WriteLogError } from "../WriteLog.ts";
 import { DataDirectory } from "./DataDirectory.ts";
+import { payloadBytes } from "./logFile.ts";
 import { type LogBudget, LogPartition } from "./LogPartition.ts";
 
 export interface FileWriteLogOptions {
@@ -115,12 +116,13 @@ function makeService(
     });
   return WriteLog.of({
     recordBytesMax,
-    append: (partition, bytes) =>
+    append: (partition, ...parts) =>
       Effect.callback<number, WriteLogError>((resume) => {
-        if (bytes.byteLength > recordBytesMax) {
-          return resume(Effect.fail(tooLarge(partition, bytes.byteLength, recordBytesMax)));
+        const bytes = payloadBytes(parts);
+        if (bytes > recordBytesMax) {
+          return resume(Effect.fail(tooLarge(partition, bytes, recordBytesMax)));
         }
-        const withdraw = partitionOf(partition).append(bytes, (result) => {
+        const withdraw = partitionOf(partition).append(parts, (result) => {
           resume(typeof result === "number" ? Effect.succeed(result) : Effect.fail(result));
         });
         return Effect.sync(withdraw);

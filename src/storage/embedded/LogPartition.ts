@@ -19,6 +19,8 @@ import {
   encodeGroup,
   fileHeaderBytes,
   parseRecord,
+  payloadBytes,
+  type PayloadParts,
   recordHeaderBytes,
   storedBytes,
 } from "./logFile.ts";
@@ -52,7 +54,9 @@ export interface LogBudget {
 }
 
 interface Waiting {
-  readonly bytes: Uint8Array;
+  readonly parts: PayloadParts;
+  /** What it takes in a file. */
+  readonly bytes: number;
   readonly done: (result: number | WriteLogError) => void;
 }
 
@@ -86,16 +90,17 @@ export class LogPartition {
     this.opened.catch(() => {});
   }
 
-  /** Queues `bytes`; `done` is told the offset once it is durable. The function returned withdraws a record that still waits. */
-  append(bytes: Uint8Array, done: Waiting["done"]): () => void {
-    const refusal = this.#refusal(storedBytes(bytes));
+  /** Queues a record; `done` is told the offset once it is durable. The function returned withdraws a record that still waits. */
+  append(parts: PayloadParts, done: Waiting["done"]): () => void {
+    const bytes = storedBytes(payloadBytes(parts));
+    const refusal = this.#refusal(bytes);
     if (refusal !== undefined) {
       done(refusal);
       return () => {};
     }
-    const waiting = { bytes, done };
+    const waiting = { parts, bytes, done };
     this.#queue.push(waiting);
-    this.#queueBytes += storedBytes(bytes);
+    this.#queueBytes += bytes;
     this.#count();
     if (!this.#flushing) {
       this.#flushing = true;
@@ -105,7 +110,7 @@ export class LogPartition {
       const at = this.#queue.indexOf(waiting);
       if (at < 0) return;
       this.#queue.splice(at, 1);
-      this.#queueBytes -= storedBytes(bytes);
+      this.#queueBytes -= bytes;
       this.#count();
     };
   }
@@ -127,7 +132,7 @@ export class LogPartition {
         const found = await this.#readFile(file, from, bytesMax - bytes);
         if (found.length === 0) throw this.#error("Io", `"${file.path}" ends before ${from}`);
         for (const record of found) {
-          bytes += storedBytes(record.bytes);
+          bytes += storedBytes(record.bytes.byteLength);
           records.push(record);
         }
         from += found.length;
@@ -231,7 +236,7 @@ export class LogPartition {
   async #flushGroup(): Promise<void> {
     const group = this.#takeGroup();
     if (group.length === 0) return;
-    const bytes = group.reduce((sum, waiting) => sum + storedBytes(waiting.bytes), 0);
+    const bytes = group.reduce((sum, waiting) => sum + waiting.bytes, 0);
     const error = this.#failure ??
       await this.#commit(group, bytes).catch((error) => this.#failed(error));
     this.#queueBytes -= bytes;
@@ -248,7 +253,7 @@ export class LogPartition {
     let count = 0;
     let bytes = 0;
     for (const waiting of this.#queue) {
-      bytes += storedBytes(waiting.bytes);
+      bytes += waiting.bytes;
       if (count > 0 && bytes > this.#options.groupBytesMax) break;
       count++;
     }
@@ -258,7 +263,7 @@ export class LogPartition {
   async #commit(group: ReadonlyArray<Waiting>, bytes: number): Promise<undefined> {
     const file = await this.#appendable();
     const active = this.#active as DiskFile;
-    const parts = encodeGroup(group.map((waiting) => waiting.bytes), this.#next, file.salt);
+    const parts = encodeGroup(group.map((waiting) => waiting.parts), this.#next, file.salt);
     try {
       await active.write(parts, file.bytes);
     } catch (error) {
@@ -274,7 +279,7 @@ export class LogPartition {
     let position = file.bytes;
     for (const waiting of group) {
       file.marks.add(file.nextOffset++, position);
-      position += storedBytes(waiting.bytes);
+      position += waiting.bytes;
     }
     file.bytes += bytes;
     this.#next = file.nextOffset;

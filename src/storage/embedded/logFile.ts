@@ -78,9 +78,12 @@ export function decodeFileHeader(
   };
 }
 
-/** Encodes one commit group: for each payload a header and then the payload itself, uncopied. */
+/** A payload as the parts that it consists of, in order. */
+export type PayloadParts = ReadonlyArray<Uint8Array>;
+
+/** Encodes one commit group: for each payload a header and then the payload's parts, uncopied. */
 export function encodeGroup(
-  payloads: ReadonlyArray<Uint8Array>,
+  payloads: ReadonlyArray<PayloadParts>,
   firstOffset: number,
   salt: number,
 ): ReadonlyArray<Uint8Array> {
@@ -88,21 +91,28 @@ export function encodeGroup(
   const view = viewOf(headers);
   const parts: Uint8Array[] = [];
   for (let index = 0; index < payloads.length; index++) {
-    const payload = payloads[index] as Uint8Array;
+    const payload = payloads[index] as PayloadParts;
     const at = index * recordHeaderBytes;
-    view.setUint32(at + 4, payload.byteLength, true);
+    view.setUint32(at + 4, payloadBytes(payload), true);
     setOffset(view, at + 8, firstOffset + index);
     view.setUint32(at + 16, index, true);
     const header = headers.subarray(at, at + recordHeaderBytes);
-    view.setUint32(at, crc32c(payload, crc32c(header.subarray(4), salt)), true);
-    parts.push(header, payload);
+    let crc = crc32c(header.subarray(4), salt);
+    for (const part of payload) crc = crc32c(part, crc);
+    view.setUint32(at, crc, true);
+    parts.push(header, ...payload);
   }
   return parts;
 }
 
-/** How many bytes a payload takes in a file. */
-export function storedBytes(payload: Uint8Array): number {
-  return recordHeaderBytes + payload.byteLength;
+/** The length of a payload. */
+export function payloadBytes(parts: PayloadParts): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** How many bytes a payload of this length takes in a file. */
+export function storedBytes(payloadBytes: number): number {
+  return recordHeaderBytes + payloadBytes;
 }
 
 /** The record at `at`; the number of bytes it needs if the buffer ends too early to tell; undefined if there is no valid one. */

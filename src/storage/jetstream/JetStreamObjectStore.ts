@@ -24,7 +24,8 @@ import {
   ObjectStoreError,
   objectStoreOf,
 } from "../ObjectStore.ts";
-import { cutParts, joinBytes } from "../cutParts.ts";
+import { joinBytes } from "../../platform/joinBytes.ts";
+import { cutParts } from "../cutParts.ts";
 import {
   chunkSubject,
   decodeMeta,

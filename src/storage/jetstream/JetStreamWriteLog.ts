@@ -26,6 +26,7 @@ import {
   logSubject,
 } from "../../cluster/streams.ts";
 import { sha256Base64Url } from "../../platform/digest.ts";
+import { joinBytes } from "../../platform/joinBytes.ts";
 import { errorText } from "../../platform/files.ts";
 import { readBatchHeader } from "../../streams/batch.ts";
 import { type LogRecord, WriteLog, WriteLogError } from "../WriteLog.ts";
@@ -46,7 +47,8 @@ export function jetStreamWriteLogLayer(
       yield* run(-1, () => log.findPartitions());
       return WriteLog.of({
         recordBytesMax: log.recordBytesMax,
-        append: (partition, bytes) => run(partition, () => log.append(partition, bytes)),
+        append: (partition, ...parts) =>
+          run(partition, () => log.append(partition, joinBytes(parts))),
         read: (partition, offset, bytesMax) =>
           run(partition, () => log.read(partition, offset, bytesMax)),
         release: (partition, offset) => run(partition, () => log.release(partition, offset)),
@@ -96,12 +98,10 @@ class JetStreamLog {
     const subject = logSubject(tenant, partition);
     const js = this.#link.manager.jetstream();
     const msgID = sha256Base64Url([bytes]);
-    // Shared memory cannot be handed to a socket.
-    const data = bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
     const known = this.#known.get(partition) ?? 1;
     const ack = await retrying(appendMs, (leftMs) => {
       const timeout = Math.min(leftMs, requestTimeoutMs);
-      return js.publish(subject, data, { msgID, headers, timeout });
+      return js.publish(subject, bytes, { msgID, headers, timeout });
     });
     // A place that was taken already: what was there is gone.
     if (!ack.duplicate && ack.seq < known) throw this.#endLost(partition, known, ack.seq);
