@@ -4,6 +4,7 @@
 import * as fs from "node:fs";
 import { clearTimeout, setTimeout } from "node:timers";
 import { basename, dirname, join } from "node:path";
+import { joinBytes } from "./joinBytes.ts";
 
 /** An open file. Positions and lengths are in bytes; calls on one file must not overlap, except reads. */
 export interface DiskFile {
@@ -196,8 +197,31 @@ export class RangeReader {
   }
 }
 
-/** The kernel takes no more buffers than this in one vectored write (IOV_MAX). */
-const partsMax = 1024;
+/** Parts shorter than this are written together with their neighbours, longer ones uncopied. */
+const longBytes = 64 * 1024;
+const joinedBytesMax = 256 * 1024;
+
+/** The bytes of `parts` in fewer pieces. Instead of a vectored write: Deno's copies all of it twice,
+ *  and shared memory slowly. */
+function* gathered(parts: ReadonlyArray<Uint8Array>): Iterable<Uint8Array> {
+  let short: Uint8Array[] = [];
+  let shortBytes = 0;
+  for (const part of parts) {
+    const isLong = part.byteLength >= longBytes;
+    if (shortBytes > 0 && (isLong || shortBytes + part.byteLength > joinedBytesMax)) {
+      yield joinBytes(short);
+      short = [];
+      shortBytes = 0;
+    }
+    if (isLong) {
+      yield part;
+    } else {
+      short.push(part);
+      shortBytes += part.byteLength;
+    }
+  }
+  if (shortBytes > 0) yield joinBytes(short);
+}
 
 class NodeFile implements DiskFile {
   readonly path: string;
@@ -209,21 +233,13 @@ class NodeFile implements DiskFile {
   }
 
   async write(parts: ReadonlyArray<Uint8Array>, position: number): Promise<void> {
-    let index = 0;
     let at = position;
-    let skip = 0;
-    while (index < parts.length) {
-      const pieces = parts.slice(index, index + partsMax);
-      if (skip > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(skip);
-      let written = await this.#writeSome(pieces, at);
-      at += written;
-      for (const piece of pieces) {
-        if (written < piece.byteLength) break;
-        written -= piece.byteLength;
-        index++;
-        skip = 0;
+    for (const piece of gathered(parts)) {
+      for (let done = 0; done < piece.byteLength;) {
+        const written = await this.#writeSome(piece.subarray(done), at);
+        done += written;
+        at += written;
       }
-      skip += written;
     }
   }
 
@@ -257,15 +273,10 @@ class NodeFile implements DiskFile {
   }
 
   /** One write call; zero bytes would loop forever, so that is an error. */
-  async #writeSome(pieces: ReadonlyArray<Uint8Array>, position: number): Promise<number> {
-    const first = pieces[0] as Uint8Array;
-    const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-    if (bytes === 0) return 0;
-    const written = pieces.length === 1
-      ? await settled<number>((done) =>
-        fs.write(this.#descriptor, first, 0, first.byteLength, position, done)
-      )
-      : await settled<number>((done) => fs.writev(this.#descriptor, pieces, position, done));
+  async #writeSome(bytes: Uint8Array, position: number): Promise<number> {
+    const written = await settled<number>((done) =>
+      fs.write(this.#descriptor, bytes, 0, bytes.byteLength, position, done)
+    );
     if (written === 0) throw new Error(`Cannot write to "${this.path}": the system wrote 0 bytes`);
     return written;
   }
