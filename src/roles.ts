@@ -76,7 +76,9 @@ export function distributorLayer(settings: Settings) {
   return Distributor.layer(settings).pipe(
     Layer.provide(Handover.byLog),
     Layer.provideMerge(Layer.mergeAll(Tailer.layer, Ingester.none, actors(settings))),
-    Layer.provideMerge(jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes })),
+    Layer.provideMerge(
+      jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes, createsLogs: true }),
+    ),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }
@@ -86,7 +88,7 @@ export function ingesterLayer(settings: Settings) {
   return clusterIngesterLayer(settings).pipe(
     Layer.provide(ownersLayer(settings)),
     Layer.provideMerge(Layer.mergeAll(Tailer.layer, threadsAndActors(settings, cachedSegments))),
-    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(jetStreamStorageLayer(settings, true)),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }
@@ -102,7 +104,7 @@ export function querierLayer(settings: Settings, takesJobs: boolean) {
     Layer.provideMerge(sharedScanners(settings, takesJobs)),
     Layer.provideMerge(querierService(takesJobs)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
-    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(jetStreamStorageLayer(settings, false)),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }
@@ -133,7 +135,7 @@ export function compactorLayer(settings: Settings) {
         threadsAndActors(settings, cachedSegments),
       ),
     ),
-    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(jetStreamStorageLayer(settings, false)),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }
@@ -153,7 +155,7 @@ export function clusterLayer(settings: Settings) {
     Layer.provideMerge(sharedScanners(settings, true)),
     Layer.provideMerge(querierService(true)),
     Layer.provideMerge(threadsAndActors(settings, cachedSegments)),
-    Layer.provideMerge(jetStreamStorageLayer(settings)),
+    Layer.provideMerge(jetStreamStorageLayer(settings, true)),
     Layer.provideMerge(Nats.layer(settings)),
   );
 }

@@ -6,7 +6,7 @@ import { headers as makeHeaders } from "@nats-io/transport-node";
 import { directGet } from "./directGet.ts";
 import { type NatsLink, requestTimeoutMs } from "./Nats.ts";
 import { isConflict } from "./natsErrors.ts";
-import { bucketStream, ensureStream, leaseBucket } from "./streams.ts";
+import { ensureStream, leaseBucket, leaseStream } from "./streams.ts";
 
 /** Time after which an entry that was not renewed is gone. Shorter than an election of the
  *  servers, which takes 4 to 9 seconds, it would make owners change whenever a server dies;
@@ -31,7 +31,7 @@ export class Leases {
   }
 
   static async open(link: NatsLink): Promise<Leases> {
-    await ensureStream(link, bucketStream(leaseBucket, { allow_msg_ttl: true }));
+    await ensureStream(link, leaseStream());
     return new Leases(link);
   }
 

@@ -8,11 +8,14 @@ export function apiCode(error: unknown): number | undefined {
 }
 
 /** Whether a conditional publish found another sequence than it expected: one that is there, or
- *  (10164) one of a message that the servers are still agreeing on. */
+ *  one of a message that the servers are still agreeing on. */
 export function isConflict(error: unknown): boolean {
   const code = apiCode(error);
-  return code === 10071 || code === 10164;
+  return code === wrongLastSequence || code === subjectInProcess;
 }
+
+/** A conditional publish expected another sequence than the one that is stored. */
+export const wrongLastSequence = 10071;
 
 /** The stream has max_bytes of messages and discards new ones. */
 export const streamFull = 10077;
@@ -22,8 +25,10 @@ export const messageTooBig = 10054;
 export const streamNotFound = 10059;
 /** The first copy of a message with this id has not been decided yet. */
 const duplicateInProcess = 10158;
-/** Leaders are being elected, or the server starts. */
-const temporary = new Set([10008, 10009, duplicateInProcess]);
+/** The servers are still agreeing on another message of the subject. */
+const subjectInProcess = 10164;
+/** Leaders are being elected, the server starts, or something before it is being decided. */
+const temporary = new Set([10008, 10009, duplicateInProcess, subjectInProcess]);
 
 /** Whether the same request may succeed in a moment. Its outcome is unknown: it may have been done. */
 export function isTransient(error: unknown): boolean {

@@ -9,17 +9,24 @@ const contactNs = 2.5e9;
 
 /** The state of a stream as a leader knows it that most of its replicas follow. It is asked twice: a server that was frozen may
  *  find in its sockets what its followers said before they left it, and take that for news; by the second question it has heard
- *  of the other leader. Rejects after `limitMs`. */
+ *  of the other leader. With `subjects`, which may have wildcards, it names those of them that it has messages of.
+ *  Rejects after `limitMs`. */
 export async function leaderState(
   link: NatsLink,
   stream: string,
   limitMs: number,
+  subjects?: string,
 ): Promise<StreamState> {
+  const ask = () =>
+    link.manager.streams.info(
+      stream,
+      subjects === undefined ? undefined : { subjects_filter: subjects },
+    );
   return await retrying(limitMs, async () => {
     await link.health.steady(limitMs);
-    const first = await link.manager.streams.info(stream);
+    const first = await ask();
     if (first.config.num_replicas === 1) return first.state;
-    const second = isFollowed(first) ? await link.manager.streams.info(stream) : first;
+    const second = isFollowed(first) ? await ask() : first;
     const isSame = second.cluster?.leader === first.cluster?.leader;
     if (isSame && isFollowed(second)) return second.state;
     throw new errors.NoRespondersError(`${stream} has no leader that most replicas follow`);

@@ -100,20 +100,26 @@ export function bucketStream(bucket: string, more: Partial<StreamConfig> = {}): 
   };
 }
 
-/** Creates the stream if it is not there, else checks it. Waits while the servers elect leaders. */
-export async function ensureStream(link: NatsLink, wanted: WantedStream): Promise<StreamInfo> {
-  const config: WantedStream = {
-    retention: RetentionPolicy.Limits,
-    storage: StorageType.File,
-    num_replicas: link.replicas,
-    allow_direct: true,
-    ...wanted,
-  };
+/** The bucket of Leases.ts and logMarks.ts. */
+export function leaseStream(): WantedStream {
+  return bucketStream(leaseBucket, { allow_msg_ttl: true });
+}
+
+/** Creates the stream if it is not there, else checks it. Waits while the servers elect leaders. With `announce` the stream takes
+ *  nothing before that has resolved: it is created *closed*, with no subject but its own name, and gets its subjects then. */
+export async function ensureStream(
+  link: NatsLink,
+  wanted: WantedStream,
+  announce?: () => Promise<void>,
+): Promise<StreamInfo> {
+  const config = configOf(link, wanted);
+  const { republish, ...rest } = config;
+  const created = announce === undefined ? config : { ...rest, subjects: [config.name] };
   const { streams } = link.manager;
   const info = await retrying(startMs, () =>
     streams.info(config.name).catch((error) => {
       if (apiCode(error) !== streamNotFound) throw error;
-      return streams.add(config);
+      return streams.add(created);
     }));
   check(config, info.config);
   // What is a setting of ours, or came with a later version; changing it loses nothing.
@@ -124,7 +130,33 @@ export async function ensureStream(link: NatsLink, wanted: WantedStream): Promis
   if (config.allow_msg_ttl === true && info.config.allow_msg_ttl !== true) {
     changed.allow_msg_ttl = true;
   }
+  if (announce !== undefined && isClosed(info.config)) {
+    await announce();
+    Object.assign(changed, { subjects: config.subjects, republish });
+  }
   return Object.keys(changed).length === 0 ? info : await streams.update(config.name, changed);
+}
+
+/** Checks a stream that others create. Rejects if it is not there. */
+export async function findStream(link: NatsLink, wanted: WantedStream): Promise<StreamInfo> {
+  const config = configOf(link, wanted);
+  const info = await retrying(startMs, () => link.manager.streams.info(config.name));
+  check(config, info.config);
+  return info;
+}
+
+function configOf(link: NatsLink, wanted: WantedStream): WantedStream {
+  return {
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: link.replicas,
+    allow_direct: true,
+    ...wanted,
+  };
+}
+
+function isClosed({ name, subjects }: StreamConfig): boolean {
+  return subjects.length === 1 && subjects[0] === name;
 }
 
 /** Elections take 4 to 9 seconds. */
@@ -151,7 +183,7 @@ function check(wanted: WantedStream, found: StreamConfig): void {
   must("max_msgs_per_subject", wanted.max_msgs_per_subject ?? -1);
   must("allow_direct", true);
   if (wanted.allow_atomic === true) must("allow_atomic", true);
-  for (const subject of wanted.subjects) {
+  for (const subject of isClosed(found) ? [] : wanted.subjects) {
     if (!found.subjects.includes(subject)) problems.push(`it does not take ${subject}`);
   }
   if (problems.length === 0) return;

@@ -42,8 +42,9 @@ export class WriteLog extends Context.Service<WriteLog, {
   /** Gives up all records below `offset`. They may stay readable for a while, and come back after a crash. If `offset` is beyond
    *  the end, the log continues there: that is how a log that was lost joins an index that was not. */
   readonly release: (partition: number, offset: number) => Effect.Effect<void, WriteLogError>;
-  /** Every partition that holds records, and perhaps others, in ascending order. */
-  readonly partitions: Effect.Effect<ReadonlyArray<number>>;
+  /** Every partition that holds records whose append succeeded before the question, whoever appended them, and perhaps others,
+   *  in ascending order. */
+  readonly partitions: Effect.Effect<ReadonlyArray<number>, WriteLogError>;
   /** [first kept offset, offset that the next append gets). */
   readonly bounds: (
     partition: number,

@@ -2,6 +2,7 @@
  *  their leases. Two that think so at once do no harm: the index takes one's replacement and refuses the other's. */
 import { Cause, Effect, Layer, Schedule } from "effect";
 import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
+import { partitionCount } from "../../cluster/logMarks.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import type { Settings } from "../../platform/config/mod.ts";
 import { errorText } from "../../platform/files.ts";
@@ -32,7 +33,8 @@ export const clusterTurns = ({ ingester }: Settings) =>
           key.startsWith("compactor.") && value !== ""
         ).map(({ key }) => key.slice("compactor.".length));
         const byKey = new Map(entries.map((entry) => [entry.key, entry]));
-        for (const [partition, owner] of proposeOwners(ingester.partitions, members)) {
+        const count = partitionCount(ingester.partitions, byKey.keys());
+        for (const [partition, owner] of proposeOwners(count, members)) {
           const lease = byKey.get(keyOf(partition));
           const isMine = lease?.value === me;
           if (owner !== me) {

@@ -23,10 +23,11 @@ export class Ingester extends Context.Service<Ingester, {
   /** Waits until every partition of this process has replayed its log. */
   readonly ready: Effect.Effect<void, IngesterUnavailable>;
   /** The unflushed rows of every partition that a query may need. Every batch that was handed over before is in it. With
-   *  `leaveOut`, a partition of another process that does not answer is told to it, and not in the answer. */
+   *  `leaveOut`, a partition of another process that does not answer is told to it, and not in the answer; "new" are those that
+   *  this process does not know of, when nobody says whether there are any. */
   readonly describe: (
     query: HeadQuery,
-    leaveOut?: (partition: number, reason: string) => void,
+    leaveOut?: (partition: number | "new", reason: string) => void,
   ) => Effect.Effect<ReadonlyArray<HeadSnapshot>, IngesterUnavailable>;
   /** Cuts a segment of everything handed over so far, and waits until it is committed. */
   readonly flush: Effect.Effect<void, IngesterUnavailable>;

@@ -9,7 +9,7 @@ import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "eff
 import type { Msg } from "@nats-io/transport-node";
 import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";
 import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
-import { writeLogMark } from "../../cluster/logMarks.ts";
+import { partitionCount, writeLogMark } from "../../cluster/logMarks.ts";
 import type { MicroService } from "../../cluster/microService.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import { flushSubject, headSubject } from "../../cluster/subjects.ts";
@@ -55,7 +55,8 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
   const system = yield* ActorSystem;
   const optionsOf = yield* partitionOptions(settings);
   const leases = yield* Effect.tryPromise(() => Leases.open(link));
-  const count = settings.ingester.partitions;
+  /** Partitions whose log this process could open, or is about to. */
+  const opened = new Map<number, "opening" | "open">();
   const owned = new Map<number, OwnedPartition>();
   const me = service.id;
   let isDraining = false;
@@ -180,6 +181,30 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     }
   });
 
+  const open = (partition: number) => {
+    opened.set(partition, "opening");
+    return writeLog.bounds(partition).pipe(
+      Effect.tap(() => Effect.sync(() => opened.set(partition, "open"))),
+      Effect.catch((error) =>
+        Effect.logWarning(`cannot open partition ${partition}: ${error.message}`).pipe(
+          Effect.tap(() => Effect.sync(() => opened.delete(partition))),
+        )
+      ),
+    );
+  };
+
+  /** Creates the logs of partitions, also of those that others are to own: these may not have been told of them. A log that this
+   *  process cannot open it does not take. Waits for them, but not so long that leases expire. */
+  const openThose = Effect.fnUntraced(function* (count: number) {
+    const missing = Array.from({ length: count }, (_, partition) => partition)
+      .filter((partition) => !opened.has(partition));
+    if (missing.length === 0) return;
+    const opening = yield* Effect.forkScoped(
+      Effect.forEach(missing, open, { concurrency: "unbounded", discard: true }),
+    );
+    yield* Fiber.await(opening).pipe(Effect.timeoutOption(renewEveryMs));
+  });
+
   const turn = Effect.gen(function* () {
     for (const [partition, entry] of owned) {
       if (!entry.actor.isOpen()) {
@@ -202,11 +227,13 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     }
     const members = entries.filter(({ key, value }) => key.startsWith("ingester.") && value !== "")
       .map(({ key }) => key.slice("ingester.".length));
+    const count = partitionCount(settings.ingester.partitions, byKey.keys());
+    yield* openThose(count);
     const proposed = proposeOwners(count, members);
     for (const [partition, owner] of proposed) {
       const lease = byKey.get(`partition.${partition}`);
       const isFree = lease === undefined || lease.value === "" || lease.value === me;
-      if (owner === me && !owned.has(partition) && isFree) {
+      if (owner === me && !owned.has(partition) && isFree && opened.get(partition) === "open") {
         const revision = yield* Effect.tryPromise(() =>
           leases.take(`partition.${partition}`, me, lease?.revision ?? 0)
         );

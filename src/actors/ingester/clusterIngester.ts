@@ -1,6 +1,7 @@
 /** The partitions of a cluster as one service: their owners are asked over NATS. A partition
  *  without an owner that answers in time is read from the write log, so that recent lines can be
- *  queried whoever dies. */
+ *  queried whoever dies. Which partitions there are is asked with each question
+ *  (src/cluster/logMarks.ts says why), while those that are known already are. */
 import { errors } from "@nats-io/transport-node";
 import { Effect, Layer, Option } from "effect";
 import { requestFrames } from "../../cluster/frames.ts";
@@ -39,9 +40,25 @@ export const clusterIngesterLayer = (settings: Settings) =>
           onSome: (some) => some.owned(),
         });
       const bytesMax = headLimits * settings.ingester.max_unflushed_bytes;
-      const known = yield* writeLog.partitions;
-      const count = Math.max(settings.ingester.partitions, ...known.map((number) => number + 1));
-      const partitions = Array.from({ length: count }, (_, partition) => partition);
+      let known: ReadonlyArray<number> = [];
+      /** Asks every partition that there is at this moment. */
+      const each = <Result>(
+        ask: (partition: number) => Effect.Effect<Result, IngesterUnavailable>,
+        partitions: Effect.Effect<ReadonlyArray<number>, IngesterUnavailable> = listed,
+      ) =>
+        Effect.gen(function* () {
+          const before = known;
+          const all = (numbers: ReadonlyArray<number>) =>
+            Effect.forEach(numbers, ask, { concurrency: "unbounded" });
+          const [some, now] = yield* Effect.all([all(before), partitions], {
+            concurrency: "unbounded",
+          });
+          known = now;
+          return [...some, ...yield* all(now.filter((partition) => !before.includes(partition)))];
+        });
+      const listed = writeLog.partitions.pipe(
+        Effect.mapError(({ message }) => new IngesterUnavailable({ message })),
+      );
 
       const headOf = (partition: number, query: HeadQuery) => {
         const fromOwner = Effect.tryPromise({
@@ -102,11 +119,16 @@ export const clusterIngesterLayer = (settings: Settings) =>
                 return Effect.succeed([]);
               }),
             );
-          return Effect.forEach(partitions, found, { concurrency: "unbounded" }).pipe(
-            Effect.map((heads) => heads.flat()),
+          const partitions = listed.pipe(
+            Effect.catch((error) => {
+              if (leaveOut === undefined) return Effect.fail(error);
+              leaveOut("new", error.message);
+              return Effect.succeed(known);
+            }),
           );
+          return each(found, partitions).pipe(Effect.map((heads) => heads.flat()));
         },
-        flush: Effect.forEach(partitions, flush, { concurrency: "unbounded", discard: true }),
+        flush: each(flush).pipe(Effect.asVoid),
       });
     }),
   );

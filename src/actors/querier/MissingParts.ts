@@ -6,11 +6,11 @@ import type { Scanners, UnitsJob } from "../Scanners.ts";
 
 export class MissingParts {
   readonly #segments = new Set<string>();
-  readonly #partitions = new Set<number>();
+  readonly #partitions = new Set<number | "new">();
   #reason = "";
 
-  /** Notes that a partition's unflushed rows are not in the answer. */
-  readonly leaveOutPartition = (partition: number, reason: string): void => {
+  /** Notes that a partition's unflushed rows are not in the answer, or those of partitions that may be new. */
+  readonly leaveOutPartition = (partition: number | "new", reason: string): void => {
     this.#partitions.add(partition);
     this.#reason ||= reason;
   };
@@ -50,9 +50,10 @@ export class MissingParts {
   warnings(): ReadonlyArray<string> {
     const parts: string[] = [];
     if (this.#segments.size > 0) parts.push(counted(this.#segments.size, "segment"));
-    if (this.#partitions.size > 0) {
-      parts.push(`the unflushed lines of ${counted(this.#partitions.size, "partition")}`);
-    }
+    const isNewMissing = this.#partitions.has("new");
+    const count = this.#partitions.size - (isNewMissing ? 1 : 0);
+    if (count > 0) parts.push(`the unflushed lines of ${counted(count, "partition")}`);
+    if (isNewMissing) parts.push("those of partitions that may be new");
     if (parts.length === 0) return [];
     return [
       `partial result: lines may be missing, ${

@@ -2,6 +2,7 @@
  *  JetStream tells of a record as soon as it is stored, but at most once: what its leader had told nobody when it died, what came
  *  while the connection was down or was too much for it, is read from the log. JetStream names with every record the one before
  *  it of the same tenant, so a gap shows with the next record; that nothing follows is made up for by asking at times.
+ *  Of a partition that came into being after the feed, its first records may be what nobody told of: `found` says which there are.
  *  Invariant: a record that can neither be heard of nor read is reported as lost. */
 
 export interface FeedRecord {
@@ -37,6 +38,8 @@ interface Progress {
 export class TailFeed {
   readonly #options: TailFeedOptions;
   readonly #partitions = new Map<number, Progress>();
+  /** Partitions that were there at the beginning. */
+  #before: ReadonlySet<number> | undefined;
   #isOpen = true;
 
   constructor(options: TailFeedOptions) {
@@ -54,9 +57,19 @@ export class TailFeed {
     return progress;
   }
 
+  /** Takes note of the partitions that there are. Those of the first time were there before; of others every record is wanted. */
+  found(partitions: ReadonlyArray<number>): void {
+    this.#before ??= new Set(partitions);
+    for (const partition of partitions) if (this.#isNew(partition)) this.begin(partition, 1);
+  }
+
+  #isNew(partition: number): boolean {
+    return this.#before?.has(partition) === false;
+  }
+
   /** Takes what JetStream told of; `previous` is the tenant's record before it. */
   take(partition: number, record: FeedRecord, previous: number): void {
-    const progress = this.begin(partition, previous + 1);
+    const progress = this.begin(partition, this.#isNew(partition) ? 1 : previous + 1);
     progress.isActive = true;
     if (record.offset <= progress.last) return;
     progress.target = Math.max(progress.target, record.offset);

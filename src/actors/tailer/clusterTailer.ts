@@ -2,7 +2,7 @@
  *  whichever process took it, and the batches are handed to this process's tails. A tenant without
  *  a tail costs nothing. Tailer.ts owns the tails, TailFeed.ts that nothing is missing. */
 import type { Subscription } from "@nats-io/transport-node";
-import { Effect, Layer } from "effect";
+import { Effect, Layer, Option } from "effect";
 import { directGet } from "../../cluster/directGet.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { logStreamName, logSubject, tailSubject, tenantToken } from "../../cluster/streams.ts";
@@ -46,17 +46,28 @@ export const clusterTailerLayer = Layer.effect(
         Effect.runForkWith(context)(Effect.logError(text));
       }
     };
-    const begin = (feed: TailFeed) =>
-      Effect.flatMap(
-        writeLog.partitions,
-        (partitions) =>
-          Effect.forEach(partitions, (partition) =>
-            writeLog.bounds(partition).pipe(
-              Effect.map(({ next }) => feed.begin(partition, next)),
-              Effect.timeout(beginMs),
-              Effect.ignore,
-            ), { concurrency: "unbounded", discard: true }),
-      );
+    const begin = Effect.fnUntraced(function* (feed: TailFeed) {
+      const partitions = yield* writeLog.partitions.pipe(Effect.timeoutOption(beginMs));
+      if (Option.isNone(partitions)) return;
+      feed.found(partitions.value);
+      yield* Effect.forEach(partitions.value, (partition) =>
+        writeLog.bounds(partition).pipe(
+          Effect.map(({ next }) => feed.begin(partition, next)),
+          Effect.timeout(beginMs),
+          Effect.ignore,
+        ), { concurrency: "unbounded", discard: true });
+    }, (beginning) => Effect.ignore(beginning));
+    let learning: Promise<void> | undefined;
+    /** Tells all feeds which partitions there are by now. */
+    const learn = () => {
+      const asking = [...feeds.values()];
+      const told = Effect.map(writeLog.partitions, (partitions) => {
+        for (const { feed } of asking) feed.found(partitions);
+      });
+      learning ??= Effect.runPromiseWith(context)(Effect.ignore(told)).finally(() => {
+        learning = undefined;
+      });
+    };
     const open = (tenant: string): OpenFeed => {
       const known = feeds.get(tenant);
       if (known !== undefined) {
@@ -69,7 +80,10 @@ export const clusterTailerLayer = Layer.effect(
         lost: () => local.lose(tenant),
       });
       const subscription = subscribe(link, tenant, feed);
-      const timer = setInterval(() => void feed.poll(), pollMs);
+      const timer = setInterval(() => {
+        learn();
+        void feed.poll();
+      }, pollMs);
       const ready = Effect.runPromiseWith(context)(begin(feed));
       const opened = { feed, subscription, timer, ready, tails: 1 };
       feeds.set(tenant, opened);

@@ -13,7 +13,9 @@ import { writeLogContract } from "../WriteLog.contract.ts";
 import { jetStreamWriteLogLayer } from "./JetStreamWriteLog.ts";
 
 const layerOf = (servers: NatsServers, partitionBytesMax = 64 * 1024 * 1024) =>
-  jetStreamWriteLogLayer({ partitionBytesMax }).pipe(Layer.provide(natsLayer(servers)));
+  jetStreamWriteLogLayer({ partitionBytesMax, createsLogs: true }).pipe(
+    Layer.provide(natsLayer(servers)),
+  );
 
 const one = await NatsServers.start({ nodes: 1 });
 const three = await NatsServers.start({ nodes: 3 });

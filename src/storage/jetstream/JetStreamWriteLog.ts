@@ -3,6 +3,8 @@
  *
  *  A record's message id is the digest of its bytes. So a publish whose outcome is unknown is simply sent again, and the same
  *  push sent again by an agent within two minutes takes no second offset.
+ *  Who creates a stream announces it before it takes anything (src/cluster/logMarks.ts says why), and processes that only read
+ *  create none.
  *  Invariant: offsets are the stream's sequences, which are contiguous from the first kept one; a hole is damage, and reading
  *  stops at it rather than skip acknowledged lines. So is an end that lies before one that was known. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
@@ -16,11 +18,13 @@ import {
   retrying,
   streamFull,
 } from "../../cluster/natsErrors.ts";
-import { logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
+import { announcedLogs, announceLog, logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
 import { leaderState } from "../../cluster/streamState.ts";
 import {
   ensureStream,
+  findStream,
   leaseBucket,
+  leaseStream,
   logStream,
   logStreamName,
   logSubject,
@@ -34,9 +38,11 @@ import { type LogRecord, WriteLog, WriteLogError } from "../WriteLog.ts";
 export interface JetStreamWriteLogOptions {
   /** Bytes of one partition that are not released; beyond it appends fail with Full. */
   readonly partitionBytesMax: number;
+  /** Whether this process creates the streams that it needs; else others must have. */
+  readonly createsLogs: boolean;
 }
 
-/** The write log of the NATS account. Streams are created when they are first used. */
+/** The write log of the NATS account. */
 export function jetStreamWriteLogLayer(
   options: JetStreamWriteLogOptions,
 ): Layer.Layer<WriteLog, WriteLogError, Nats> {
@@ -53,7 +59,7 @@ export function jetStreamWriteLogLayer(
           run(partition, () => log.read(partition, offset, bytesMax)),
         release: (partition, offset) => run(partition, () => log.release(partition, offset)),
         bounds: (partition) => run(partition, () => log.bounds(partition)),
-        partitions: Effect.sync(() => log.partitions()),
+        partitions: run(-1, () => log.partitions()),
       });
     }),
   );
@@ -74,6 +80,9 @@ class JetStreamLog {
   readonly #link: NatsLink;
   readonly #options: JetStreamWriteLogOptions;
   readonly #streams = new Map<number, Promise<unknown>>();
+  /** Those that were there at the start or were announced since: what is announced stays so. */
+  readonly #partitions = new Set<number>();
+  #bucket: Promise<unknown> | undefined;
   /** By partition: the offset behind the last one that this process knows to be stored. */
   readonly #known = new Map<number, number>();
   readonly recordBytesMax: number;
@@ -180,17 +189,28 @@ class JetStreamLog {
     );
   }
 
-  /** Learns which partitions there are. */
+  /** Learns of streams that nobody announced: of an earlier version, or restored without the bucket. */
   async findPartitions(): Promise<void> {
     const names = await retrying(readMs, () => this.#link.manager.streams.names("logs.>").next());
     for (const name of names) {
       const match = /^LOGS_(\d+)$/.exec(name);
-      if (match !== null) await this.#stream(Number(match[1]));
+      if (match === null) continue;
+      await this.#stream(Number(match[1]));
+      this.#partitions.add(Number(match[1]));
     }
   }
 
-  partitions(): ReadonlyArray<number> {
-    return [...this.#streams.keys()].sort((a, b) => a - b);
+  async partitions(): Promise<ReadonlyArray<number>> {
+    // Once it was there, a server that does not know of it is behind, and does not mean that there are none.
+    this.#bucket ??= ensureStream(this.#link, leaseStream());
+    await this.#bucket.catch((error) => {
+      this.#bucket = undefined;
+      throw error;
+    });
+    for (const partition of await announcedLogs(this.#link, readMs)) {
+      this.#partitions.add(partition);
+    }
+    return [...this.#partitions].sort((a, b) => a - b);
   }
 
   /** A record that the direct get did not give, from the leader. */
@@ -211,7 +231,10 @@ class JetStreamLog {
   #stream(partition: number): Promise<unknown> {
     let ensured = this.#streams.get(partition);
     if (ensured === undefined) {
-      ensured = ensureStream(this.#link, logStream(partition, this.#options.partitionBytesMax));
+      const wanted = logStream(partition, this.#options.partitionBytesMax);
+      ensured = this.#options.createsLogs
+        ? ensureStream(this.#link, wanted, () => announceLog(this.#link, partition))
+        : findStream(this.#link, wanted);
       this.#streams.set(partition, ensured);
       ensured.catch(() => this.#streams.delete(partition));
     }

@@ -9,11 +9,12 @@ import { jetStreamIndexLayer } from "./JetStreamIndex.ts";
 import { jetStreamObjectStoreLayer } from "./JetStreamObjectStore.ts";
 import { jetStreamWriteLogLayer } from "./JetStreamWriteLog.ts";
 
-/** WriteLog, ObjectStore and Index in NATS, or segments in S3. common.path_prefix holds copies only, of this process alone. */
-export function jetStreamStorageLayer(settings: Settings) {
+/** WriteLog, ObjectStore and Index in NATS, or segments in S3. common.path_prefix holds copies only, of this process alone.
+ *  `createsLogs`: see JetStreamWriteLogOptions. */
+export function jetStreamStorageLayer(settings: Settings, createsLogs: boolean) {
   const { cache } = dataPaths(settings.common.path_prefix);
   return Layer.mergeAll(
-    jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes }),
+    jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes, createsLogs }),
     settings.storage.object_store === "s3"
       ? s3ObjectStoreLayer(settings.storage.s3)
       : jetStreamObjectStoreLayer({ shards: settings.nats.object_shards }),

@@ -157,7 +157,10 @@ function layersOf(
   process: Process,
 ) {
   const nats = simulatedNats(network, process);
-  const writeLog = jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes });
+  const writeLog = jetStreamWriteLogLayer({
+    partitionBytesMax: settings.nats.log_max_bytes,
+    createsLogs: role !== "querier",
+  });
   const ports = Layer.mergeAll(
     writeLog,
     role === "distributor" ? noObjects : jetStreamObjectStoreLayer({ shards: 1 }),
