@@ -71,13 +71,16 @@ function segmentCache({ common, storage }: Settings) {
   };
 }
 
-/** A distributor needs nothing but the write log. */
+/** A distributor needs nothing but the write log, which an ingester has made. */
 export function distributorLayer(settings: Settings) {
   return Distributor.layer(settings).pipe(
     Layer.provide(Handover.byLog),
     Layer.provideMerge(Layer.mergeAll(Tailer.layer, Ingester.none, actors(settings))),
     Layer.provideMerge(
-      jetStreamWriteLogLayer({ partitionBytesMax: settings.nats.log_max_bytes, createsLogs: true }),
+      jetStreamWriteLogLayer({
+        partitionBytesMax: settings.nats.log_max_bytes,
+        createsLogs: false,
+      }),
     ),
     Layer.provideMerge(Nats.layer(settings)),
   );

@@ -18,23 +18,19 @@
  *  partitions than before, the others are owned, flushed and asked as they were, and get nothing more. */
 import { leaderGet } from "./directGet.ts";
 import { type NatsLink, requestTimeoutMs } from "./Nats.ts";
-import { apiCode, retrying, streamNotFound, wrongLastSequence } from "./natsErrors.ts";
+import { apiCode, streamNotFound, wrongLastSequence } from "./natsErrors.ts";
 import { leaderState } from "./streamState.ts";
 import { ensureStream, leaseBucket, leaseStream } from "./streams.ts";
 
 const stream = `KV_${leaseBucket}`;
-const announceMs = 15_000;
 
-/** Writes the partition's entry if there is none, and resolves when there is one. */
+/** Writes the partition's entry if there is none, and resolves when there is one. Rejects if it cannot at the moment. */
 export async function announceLog(link: NatsLink, partition: number): Promise<void> {
   await ensureStream(link, leaseStream());
-  const js = link.manager.jetstream();
-  await retrying(announceMs, async () => {
-    const options = { timeout: requestTimeoutMs, expect: { lastSubjectSequence: 0 } };
-    await js.publish(subjectOf(partition), "1", options).catch((error) => {
-      // The owner's, or what another process wrote a moment ago.
-      if (apiCode(error) !== wrongLastSequence) throw error;
-    });
+  const options = { timeout: requestTimeoutMs, expect: { lastSubjectSequence: 0 } };
+  await link.manager.jetstream().publish(subjectOf(partition), "1", options).catch((error) => {
+    // The owner's, or what another process wrote a moment ago.
+    if (apiCode(error) !== wrongLastSequence) throw error;
   });
 }
 

@@ -13,6 +13,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from "@nats-io/jetstream";
+import { errors } from "@nats-io/transport-node";
 import type { NatsLink } from "./Nats.ts";
 import { apiCode, retrying, streamNotFound } from "./natsErrors.ts";
 
@@ -116,31 +117,44 @@ export async function ensureStream(
   const { republish, ...rest } = config;
   const created = announce === undefined ? config : { ...rest, subjects: [config.name] };
   const { streams } = link.manager;
-  const info = await retrying(startMs, () =>
-    streams.info(config.name).catch((error) => {
+  // From the beginning each time: another process may have done meanwhile what this one may not.
+  return await retrying(startMs, async () => {
+    const info = await streams.info(config.name).catch((error) => {
       if (apiCode(error) !== streamNotFound) throw error;
       return streams.add(created);
-    }));
-  check(config, info.config);
-  // What is a setting of ours, or came with a later version; changing it loses nothing.
-  const changed: Partial<StreamConfig> = {};
-  if (config.max_bytes !== undefined && config.max_bytes !== info.config.max_bytes) {
-    changed.max_bytes = config.max_bytes;
-  }
-  if (config.allow_msg_ttl === true && info.config.allow_msg_ttl !== true) {
-    changed.allow_msg_ttl = true;
-  }
-  if (announce !== undefined && isClosed(info.config)) {
-    await announce();
-    Object.assign(changed, { subjects: config.subjects, republish });
-  }
-  return Object.keys(changed).length === 0 ? info : await streams.update(config.name, changed);
+    });
+    check(config, info.config);
+    // What is a setting of ours, or came with a later version; changing it loses nothing.
+    const changed: Partial<StreamConfig> = {};
+    if (config.max_bytes !== undefined && config.max_bytes !== info.config.max_bytes) {
+      changed.max_bytes = config.max_bytes;
+    }
+    if (config.allow_msg_ttl === true && info.config.allow_msg_ttl !== true) {
+      changed.allow_msg_ttl = true;
+    }
+    if (announce !== undefined && isClosed(info.config)) {
+      await announce();
+      Object.assign(changed, { subjects: config.subjects, republish });
+    }
+    return Object.keys(changed).length === 0 ? info : await streams.update(config.name, changed);
+  });
 }
 
-/** Checks a stream that others create. Rejects if it is not there. */
-export async function findStream(link: NatsLink, wanted: WantedStream): Promise<StreamInfo> {
+/** Checks a stream that others create, and waits until they have. Rejects after `limitMs`. */
+export async function findStream(
+  link: NatsLink,
+  wanted: WantedStream,
+  limitMs: number,
+): Promise<StreamInfo> {
   const config = configOf(link, wanted);
-  const info = await retrying(startMs, () => link.manager.streams.info(config.name));
+  const info = await retrying(
+    limitMs,
+    () =>
+      link.manager.streams.info(config.name).catch((error) => {
+        if (apiCode(error) !== streamNotFound) throw error;
+        throw new errors.NoRespondersError(`nobody has created the stream ${config.name} yet`);
+      }),
+  );
   check(config, info.config);
   return info;
 }

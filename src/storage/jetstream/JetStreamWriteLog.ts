@@ -3,8 +3,7 @@
  *
  *  A record's message id is the digest of its bytes. So a publish whose outcome is unknown is simply sent again, and the same
  *  push sent again by an agent within two minutes takes no second offset.
- *  Who creates a stream announces it before it takes anything (src/cluster/logMarks.ts says why), and processes that only read
- *  create none.
+ *  Who creates a stream announces it before it takes anything (src/cluster/logMarks.ts says why). That is an ingester's work.
  *  Invariant: offsets are the stream's sequences, which are contiguous from the first kept one; a hole is damage, and reading
  *  stops at it rather than skip acknowledged lines. So is an end that lies before one that was known. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
@@ -38,7 +37,7 @@ import { type LogRecord, WriteLog, WriteLogError } from "../WriteLog.ts";
 export interface JetStreamWriteLogOptions {
   /** Bytes of one partition that are not released; beyond it appends fail with Full. */
   readonly partitionBytesMax: number;
-  /** Whether this process creates the streams that it needs; else others must have. */
+  /** Whether this process creates the streams that it needs; else it waits until another has. */
   readonly createsLogs: boolean;
 }
 
@@ -102,7 +101,7 @@ class JetStreamLog {
           "raise max_payload of the servers",
       );
     }
-    await this.#stream(partition);
+    await this.#stream(partition, appendMs);
     const { tenant, headers } = envelope(bytes);
     const subject = logSubject(tenant, partition);
     const js = this.#link.manager.jetstream();
@@ -228,13 +227,13 @@ class JetStreamLog {
   }
 
   /** The partition's stream, created or checked once. */
-  #stream(partition: number): Promise<unknown> {
+  #stream(partition: number, limitMs = readMs): Promise<unknown> {
     let ensured = this.#streams.get(partition);
     if (ensured === undefined) {
       const wanted = logStream(partition, this.#options.partitionBytesMax);
       ensured = this.#options.createsLogs
         ? ensureStream(this.#link, wanted, () => announceLog(this.#link, partition))
-        : findStream(this.#link, wanted);
+        : findStream(this.#link, wanted, limitMs);
       this.#streams.set(partition, ensured);
       ensured.catch(() => this.#streams.delete(partition));
     }

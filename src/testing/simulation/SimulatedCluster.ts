@@ -44,7 +44,8 @@ export class SimulatedMember {
   readonly name: string;
   readonly role: SimulatedRole;
   readonly #network: SimulatedNetwork;
-  readonly #settings: Settings;
+  /** What the next start is told. */
+  settings: Settings;
   #process: Process;
   #starts = 0;
   #duties: Duties | undefined;
@@ -54,7 +55,7 @@ export class SimulatedMember {
     this.name = name;
     this.role = role;
     this.#network = network;
-    this.#settings = settings;
+    this.settings = settings;
     this.#process = network.world.process(name);
     this.#process.isDead = true;
   }
@@ -76,11 +77,10 @@ export class SimulatedMember {
     this.#duties = undefined;
     this.world.later(process, 1, () => {
       const scope = Scope.makeUnsafe();
-      const layers = layersOf(this.role, this.#settings, this.#network, process);
+      const { settings } = this;
+      const layers = layersOf(this.role, settings, this.#network, process);
       const launch = Layer.build(layers).pipe(
-        Effect.tap((context) =>
-          Effect.sync(() => this.#duties = dutiesOf(context, this.#settings))
-        ),
+        Effect.tap((context) => Effect.sync(() => this.#duties = dutiesOf(context, settings))),
         Effect.provideService(Scope.Scope, scope),
         Effect.catchCause(() => Effect.sync(() => this.#startAgain(process))),
       );
@@ -141,14 +141,16 @@ export class SimulatedMember {
   }
 }
 
-/** Settings with which everything happens within seconds. */
-export const simulatedSettings = settingsWith({
-  "ingester.partitions": 1,
+const quickly = {
   "ingester.segment_target_bytes": "2KB",
   "ingester.max_segment_age": "2s",
   "nats.object_shards": 1,
   "nats.log_max_bytes": "1MB",
-});
+};
+
+/** Settings with which everything happens within seconds. */
+export const simulatedSettings = settingsWith({ ...quickly, "ingester.partitions": 1 });
+export const settingsOfTwo = settingsWith({ ...quickly, "ingester.partitions": 2 });
 
 function layersOf(
   role: SimulatedRole,
@@ -159,7 +161,7 @@ function layersOf(
   const nats = simulatedNats(network, process);
   const writeLog = jetStreamWriteLogLayer({
     partitionBytesMax: settings.nats.log_max_bytes,
-    createsLogs: role !== "querier",
+    createsLogs: role === "ingester",
   });
   const ports = Layer.mergeAll(
     writeLog,

@@ -19,6 +19,8 @@ export interface Mutations {
   readonly ignoreIds?: boolean;
   /** Direct gets number what they send without holes. */
   readonly hideHoles?: boolean;
+  /** Who asks for the subjects of a bucket is told of none. */
+  readonly hideSubjects?: boolean;
 }
 
 interface Accepted {
@@ -351,8 +353,10 @@ export class SimulatedJetStream {
     const request = data.length === 0 ? {} : JSON.parse(new TextDecoder().decode(data));
     switch (what) {
       case "STREAM.INFO":
-        return this.#answer(node, reply, this.#info(node, stream));
+        return this.#answer(node, reply, this.#info(node, stream, request.subjects_filter));
       case "STREAM.UPDATE":
+        // The servers agree on it, or nothing is changed.
+        if (stream.leader !== node || stream.isElecting || !this.#hasQuorum(node)) return;
         stream.config = { ...stream.config, ...request };
         return this.#answer(node, reply, this.#info(node, stream));
       case "STREAM.MSG.GET": {
@@ -372,7 +376,7 @@ export class SimulatedJetStream {
     }
   }
 
-  #info(node: SimulatedNode, stream: Stream) {
+  #info(node: SimulatedNode, stream: Stream, filter?: string) {
     const { nodes, world } = this.network;
     const replica = stream.replicas[node.index]!;
     const contact = (other: SimulatedNode): number => {
@@ -393,6 +397,9 @@ export class SimulatedJetStream {
         first_seq: replica.first,
         last_seq: replica.last,
         consumer_count: 0,
+        ...(filter === undefined || this.#mutations.hideSubjects === true
+          ? {}
+          : { subjects: replica.subjects(filter) }),
       },
       cluster: {
         leader: node.process.name,

@@ -64,6 +64,15 @@ export class Replica {
     return this.#messages.get(this.#lastBySubject.get(subject) ?? -1);
   }
 
+  /** The subjects of its messages that fit, each with how many it has. */
+  subjects(pattern: string): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { subject } of this.#messages.values()) {
+      if (subjectFits(pattern, subject)) counts[subject] = (counts[subject] ?? 0) + 1;
+    }
+    return counts;
+  }
+
   /** Messages from `sequence` on. */
   from(sequence: number, { batch = 1, max_bytes: bytesMax, next_by_subj: subject }: Range) {
     const found: StreamMessage[] = [];

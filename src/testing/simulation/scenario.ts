@@ -6,7 +6,7 @@ import { makeMatcher } from "../../streams/matcher.ts";
 import { columnsOf } from "../modelRows.ts";
 import { randomFrom } from "../random.ts";
 import { checkAnswer, checkLog, checkSegments, type Violation } from "./invariants.ts";
-import { SimulatedMember, simulatedSettings } from "./SimulatedCluster.ts";
+import { settingsOfTwo, SimulatedMember, simulatedSettings } from "./SimulatedCluster.ts";
 import { type Mutations, SimulatedJetStream } from "./SimulatedJetStream.ts";
 import { SimulatedNetwork } from "./SimulatedNetwork.ts";
 import { SimulatedWorld } from "./SimulatedWorld.ts";
@@ -27,6 +27,9 @@ interface Writer {
   acknowledged: number;
 }
 
+/** The time after which there are two partitions instead of one: one ingester is started again and told of it, and writers write
+ *  to both. The other ingester, the distributor and the querier are never told. */
+const growMs: readonly [number, number] = [300, 3000];
 /** Time in which members start, faults happen, and everything must be well again. */
 const startMs = 700;
 const faultMs: ReadonlyArray<readonly [number, number]> = [[2000, 5000], [2000, 5000], [
@@ -51,6 +54,7 @@ class Scenario {
   readonly #faults: string[] = [];
   #answers = 0;
   #isWriting = true;
+  #partitionCount = 1;
   #isDamaged = false;
 
   constructor(seed: string, mutations: Mutations) {
@@ -77,6 +81,7 @@ class Scenario {
       this.#read();
     });
     world.later(nature, startMs, () => this.#disturb());
+    world.later(nature, world.random.between(...growMs), () => this.#grow());
     const endMs = startMs + world.random.between(...world.random.pick(faultMs));
     await world.run(endMs);
     this.#heal();
@@ -99,6 +104,14 @@ class Scenario {
     };
   }
 
+  #grow(): void {
+    this.#partitionCount = 2;
+    const [, second] = this.#of("ingester");
+    second!.settings = settingsOfTwo;
+    second!.kill();
+    second!.start();
+  }
+
   #of(role: SimulatedMember["role"]): ReadonlyArray<SimulatedMember> {
     return this.#members.filter((member) => member.role === role);
   }
@@ -109,6 +122,7 @@ class Scenario {
     const from = writer.sent;
     writer.sent += linesPerPush;
     const record = recordOf(writer, from, writer.sent);
+    const partition = this.#world.random.below(this.#partitionCount);
     const { nature } = this.#network;
     const attempt = () => {
       let isOver = false;
@@ -122,7 +136,7 @@ class Scenario {
       };
       const cancel = this.#world.later(nature, askMs, () => done(undefined));
       const distributor = this.#world.random.pick(this.#of("distributor"));
-      distributor.ask(nature, ({ append }) => append(0, record), done);
+      distributor.ask(nature, ({ append }) => append(partition, record), done);
     };
     attempt();
   }
@@ -266,7 +280,9 @@ class Scenario {
   #checkStored(): void {
     const { streams, forgotten } = this.#jetStream;
     const digestOf = (data: Uint8Array) => createHash("sha256").update(data).digest("base64");
-    this.#violations.push(...checkLog(streams.get("LOGS_0")?.ops ?? [], digestOf, forgotten));
+    for (const name of ["LOGS_0", "LOGS_1"]) {
+      this.#violations.push(...checkLog(streams.get(name)?.ops ?? [], digestOf, forgotten));
+    }
     this.#violations.push(...checkSegments(streams.get("KV_tailrace_index")?.ops ?? []));
   }
 }
