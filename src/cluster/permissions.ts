@@ -116,7 +116,7 @@ export function rolePermissions(options: PermissionOptions): ReadonlyArray<RoleP
       publish: [
         ...info,
         ...reads,
-        ...api(["STREAM.CREATE", "STREAM.UPDATE"], everything),
+        ...api(["STREAM.CREATE", "STREAM.UPDATE"], [...objects, index, leases]),
         ...api(["STREAM.PURGE"], objects),
         ...objects.map((stream) => `$O.${stream.slice("OBJ_".length)}.>`),
         `$KV.${indexBucket}.segment.>`,

@@ -107,7 +107,8 @@ export function leaseStream(): WantedStream {
 }
 
 /** Creates the stream if it is not there, else checks it. Waits while the servers elect leaders. With `announce` the stream takes
- *  nothing before that has resolved: it is created *closed*, with no subject but its own name, and gets its subjects then. */
+ *  nothing before that has resolved: it is created *closed*, with no subject but its own name, and gets its subjects then. One
+ *  that is there, of an earlier version or restored, is announced too. */
 export async function ensureStream(
   link: NatsLink,
   wanted: WantedStream,
@@ -132,10 +133,8 @@ export async function ensureStream(
     if (config.allow_msg_ttl === true && info.config.allow_msg_ttl !== true) {
       changed.allow_msg_ttl = true;
     }
-    if (announce !== undefined && isClosed(info.config)) {
-      await announce();
-      Object.assign(changed, { subjects: config.subjects, republish });
-    }
+    await announce?.();
+    if (isClosed(info.config)) Object.assign(changed, { subjects: config.subjects, republish });
     return Object.keys(changed).length === 0 ? info : await streams.update(config.name, changed);
   });
 }

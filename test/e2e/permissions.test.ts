@@ -103,6 +103,7 @@ t.test("roles with the least permissions", async (t) => {
       "logs.a.0",
       "$KV.tailrace_index.checkpoint.0",
       "$KV.tailrace_leases.partition.0",
+      "$KV.tailrace_leases.log.0",
       "$O.tailrace_0.C.x",
       "$JS.API.STREAM.PURGE.LOGS_0",
       "$JS.API.STREAM.DELETE.LOGS_0",
@@ -135,6 +136,7 @@ t.test("roles with the least permissions", async (t) => {
       "$KV.tailrace_index.checkpoint.0",
       "$KV.tailrace_leases.partition.0",
       "$JS.API.STREAM.PURGE.LOGS_0",
+      "$JS.API.STREAM.UPDATE.LOGS_0",
       "$JS.API.STREAM.DELETE.OBJ_tailrace_0",
       // Nobody asks it.
       `${inboxPrefix("querier")}.x`,

@@ -54,6 +54,8 @@ t.test("only the segments that cannot be read are left out, and counted once", a
   t.equal(ran.length, before + 1, "what is known to be missing is not tried again");
   missing.leaveOutPartition(3, "no owner");
   t.match(missing.warnings()[0], /2 segments and the unflushed lines of 1 partition could/);
+  missing.leaveOutPartition("new", "no leader");
+  t.match(missing.warnings()[0], /of 1 partition and those of partitions that may be new could/);
 });
 
 t.test("an answer that lacks nothing has no warnings", async (t) => {

@@ -94,6 +94,27 @@ t.test("what was stored before the tails' beginning is not asked for", async (t)
   feed.close();
 });
 
+t.test("of a partition that comes into being later every record is wanted", async (t) => {
+  const log = new ModelLog();
+  const { feed, got } = feedOf(log);
+  feed.found([0]);
+  feed.begin(0, 1);
+  // Nobody told of the first.
+  log.append(0);
+  feed.take(1, ...log.append(0));
+  await settled(() => got.length === 2);
+  t.same(got, [1, 2], "when the second one is told of");
+  feed.close();
+  const other = feedOf(log);
+  other.feed.found([0]);
+  other.feed.found([0, 1]);
+  other.feed.begin(0, 3);
+  await other.feed.poll();
+  await other.feed.poll();
+  t.same(other.got, [1, 2], "when none is");
+  other.feed.close();
+});
+
 t.test("what has left the log unread is reported, and the tails go on", async (t) => {
   const log = new ModelLog();
   const { feed, got, lostCount } = feedOf(log);

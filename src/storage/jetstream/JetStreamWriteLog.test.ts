@@ -2,20 +2,20 @@
  *  log, repetitions, holes. */
 import { connect } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { Effect, Layer } from "effect";
+import { Effect, Fiber, Layer } from "effect";
 import t from "tap";
+import { logStream } from "../../cluster/streams.ts";
 import { buildBatch, encodeBatch } from "../../streams/batch.ts";
 import { columnsOf } from "../../testing/modelRows.ts";
 import { NatsServers } from "../../testing/natsServer.ts";
 import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
 import { WriteLog, type WriteLogError } from "../WriteLog.ts";
 import { writeLogContract } from "../WriteLog.contract.ts";
-import { jetStreamWriteLogLayer } from "./JetStreamWriteLog.ts";
+import { jetStreamWriteLogLayer, type JetStreamWriteLogOptions } from "./JetStreamWriteLog.ts";
 
-const layerOf = (servers: NatsServers, partitionBytesMax = 64 * 1024 * 1024) =>
-  jetStreamWriteLogLayer({ partitionBytesMax, createsLogs: true }).pipe(
-    Layer.provide(natsLayer(servers)),
-  );
+const layerOf = (servers: NatsServers, options: Partial<JetStreamWriteLogOptions> = {}) =>
+  jetStreamWriteLogLayer({ partitionBytesMax: 64 * 1024 * 1024, createsLogs: true, ...options })
+    .pipe(Layer.provide(natsLayer(servers)));
 
 const one = await NatsServers.start({ nodes: 1 });
 const three = await NatsServers.start({ nodes: 3 });
@@ -35,10 +35,10 @@ for (const [name, servers] of [["one server", one], ["three servers", three]] as
 
 const use = <Result, Failure>(
   body: (log: (typeof WriteLog)["Service"]) => Effect.Effect<Result, Failure>,
-  bytesMax?: number,
+  options?: Partial<JetStreamWriteLogOptions>,
 ) =>
   Effect.runPromise(
-    Effect.flatMap(WriteLog, body).pipe(Effect.provide(layerOf(one, bytesMax)), Effect.scoped),
+    Effect.flatMap(WriteLog, body).pipe(Effect.provide(layerOf(one, options)), Effect.scoped),
   );
 
 t.test("the same record again takes no second offset", async (t) => {
@@ -69,7 +69,7 @@ t.test("a full log refuses at once, and takes more after a release", async (t) =
       t.equal(count, 10, "of 100 kB, ten exceed 1 MB with their headers");
       yield* log.release(0, 5);
       t.equal(yield* log.append(0, record(99)), 10);
-    }), 1_000_000);
+    }), { partitionBytesMax: 1_000_000 });
   await removeStreams(one);
 });
 
@@ -120,6 +120,50 @@ t.test("a stream that an operator weakened is refused, with what to do", async (
   );
   t.match(error.message, "max_age is 60000000000 and must be 0");
   await nc.close();
+  await removeStreams(one);
+});
+
+t.test("a log takes nothing before every reader can know of it", async (t) => {
+  const nc = await connect({ servers: one.urls });
+  t.teardown(() => nc.close());
+  const { streams } = await jetstreamManager(nc);
+  // Whoever created it died at once.
+  const { republish: _, ...config } = logStream(7, 1e6);
+  await streams.add({ ...config, subjects: ["LOGS_7"], allow_direct: true });
+  await use((reader) =>
+    Effect.gen(function* () {
+      const refused = yield* Effect.promise(() =>
+        jetstream(nc).publish("logs.x.7", "a").then(() => false, () => true)
+      );
+      t.ok(refused, "a server refuses");
+      t.equal((yield* Effect.flip(reader.append(7, batchOf("x", "a")))).reason, "Unavailable");
+      t.same(yield* reader.partitions, []);
+      t.equal(yield* Effect.promise(() => use((log) => log.append(7, batchOf("x", "b")))), 1);
+      t.same(yield* reader.partitions, [7], "told to a process that was there before");
+      t.equal(yield* reader.append(7, batchOf("x", "a")), 2);
+      const { config } = yield* Effect.promise(() => streams.info("LOGS_7"));
+      t.match(config, { subjects: ["logs.*.7"], republish: { src: "logs.*.7" } });
+    }), { createsLogs: false });
+  await removeStreams(one);
+});
+
+t.test("who creates no logs waits for them, and others' partitions are known at once", async (t) => {
+  await use((reader) =>
+    Effect.gen(function* () {
+      const appended = yield* Effect.forkChild(reader.append(3, batchOf("x", "a")));
+      yield* Effect.sleep(200);
+      yield* Effect.promise(() => use((log) => log.bounds(3)));
+      t.equal(yield* Fiber.join(appended), 1);
+      t.same(yield* reader.partitions, [3]);
+      // The bucket was restored from a backup that has no entries, or an operator emptied it: what is known stays so.
+      yield* Effect.promise(async () => {
+        const nc = await connect({ servers: one.urls });
+        await (await jetstreamManager(nc)).streams.purge("KV_tailrace_leases");
+        await nc.close();
+      });
+      t.same(yield* reader.partitions, [3]);
+      t.same(yield* Effect.promise(() => use((log) => log.partitions)), [3], "and streams tell");
+    }), { createsLogs: false });
   await removeStreams(one);
 });
 
