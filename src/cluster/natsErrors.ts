@@ -30,8 +30,14 @@ const subjectInProcess = 10164;
 /** Leaders are being elected, the server starts, or something before it is being decided. */
 const temporary = new Set([10008, 10009, duplicateInProcess, subjectInProcess]);
 
+/** Others create the stream, and have not yet. */
+export class StreamMissing extends Error {
+  override readonly name = "StreamMissing";
+}
+
 /** Whether the same request may succeed in a moment. Its outcome is unknown: it may have been done. */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof StreamMissing) return true;
   // Nobody answered, which is what an election looks like.
   if (error instanceof Error && error.name === "JetStreamNotEnabled") return true;
   if (error instanceof errors.TimeoutError || error instanceof errors.NoRespondersError) {

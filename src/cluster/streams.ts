@@ -13,9 +13,8 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from "@nats-io/jetstream";
-import { errors } from "@nats-io/transport-node";
 import type { NatsLink } from "./Nats.ts";
-import { apiCode, retrying, streamNotFound } from "./natsErrors.ts";
+import { apiCode, retrying, StreamMissing, streamNotFound } from "./natsErrors.ts";
 
 export type WantedStream = Partial<StreamConfig> & {
   readonly name: string;
@@ -151,7 +150,7 @@ export async function findStream(
     () =>
       link.manager.streams.info(config.name).catch((error) => {
         if (apiCode(error) !== streamNotFound) throw error;
-        throw new errors.NoRespondersError(`nobody has created the stream ${config.name} yet`);
+        throw new StreamMissing(`there is no stream ${config.name} yet`);
       }),
   );
   check(config, info.config);

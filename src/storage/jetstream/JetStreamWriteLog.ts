@@ -16,6 +16,7 @@ import {
   messageTooBig,
   retrying,
   streamFull,
+  StreamMissing,
 } from "../../cluster/natsErrors.ts";
 import { announcedLogs, announceLog, logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
 import { leaderState } from "../../cluster/streamState.ts";
@@ -289,6 +290,15 @@ function run<Result>(
 
 function failureOf(partition: number, error: unknown): WriteLogError {
   if (error instanceof WriteLogError) return error;
+  if (error instanceof StreamMissing) {
+    return failure(
+      "Unavailable",
+      partition,
+      `${error.message}: an ingester creates it whose ingester.partitions is at least ${
+        partition + 1
+      }`,
+    );
+  }
   switch (apiCode(error)) {
     case streamFull:
       return failure(
