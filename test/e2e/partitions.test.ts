@@ -1,7 +1,7 @@
 /** A cluster whose processes do not agree on `ingester.partitions`, as while pods roll after it was changed: a querier, a ui and
  *  an ingester that know of 2, a distributor and an ingester that know of 10. Whatever a process was told, each answer has all
  *  that was acknowledged before the question, tails have it too, and who owns partitions flushes all that there are: also when
- *  there are fewer again. */
+ *  there are fewer again. The same of one server that is started with fewer. */
 import t from "tap";
 import { TailraceCluster } from "../../src/testing/cluster.ts";
 import { PushClient } from "../../src/testing/pushClient.ts";
@@ -99,6 +99,51 @@ for (const runtime of runtimes) {
       }
       t.same(tail.entries.map(({ line }) => line).sort(), [...lines].sort(), "tailed");
     }
+  });
+}
+
+for (const runtime of runtimes) {
+  t.test(`one server, started with fewer partitions: ${runtime}`, async (t) => {
+    const start = (partitions: string, options: { dataDirectory?: string } = {}) =>
+      ServerProcess.start({
+        runtime,
+        settings: { "ingester.partitions": partitions, "querier.workers": "1" },
+        ...options,
+      });
+    const first = await start("5");
+    t.teardown(() => first.remove());
+    const now = BigInt(Math.floor(Date.now() / 1000)) * 1_000_000_000n;
+    const lines: string[] = [];
+    const push = async (baseUrl: string, round: number) => {
+      const client = new PushClient(baseUrl);
+      const some = Array.from({ length: 20 }, (_, index) => `round ${round} of ${index}`);
+      await client.push(some.map((line, index) => ({
+        labels: `{app="app${index}"}`,
+        entries: [{ timestamp: now + BigInt(round), line }],
+      })));
+      client.close();
+      lines.push(...some);
+    };
+    await push(first.baseUrl, 0);
+    await first.kill();
+    const second = await start("1", { dataDirectory: first.dataDirectory });
+    t.teardown(() => second.remove());
+    const client = new QueryClient(second.baseUrl);
+    t.teardown(() => client.close());
+    const check = async (when: string) => {
+      const found = await client.all({ query: '{app=~".+"}', start: now - 1n, end: now + 10n });
+      t.same(found.map(({ line }) => line).sort(), [...lines].sort(), when);
+    };
+    await check("from the logs of all");
+    await push(second.baseUrl, 1);
+    await check("and what came since");
+    await client.flush();
+    await check("flushed");
+    const { body } = await client.get("/tailrace/api/v1/cluster");
+    const { partitions } = JSON.parse(body) as {
+      readonly partitions: ReadonlyArray<{ readonly checkpoint: number; readonly next: number }>;
+    };
+    t.same(partitions.filter(({ checkpoint, next }) => checkpoint < next), [], "nothing waits");
   });
 }
 

@@ -40,6 +40,10 @@ export const clusterIngesterLayer = (settings: Settings) =>
           onSome: (some) => some.owned(),
         });
       const bytesMax = headLimits * settings.ingester.max_unflushed_bytes;
+      const listed = writeLog.partitions.pipe(
+        Effect.mapError(({ message }) => new IngesterUnavailable({ message })),
+      );
+      /** By the last answer that came. */
       let known: ReadonlyArray<number> = [];
       /** Asks every partition that there is at this moment. */
       const each = <Result>(
@@ -56,9 +60,6 @@ export const clusterIngesterLayer = (settings: Settings) =>
           known = now;
           return [...some, ...yield* all(now.filter((partition) => !before.includes(partition)))];
         });
-      const listed = writeLog.partitions.pipe(
-        Effect.mapError(({ message }) => new IngesterUnavailable({ message })),
-      );
 
       const headOf = (partition: number, query: HeadQuery) => {
         const fromOwner = Effect.tryPromise({
