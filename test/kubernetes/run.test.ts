@@ -29,14 +29,22 @@ class Lines {
     this.#app = app;
   }
 
+  /** Sends it again while it is refused, as agents do, and not for longer. */
   async push(url: string): Promise<void> {
-    const client = new PushClient(url);
+    const startedMs = performance.now();
     const timestamp = this.#start + this.#pushCount++;
     const streams = Array.from({ length: streamCount }, (_, number) => ({
       labels: `{app="${this.#app}", number="${number}"}`,
       entries: [{ timestamp, line: "a line" }],
     }));
-    await client.push(streams).finally(() => client.close());
+    for (;;) {
+      const client = new PushClient(url);
+      const failure = await client.push(streams).then(() => undefined, (error: Error) => error);
+      client.close();
+      if (failure === undefined) return;
+      if (performance.now() - startedMs > retriesMs) throw failure;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
   }
 
   /** How many are found, of how many were pushed. */
