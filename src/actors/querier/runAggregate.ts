@@ -139,8 +139,9 @@ async function runJobs(
         const run: Promise<void> = pool.run<AggregateResult>("aggregate", planned.job, {
           signal: jobSignal,
         }).then((result) => {
-          running.delete(run);
           take(result, planned);
+          // One that failed stays, so that it is seen also if nobody waited at that moment.
+          running.delete(run);
         });
         running.add(run);
       }
