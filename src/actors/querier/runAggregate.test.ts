@@ -3,10 +3,10 @@ import { Result } from "effect";
 import t from "tap";
 import { parseMetricQuery } from "../../logql/parser.ts";
 import { leafPipeline, planMetric } from "../../logql/planner/metricPlan.ts";
+import { toldPool } from "../../testing/toldPool.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { AggregateResult } from "../protocol/aggregate.ts";
 import type { WindowsResult } from "../protocol/evaluate.ts";
-import type { Scanners } from "../Scanners.ts";
 import { type LeafRequest, runAggregate } from "./runAggregate.ts";
 
 /** A unit that is a job of its own. */
@@ -42,28 +42,6 @@ function resultOf(cellCount: number, bytesScanned: number): AggregateResult {
   };
 }
 
-/** A pool of two threads. `called` waits for the next call of a kind, which is answered by calling its result. */
-function poolOf() {
-  type Answer = (result: unknown) => void;
-  const calls = new Map<string, Answer[]>();
-  const waiting = new Map<string, Array<(answer: Answer) => void>>();
-  const call = <Value>(kind: string) =>
-    new Promise<Value>((resolve) => {
-      const answer = (result: unknown) => resolve(result as Value);
-      const waiter = waiting.get(kind)?.shift();
-      if (waiter === undefined) calls.set(kind, [...calls.get(kind) ?? [], answer]);
-      else waiter(answer);
-    });
-  const called = (kind: string) =>
-    new Promise<Answer>((resolve) => {
-      const made = calls.get(kind)?.shift();
-      if (made === undefined) waiting.set(kind, [...waiting.get(kind) ?? [], resolve]);
-      else resolve(made);
-    });
-  const pool: Scanners["Service"] = { threadCount: 2, run: call, compute: call };
-  return { pool, called };
-}
-
 const windowsResult: WindowsResult = {
   matrix: { labels: "", values: new Float64Array(), present: new Uint8Array() },
   cellCount: 0,
@@ -71,7 +49,7 @@ const windowsResult: WindowsResult = {
 };
 
 t.test("a limit that is reached while states are put together ends the query", async (t) => {
-  const { pool, called } = poolOf();
+  const { pool, called } = toldPool();
   const signal = new AbortController().signal;
   const ended = runAggregate(pool, [unit, unit], requestOf(1000), signal).then(
     () => "answered",

@@ -54,7 +54,6 @@ export async function runScan(
     const job = jobOf(taken, request, top.threshold, limits.bytesMax);
     const run: Promise<void> = pool.run<ScanResult>("scan", job, { signal: jobSignal }).then(
       (result) => {
-        running.delete(run);
         top.add(taken, result);
         addStats(stats, result.stats);
         if (top.bytes > limits.bytesMax) {
@@ -65,6 +64,8 @@ export async function runScan(
         if (limits.bytesScannedMax > 0 && stats.bytesScanned > limits.bytesScannedMax) {
           throw tooMuchRead(limits.bytesScannedMax);
         }
+        // One that failed stays, so that it is seen also if another ended at the same moment.
+        running.delete(run);
       },
     );
     running.add(run);
