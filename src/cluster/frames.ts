@@ -35,7 +35,19 @@ const header = {
   end: "Tailrace-Frames",
   reason: "Tailrace-Refused",
   message: "Tailrace-Message",
+  /** Instead of a receipt: the request was given up. */
+  gone: "Tailrace-Gone",
 };
+
+interface Frame {
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
+}
+
+/** The asker is gone, or has given the request up. */
+class NobodyWaits extends Error {
+  override readonly name = "NobodyWaits";
+}
 
 /** Sends what `produce` makes as the answer to `message`; its failure becomes the asker's AnswerRefused. */
 export async function answerInFrames(
@@ -52,23 +64,25 @@ export async function answerInFrames(
     if (hasMore) headers.set(header.more, "1");
     return headers;
   };
+  const send = async ({ data, headers }: Frame) => {
+    if (count % window !== 0) return connection.publish(reply, data, { headers });
+    const receipt = await connection.request(reply, data, { headers, timeout: receiptMs }).catch(
+      () => undefined,
+    );
+    if (receipt === undefined || receipt.headers?.has(header.gone)) throw new NobodyWaits();
+  };
   // One is kept back: the last says that it is the last.
-  let kept: { readonly data: Uint8Array; readonly headers: MsgHdrs } | undefined;
+  let kept: Frame | undefined;
   try {
     for (const part of await produce()) {
       for (let at = 0; at === 0 || at < part.length; at += frameBytesMax) {
-        if (kept !== undefined) {
-          const { data, headers } = kept;
-          if (count % window !== 0) connection.publish(reply, data, { headers });
-          else await connection.request(reply, data, { headers, timeout: receiptMs });
-        }
+        if (kept !== undefined) await send(kept);
         const headers = frameHeaders(at + frameBytesMax < part.length);
         kept = { data: part.subarray(at, at + frameBytesMax), headers };
       }
     }
   } catch (error) {
-    // Nobody waits any more.
-    if (error instanceof errors.RequestError || error instanceof errors.TimeoutError) return;
+    if (error instanceof NobodyWaits) return;
     const isRefusal = error instanceof AnswerRefused;
     const text = error instanceof Error ? error.message : String(error);
     kept = { data: new Uint8Array(0), headers: makeHeaders() };
@@ -166,12 +180,21 @@ class AnswerInbox {
     this.#prefix = inbox();
     connection.subscribe(`${this.#prefix}.*`, {
       callback: (error, message) => {
-        if (error === null) return this.#listeners.get(message.subject)?.(null, message);
+        if (error === null) return this.#take(message);
         // The subscription is over; the next request makes a new one.
         AnswerInbox.#inboxes.delete(connection);
         for (const listener of [...this.#listeners.values()]) listener(error, message);
       },
     });
+  }
+
+  #take(message: Msg): void {
+    const listener = this.#listeners.get(message.subject);
+    if (listener !== undefined) return listener(null, message);
+    if (message.reply === undefined || message.reply === "") return;
+    const headers = makeHeaders();
+    headers.set(header.gone, "1");
+    message.respond(new Uint8Array(0), { headers });
   }
 
   /** A new subject; what comes on it is given to `listener` until it is closed. */
