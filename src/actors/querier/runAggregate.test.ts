@@ -1,4 +1,4 @@
-/** How the jobs of a leaf end: with a pool that answers when it is told to. What their states come to is aggregateJob.test.ts's. */
+/** How the jobs of a leaf end, with a pool that answers as it is told to. aggregateJob.test.ts has what their states come to. */
 import { Result } from "effect";
 import t from "tap";
 import { parseMetricQuery } from "../../logql/parser.ts";
