@@ -344,30 +344,49 @@ async function measureTail(
     };
     look();
   })()`);
-  let sent = 1;
-  const send = async () => {
-    sent += await pushAtRate(push, `{app="${app}"}`, rate, seconds, line);
-    await page.waitForTimeout(1500);
-  };
-  // A long trace would fill the memory.
+  const send = (seconds: number, from = 0) =>
+    pushAtRate(push, `{app="${app}"}`, rate, seconds, (i, at) => line(from + i, at));
+  let sent: number;
   let work: number | undefined;
-  if (seconds > 60) await send();
-  else work = await longestWork(browser, page, send);
+  const heaps: number[] = [];
+  if (seconds > 60) {
+    // A long trace would fill the memory.
+    sent = await send(60);
+    heaps.push(await heapMegabytes(page));
+    sent += await send(seconds - 60, sent);
+  } else {
+    sent = 0;
+    work = await longestWork(browser, page, async () => void (sent = await send(seconds)));
+  }
+  const counts = await settledCounts(page);
   const watched = await page.evaluate<Watched>(readWatch);
   const ages = await page.evaluate<number[]>("globalThis.ages");
-  const received = (await page.innerText(".status")).match(/([\d,]+) received/)?.[1] ?? "?";
-  const heap = await heapMegabytes(page);
+  heaps.push(await heapMegabytes(page));
   await page.context().close();
   push.close();
   const name = `tail of ${rate.toLocaleString("en")} lines/s for ${seconds} s`;
   note([name, describe(watched, work), "60 fps, 0 tasks"]);
-  note([`${name}: received of sent`, `${received} of ${(sent - 1).toLocaleString("en")}`, "all"]);
+  note([`${name}: received of sent`, `${counts} of ${sent.toLocaleString("en")}`, "all"]);
   note([
     `${name}: age of the newest line drawn, p50 / p99`,
     `${p(ages, 0.5)} / ${p(ages, 0.99)} ms`,
     "p99 100 ms",
   ]);
-  note([`${name}: heap after collection`, `${heap.toFixed(0)} MB`, "60 MB"]);
+  const megabytes = heaps.map((each) => `${each.toFixed(0)} MB`).join(" after a minute, ");
+  note([`${name}: heap after collection`, megabytes, "60 MB"]);
+}
+
+/** What the page says of lines that came and that did not, once it says the same for three seconds. */
+async function settledCounts(page: Page): Promise<string> {
+  for (let before = "";;) {
+    const status = await page.innerText(".status");
+    const [, received = "?"] = /([\d,]+) received/.exec(status) ?? [];
+    const [leftOut] = /[\d,]+ left out by server/.exec(status) ?? [];
+    const counts = leftOut === undefined ? received : `${received}, ${leftOut},`;
+    if (counts === before) return counts;
+    before = counts;
+    await page.waitForTimeout(3000);
+  }
 }
 
 /** Pushes lines, 50 times a second, whether or not the last push is answered; gives how many. */

@@ -162,10 +162,17 @@ const scenarios: Record<string, ScenarioBody> = {
     await row("logged in").waitFor();
     t.equal(await row("logged in").locator(".number").first().innerText(), "30");
     t.equal(await row("was closed").locator(".number").first().innerText(), "12");
-    const bars = await row("logged in").locator(".spark rect").evaluateAll((all) =>
-      all.map((each) => Number(each.getAttribute("height")))
-    );
-    t.ok(bars.some((height) => height > 0), "a sparkline");
+    const bars = async (text: string) =>
+      await row(text).locator(".spark rect").evaluateAll((all) =>
+        all.map((each) => Number(each.getAttribute("height")))
+      );
+    const filled = (heights: number[]) => heights.flatMap((height, i) => height > 0 ? [i] : []);
+    const [loggedIn, closed] = [await bars("logged in"), await bars("was closed")];
+    t.equal(loggedIn.length, closed.length, "sparklines have one axis");
+    t.ok(loggedIn.length > 50, "which is the range");
+    t.ok(filled(loggedIn)[0]! > 50, "in which the lines are where they were");
+    t.strictSame(filled(closed).filter((i) => !filled(loggedIn).includes(i)), []);
+    t.match(await page.innerText(".patterns .hint"), /^All 42 lines of the range/);
     const heads = await page.locator(".patterns thead th").allInnerTexts();
     const cells = row("logged in").locator("td");
     t.equal(heads.length, await cells.count(), "each column has a head");

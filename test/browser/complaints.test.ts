@@ -97,6 +97,11 @@ const scenarios: Record<string, ScenarioBody> = {
     await page.locator(".count", { hasText: /^1,500 lines$/ }).waitFor();
     await page.keyboard.press("G");
     t.match(await page.innerText(".list-end"), /Start of the range/);
+    await push(scenario, numbered(9000, "more"));
+    await page.keyboard.press("r");
+    await page.locator(".segments.small button", { hasText: "Patterns" }).click();
+    await page.locator(".patterns .hint", { hasText: "The newest 10,000 lines, not the whole" })
+      .waitFor();
   },
 
   "of a fast tail every line is in the list, or said to be left out": async (t, scenario) => {

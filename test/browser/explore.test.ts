@@ -138,7 +138,8 @@ const scenarios: Record<string, ScenarioBody> = {
     t,
     scenario,
   ) => {
-    const lines = Array.from({ length: 60 }, (_, i) => ({ line: `line ${i}` }));
+    const words = "word ".repeat(40);
+    const lines = Array.from({ length: 60 }, (_, i) => ({ line: `line ${i} ${words}`.trim() }));
     await push(scenario, lines, { room: "a" });
     await push(scenario, [{ line: "another stream" }], { room: "b" });
     const driver = await openQuery(t, scenario, `${selectorOf(scenario)} |= "line 30"`);
@@ -148,6 +149,8 @@ const scenarios: Record<string, ScenarioBody> = {
     await driver.page.locator(".context li", { hasText: "line 10" }).waitFor();
     const shown = await driver.page.locator(".context li .text").allInnerTexts();
     t.strictSame(shown, lines.slice(10, 51).map(({ line }) => line), "20 before, itself, 20 after");
+    const box = await driver.page.locator(".context li.self").boundingBox();
+    t.ok(box !== null && box.y > 200 && box.y < 700, "and the line itself stands in the middle");
   },
 
   "volume by level: exact counts, a click filters, a drag zooms, Back undoes": async (

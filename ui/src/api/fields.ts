@@ -18,6 +18,14 @@ export interface Pattern {
   readonly samples: readonly (readonly [seconds: number, lines: number])[];
 }
 
+export interface Patterns {
+  readonly patterns: readonly Pattern[];
+  /** How many lines they are counted from, the newest ones; absent when the server does not say. */
+  readonly linesRead?: number;
+  /** Whether those are all lines in the range. */
+  readonly complete?: boolean;
+}
+
 /** Fields of the lines that a query matches. */
 export async function detectedFields(
   query: string,
@@ -51,20 +59,18 @@ export async function detectedFieldValues(
   return answer.values ?? [];
 }
 
-/** Patterns of the lines that a query matches, the most frequent first. */
+/** Patterns of the lines that a query matches. */
 export async function patterns(
   query: string,
   range: ResolvedRange,
   stepSeconds: number,
   signal: AbortSignal,
-): Promise<readonly Pattern[]> {
+): Promise<Patterns> {
   const parameters = { query, ...bounds(range), step: `${stepSeconds}s` };
-  const answer = await request<{ data?: Pattern[] | null }>(
-    "loki/api/v1/patterns",
-    parameters,
-    signal,
-  );
-  return answer.data ?? [];
+  const { data, ...rest } = await request<
+    { data?: Pattern[] | null } & Omit<Patterns, "patterns">
+  >("loki/api/v1/patterns", parameters, signal);
+  return { ...rest, patterns: data ?? [] };
 }
 
 /** `start` and `end` as parameters. */

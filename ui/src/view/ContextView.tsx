@@ -1,5 +1,6 @@
 // The lines around an entry in its stream, the entry itself marked. state/context.ts fetches them.
-import { useEffect, useMemo } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ApiError } from "../api/request.ts";
 import { linePieces } from "../model/lineText.ts";
 import { formatTimeOfDay } from "../model/nanoseconds.ts";
@@ -17,6 +18,16 @@ export function ContextView({ entry }: { entry: Entry }) {
     void context.load("after");
     return () => context.stop();
   }, [context]);
+  const self = useRef<HTMLLIElement>(null);
+  const { before, after } = context.state.value;
+  const isComplete = before !== "loading" && after !== "loading";
+  // The line itself in the middle, once what is around it is there; later the person decides where to look.
+  const placed = useRef<Context | undefined>(undefined);
+  useLayoutEffect(() => {
+    if (!isComplete || placed.current === context || context.before.value.length === 0) return;
+    placed.current = context;
+    self.current?.scrollIntoView({ block: "center" });
+  });
   return (
     <section class="context" aria-label="Lines around it">
       <div class="row">
@@ -29,7 +40,7 @@ export function ContextView({ entry }: { entry: Entry }) {
       <More context={context} side="before" />
       <ol>
         {context.before.value.map((each) => <Line key={each} entry={each} />)}
-        <Line entry={entry} self />
+        <Line entry={entry} self={self} />
         {context.after.value.map((each) => <Line key={each} entry={each} />)}
       </ol>
       <More context={context} side="after" />
@@ -37,10 +48,14 @@ export function ContextView({ entry }: { entry: Entry }) {
   );
 }
 
-function Line({ entry, self = false }: { entry: Entry; self?: boolean }) {
+function Line({ entry, self }: { entry: Entry; self?: RefObject<HTMLLIElement | null> }) {
   const { zone } = address.value;
   return (
-    <li class={`level-${levelOf(entry)} ${self ? "self" : ""}`} aria-current={self}>
+    <li
+      class={`level-${levelOf(entry)} ${self === undefined ? "" : "self"}`}
+      aria-current={self !== undefined}
+      {...(self === undefined ? {} : { ref: self })}
+    >
       <time>{formatTimeOfDay(entry.nanoseconds, zone)}</time>
       <span class="text">
         {linePieces(entry.line, lineCharactersMax, true, undefined).map(({ text, classes }, i) =>

@@ -86,6 +86,7 @@ function Examples({ known }: { known: readonly string[] }) {
   const one = value === undefined ? `{${name}=~".+"}` : `{${name}=${JSON.stringify(value)}}`;
   const examples: readonly (readonly [string, string])[] = [
     [`{${name}=~".+"}`, "everything, newest first"],
+    [`{${name}=~".+"} | detected_level=~"error|critical"`, "errors of everything"],
     [`${one} |= "error"`, "lines that contain a text"],
     [`${one} |~ "timeout|refused"`, "lines that match a regular expression"],
   ];

@@ -1,9 +1,10 @@
 // Patterns of the lines that match: how often, when (a sparkline), and filters that keep or drop a pattern's lines.
 import { useEffect } from "preact/hooks";
-import { type Pattern, patterns } from "../api/fields.ts";
+import { type Pattern, type Patterns, patterns } from "../api/fields.ts";
 import { roundStep } from "../model/queryKind.ts";
 import { levelNamed } from "../model/row.ts";
 import { filterLine } from "../model/selector.ts";
+import type { ResolvedRange } from "../model/timeRange.ts";
 import { go } from "../state/address.ts";
 import { Asked } from "../state/asked.ts";
 import { draft, type Run, shown, submit } from "../state/explore.ts";
@@ -12,9 +13,16 @@ import { AskedState } from "./AskedState.tsx";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 
-const asked = new Asked<readonly Pattern[]>();
+/** The bars of all sparklines: the same moments below one another. */
+interface Axis {
+  readonly start: number;
+  readonly stepSeconds: number;
+  readonly bars: number;
+}
+
+const asked = new Asked<Patterns & { readonly axis: Axis }>();
 const patternsMax = 300;
-const sparkPoints = 40;
+const barsMax = 60;
 
 export function PatternsView() {
   const run = shown.value;
@@ -22,7 +30,8 @@ export function PatternsView() {
     if (run !== undefined) ask(run);
   }, [run]);
   if (run === undefined) return null;
-  const found = [...asked.answer.value ?? []].map((pattern) => ({
+  const answer = asked.answer.value;
+  const found = (answer?.patterns ?? []).map((pattern) => ({
     pattern,
     lines: pattern.samples.reduce((sum, [, lines]) => sum + lines, 0),
   })).sort((a, b) => b.lines - a.lines);
@@ -41,10 +50,11 @@ export function PatternsView() {
           ask(run);
         }}
       />
-      {asked.answer.value?.length === 0 && (
+      {answer !== undefined && found.length === 0 && (
         <p class="empty">No pattern was found in the lines of this range.</p>
       )}
-      {found.length > 0 && (
+      {answer !== undefined && found.length > 0 && <p class="hint">{describeSample(answer)}</p>}
+      {answer !== undefined && found.length > 0 && (
         <table role="table">
           <thead role="rowgroup">
             <tr role="row">
@@ -65,6 +75,7 @@ export function PatternsView() {
                 pattern={pattern}
                 lines={lines}
                 total={total}
+                axis={answer.axis}
               />
             ))}
           </tbody>
@@ -78,9 +89,24 @@ interface RowProps {
   readonly pattern: Pattern;
   readonly lines: number;
   readonly total: number;
+  readonly axis: Axis;
 }
 
-function PatternRow({ pattern, lines, total }: RowProps) {
+/** What the patterns are counted from: a part of the range must not pass for the whole. */
+function describeSample({ patterns, linesRead, complete }: Patterns): string {
+  const lines = linesRead === undefined
+    ? ""
+    : complete === true
+    ? `All ${formatCount(linesRead)} lines of the range.`
+    : `The newest ${
+      formatCount(linesRead)
+    } lines, not the whole range: ask for a shorter one or filter to see more of it.`;
+  return patterns.length > patternsMax
+    ? `${lines} The ${patternsMax} most frequent of ${formatCount(patterns.length)} patterns.`
+    : lines;
+}
+
+function PatternRow({ pattern, lines, total, axis }: RowProps) {
   const filter = (operator: "|>" | "!>") => {
     go({ tab: "lines" }, "replace");
     submit(filterLine(draft.peek(), operator, pattern.pattern));
@@ -90,7 +116,7 @@ function PatternRow({ pattern, lines, total }: RowProps) {
       <td role="cell" class="number">{formatCount(lines)}</td>
       <td role="cell" class="number">{((100 * lines) / Math.max(1, total)).toFixed(1)} %</td>
       <td role="cell">
-        <Sparkline samples={pattern.samples} />
+        <Sparkline samples={pattern.samples} axis={axis} />
       </td>
       <td role="cell">
         {pattern.level !== undefined && pattern.level !== "" && (
@@ -135,22 +161,17 @@ function PatternRow({ pattern, lines, total }: RowProps) {
   );
 }
 
-function Sparkline({ samples }: { samples: Pattern["samples"] }) {
-  const first = samples[0]?.[0] ?? 0;
-  const last = Math.max(first + 1, samples.at(-1)?.[0] ?? 1);
-  const bars = new Array<number>(sparkPoints).fill(0);
+function Sparkline({ samples, axis }: { samples: Pattern["samples"]; axis: Axis }) {
+  const bars = new Array<number>(axis.bars).fill(0);
   for (const [seconds, lines] of samples) {
-    const at = Math.min(
-      sparkPoints - 1,
-      Math.floor(((seconds - first) / (last - first)) * sparkPoints),
-    );
-    bars[at] = (bars[at] ?? 0) + lines;
+    const at = Math.floor((seconds - axis.start) / axis.stepSeconds);
+    if (at in bars) bars[at] = (bars[at] ?? 0) + lines;
   }
   const most = Math.max(1, ...bars);
   return (
     <svg
       class="spark"
-      viewBox={`0 0 ${sparkPoints} 10`}
+      viewBox={`0 0 ${axis.bars} 10`}
       preserveAspectRatio="none"
       aria-hidden="true"
     >
@@ -168,10 +189,22 @@ function Sparkline({ samples }: { samples: Pattern["samples"] }) {
 }
 
 function ask(run: Run): void {
-  const seconds = Number((run.range.end - run.range.start) / 1_000_000_000n);
+  const axis = axisOf(run.range);
   const key = JSON.stringify([run.query, String(run.range.start), String(run.range.end)]);
   void asked.ask(
     key,
-    (signal) => patterns(run.query, run.range, Math.max(10, roundStep(seconds, 60)), signal),
+    async (signal) => ({
+      ...await patterns(run.query, run.range, axis.stepSeconds, signal),
+      axis,
+    }),
   );
+}
+
+/** The server counts by multiples of ten seconds since 1970. */
+function axisOf({ start, end }: ResolvedRange): Axis {
+  const [from, to] = [Number(start / 1_000_000n) / 1000, Number(end / 1_000_000n) / 1000];
+  const stepSeconds = 10 * Math.ceil(roundStep(to - from, barsMax) / 10);
+  const first = Math.floor(from / stepSeconds);
+  const bars = Math.max(1, Math.ceil(to / stepSeconds) - first);
+  return { start: first * stepSeconds, stepSeconds, bars };
 }
