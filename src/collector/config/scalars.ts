@@ -1,8 +1,8 @@
 /** The values of a Promtail configuration as schemas, beyond those of platform/config: truth values
  *  as Go's YAML reads them, numbers, label sets, keys with defaults, and keys that are known but not
  *  supported. document.ts hands over every scalar as it was written. */
-import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect";
-import { type Scalar, Text } from "../../platform/config/units.ts";
+import { Effect, Result, Schema } from "effect";
+import { type Scalar, scalar, Text } from "../../platform/config/units.ts";
 import { isLabelName } from "../../streams/labels.ts";
 
 export { ByteSize, DurationMs, Text, wholeNumber } from "../../platform/config/units.ts";
@@ -68,19 +68,5 @@ export function fromText<A extends string | number | boolean>(
   to: Schema.Codec<A>,
   parse: (text: string) => Result.Result<A, string>,
 ): Schema.Codec<A, Scalar> {
-  return Schema.Union([Schema.String, Schema.Number, Schema.Boolean]).pipe(
-    Schema.decodeTo(
-      to,
-      SchemaTransformation.transformEffect({
-        decode: (input: Scalar, options) =>
-          Effect.fromResult(
-            Result.mapError(
-              parse(String(input)),
-              (message) => new SchemaIssue.InvalidValue({ message }, input, options),
-            ),
-          ),
-        encode: (value: A) => Effect.succeed(value),
-      }),
-    ),
-  );
+  return scalar(to, parse, (value) => value);
 }

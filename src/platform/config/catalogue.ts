@@ -1,6 +1,7 @@
 /** The list of all settings, read off the schema: their paths ("server.http_listen_port"), environment names, flag
  *  names, and which known key an unknown one was probably meant to be. settings.ts owns what they are. */
 import { Schema } from "effect";
+import { editDistance } from "../editDistance.ts";
 import { defaultKey } from "./setting.ts";
 import { structuredKey } from "./structured.ts";
 import { Settings } from "./settings.ts";
@@ -122,18 +123,4 @@ function lastKey(path: string): string {
 function hasAllWords(whole: string, part: string): boolean {
   const words = whole.split("_");
   return part.split("_").every((word) => words.includes(word));
-}
-
-/** Levenshtein's distance, one row of the table at a time. */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const substitution = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, substitution));
-    }
-    row = next;
-  }
-  return row[right.length]!;
 }

@@ -1,5 +1,6 @@
 /** A mistake in a YAML file: which key, what is wrong, where it stands. Whoever finds
  *  one knows the path of the key; document.ts turns the path into a line. */
+import { editDistance } from "../editDistance.ts";
 
 /** Keys and list positions from the top of the file: ["scrape_configs", 0, "job_name"]. */
 export type ConfigPath = ReadonlyArray<string | number>;
@@ -31,18 +32,4 @@ export function nearestKey(written: string, known: ReadonlyArray<string>): strin
     if (distance < bestDistance) [best, bestDistance] = [key, distance];
   }
   return best;
-}
-
-/** Levenshtein's distance, one row of the table at a time. */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const substitution = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, substitution));
-    }
-    row = next;
-  }
-  return row[right.length]!;
 }
