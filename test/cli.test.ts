@@ -71,6 +71,28 @@ for (const runtime of runtimes) {
       );
     });
 
+    t.test("config --check and serve find what is wrong within settings and between them", async (t) => {
+      const file = join(directory, `${runtime}-wrong.yaml`);
+      writeFileSync(
+        file,
+        [
+          "target: querier",
+          "limits_config:",
+          "  retention_stream: [{ selector: '{a=b}', period: 24h }]",
+          "  otlp_config: { log_attributes: [{ action: drop, regex: '(' }] }",
+        ].join("\n"),
+      );
+      for (const command of [["config", "--check"], ["serve"]]) {
+        const { code, stdout, stderr } = await run(runtime, [...command, `--config.file=${file}`]);
+        t.equal(code, 2, command[0]);
+        t.equal(stdout, "");
+        t.match(stderr, "limits_config.retention_stream: the selector {a=b} cannot be read");
+        t.match(stderr, 'limits_config.otlp_config: invalid regular expression "("');
+        t.match(stderr, 'target: "querier" needs storage.engine nats');
+      }
+      t.equal((await run(runtime, ["config", `--config.file=${file}`])).code, 0, "it is printed");
+    });
+
     t.test("a server that is not there is named, with how to start one", async (t) => {
       const address = `http://127.0.0.1:${await freePort()}`;
       for (const command of [["query", "{}"], ["tail", "{}"], ["labels"], ["push", "-l", "a=b"]]) {

@@ -26,7 +26,9 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "actors/runtime": ["platform"],
   api: ["actors", "storage", "logql", "streams", "kernels", "platform"],
   collector: ["actors", "storage", "logql", "streams", "kernels", "platform"],
+  checkSettings: ["actors", "api", "platform"],
   cli: [
+    "checkSettings",
     "server",
     "actors",
     "cluster",

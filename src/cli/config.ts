@@ -20,7 +20,10 @@ export const config = Command.make(
     const { load } = yield* ProcessSettings;
     const loaded = yield* load;
     for (const warning of loaded.warnings) yield* Console.error(`warning: ${warning}`);
-    if (!check) yield* Console.log(printSettings(loaded, { describe }).trimEnd());
+    if (!check) return yield* Console.log(printSettings(loaded, { describe }).trimEnd());
+    // Loaded here and not above: what reads LogQL is large.
+    const { checkSettings } = yield* Effect.promise(() => import("../checkSettings.ts"));
+    yield* checkSettings(loaded.settings);
   }),
 ).pipe(
   Command.withShortDescription("Print the effective configuration"),

@@ -2,7 +2,6 @@
  *  server.ts is the server. */
 import { Effect } from "effect";
 import { Command } from "effect/cli";
-import { SettingsInvalid } from "../platform/config/mod.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
 
@@ -13,14 +12,9 @@ export const serve = Command.make(
     const { load } = yield* ProcessSettings;
     const { settings, warnings } = yield* load;
     for (const warning of warnings) yield* Effect.logWarning(warning);
-    if (settings.storage.engine === "embedded" && settings.target !== "all") {
-      return yield* new SettingsInvalid({
-        problems: [
-          `target: "${settings.target}" needs storage.engine nats: with "embedded" one process has the data for itself`,
-        ],
-      });
-    }
     // Loaded here and not above: the client commands start faster without the server's modules.
+    const { checkSettings } = yield* Effect.promise(() => import("../checkSettings.ts"));
+    yield* checkSettings(settings);
     const server = yield* Effect.promise(() => import("../server.ts"));
     yield* server.serve(settings).pipe(
       Effect.mapError((error) => failed(`The server cannot go on: ${error.message}`)),

@@ -39,7 +39,12 @@ export function readYaml(
         const written = typeof node.value === "string" ? node.value : node.source;
         values.push({ keys, text: written ?? String(node.value), line });
       } else if (setting?.isStructured === true && isCollection(node)) {
-        values.push({ keys, text: JSON.stringify(node.toJS(document)), line });
+        try {
+          values.push({ keys, text: JSON.stringify(node.toJS(document)), line });
+        } catch {
+          // One that holds itself, or grows too large.
+          problems.push({ line, message: `"${path}" has aliases that cannot be written out` });
+        }
       } else {
         problems.push({ line, message: `"${path}" takes one value, not a list or a map` });
       }

@@ -77,6 +77,25 @@ t.test("the server's own configuration has the same limits", (t) => {
   t.end();
 });
 
+t.test("settings that hold themselves, or grow, are refused", (t) => {
+  const growing = Array.from(
+    { length: 9 },
+    (_, at) => `    a${at + 1}: &a${at + 1} [*a${at}, *a${at}, *a${at}, *a${at}]`,
+  );
+  for (
+    const value of [
+      "&a { log_attributes: [*a] }",
+      ["", "    a0: &a0 [x]", ...growing].join("\n"),
+    ]
+  ) {
+    t.match(readYaml(`limits_config:\n  otlp_config: ${value}\n`), {
+      values: [],
+      problems: [{ message: /limits_config.otlp_config" has aliases/ }],
+    });
+  }
+  t.end();
+});
+
 t.test("a map of forty thousand keys is read, and one that it has twice is found", (t) => {
   const keys = Array.from({ length: 40_000 }, (_, at) => `k${at}: ${at}`);
   t.equal(Object.keys(new ConfigDocument(keys.join("\n")).value as object).length, 40_000);
