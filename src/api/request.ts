@@ -20,8 +20,9 @@ export class RequestRefused extends Error {
 export function checkOrigin(headers: Readonly<Record<string, string | undefined>>): void {
   const { origin, host, "x-forwarded-host": proxied } = headers;
   if (origin === undefined) return;
-  const own = [host, proxied].filter((name) => name !== undefined)
-    .map((name) => hostOf(`${origin.split(":")[0]}://${name}`));
+  // Proxies in a row make a list.
+  const own = [host, ...proxied?.split(",") ?? []].filter((name) => name !== undefined)
+    .map((name) => hostOf(`${origin.split(":")[0]}://${name.trim()}`));
   const asking = hostOf(origin);
   if (asking !== undefined && own.includes(asking)) return;
   throw new RequestRefused(

@@ -16,6 +16,7 @@ async function origins(...[t, { server }]: Parameters<ScenarioBody>): Promise<vo
     { origin: "http://logs.example", host: "logs.example" },
     { origin: "http://LOGS.example", host: "logs.example:80" },
     { origin: "https://logs.example", host: "inside:3100", "x-forwarded-host": "logs.example" },
+    { origin: "https://logs.example", host: "b:80", "x-forwarded-host": "logs.example, a:80" },
   ];
   const refused: ReadonlyArray<Readonly<Record<string, string>>> = [
     { origin: "http://evil.example" },
@@ -31,6 +32,8 @@ async function origins(...[t, { server }]: Parameters<ScenarioBody>): Promise<vo
     { origin: "http://undefined" },
     { origin: "chrome-extension://abcdef" },
     { origin: "http://logs.example", host: "logs.example:8080" },
+    { origin: "http://evil.example", host: "b:80", "x-forwarded-host": "logs.example, a:80" },
+    { origin: "http://", host: "b:80", "x-forwarded-host": ", a:80" },
   ];
   for (const path of ["/loki/api/v1/tail", "/api/prom/tail", "/tailrace/api/v1/query"]) {
     const url = `${server.baseUrl.replace(/^http/, "ws")}${path}?query=${
