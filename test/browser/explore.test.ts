@@ -151,6 +151,7 @@ const scenarios: Record<string, ScenarioBody> = {
     t.strictSame(shown, lines.slice(10, 51).map(({ line }) => line), "20 before, itself, 20 after");
     const box = await driver.page.locator(".context li.self").boundingBox();
     t.ok(box !== null && box.y > 200 && box.y < 700, "and the line itself stands in the middle");
+    t.equal((await driver.page.locator(".topbar").boundingBox())?.y, 0, "of a page that stays");
   },
 
   "volume by level: exact counts, a click filters, a drag zooms, Back undoes": async (
