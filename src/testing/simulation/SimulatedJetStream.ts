@@ -285,7 +285,11 @@ export class SimulatedJetStream {
         replica.wasLeaderWhenLost = stream.leader === node && !stream.isElecting;
         if (node.process.isDead) replica.wasLeaderWhenLost = false;
         if (stream.leader === node) {
-          world.later(this.network.nature, random.between(4000, 9000), () => this.#elect(stream));
+          // Servers wait for as long without a word from it: if it came back and was lost again, from then on.
+          const { silentSinceMs } = node;
+          world.later(this.network.nature, random.between(4000, 9000), () => {
+            if (node.silentSinceMs === silentSinceMs) this.#elect(stream);
+          });
         }
         continue;
       }
