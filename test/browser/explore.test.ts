@@ -1,35 +1,12 @@
 /** What the page offers beyond a list of lines, in Chromium against the real server: the editor, volume, graphs, fields,
- *  patterns, Kubernetes, operations, and that all of it can be used without a mouse or eyes. Lines, paging and live mode
- *  are page.test.ts's. */
+ *  patterns, Kubernetes, operations. Lines, paging and live mode are page.test.ts's, that all of it can be used without a
+ *  mouse or eyes access.test.ts's. */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import t, { type Test } from "tap";
+import t from "tap";
 import { onServer, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { settingsWithoutLimits } from "../../src/testing/serverProcess.ts";
-import { addressOf, browserFor, openPage, type PageDriver } from "./pageDriver.ts";
+import { addressOf, browserFor, openPage } from "./pageDriver.ts";
 import { openQuery, parameter, push, selectorOf } from "./pageScenario.ts";
-
-const axeSource = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
-
-/** Fails the test with what axe finds against WCAG 2.2 AA. */
-async function checkAccess(t: Test, driver: PageDriver, where: string): Promise<void> {
-  // Injected by the debugger: the page's policy lets no foreign script in.
-  await driver.page.evaluate(axeSource);
-  const found = await driver.page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
-    `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] })
-      .then(({ violations }) => violations)`,
-  );
-  t.strictSame(
-    found.map(({ id, nodes }) =>
-      `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`
-    ),
-    [],
-    `${where} is accessible`,
-  );
-}
 
 const scenarios: Record<string, ScenarioBody> = {
   "the editor completes labels, values and stages, and underlines what is wrong": async (
@@ -249,7 +226,6 @@ const scenarios: Record<string, ScenarioBody> = {
     t.strictSame(await driver.drawnLines(), ["it broke"]);
     await page.goBack();
     await page.locator(".tree-namespace").first().waitFor();
-    await checkAccess(t, driver, "Kubernetes");
   },
 
   "operations: what the server holds, settings": async (t, scenario) => {
@@ -266,35 +242,6 @@ const scenarios: Record<string, ScenarioBody> = {
       .waitFor();
     await page.fill('[aria-label="Find a setting"]', "max_line_size");
     t.match(await page.innerText(".settings"), /^\s*max_line_size/);
-    await checkAccess(t, driver, "operations");
-  },
-
-  "each screen meets WCAG 2.2 AA, light and dark, also on a phone": async (t, scenario) => {
-    await push(scenario, [
-      { line: '{"level":"error","msg":"broken"}', level: "error" },
-      { line: "\x1b[33mslow\x1b[0m", level: "warn" },
-      { line: "fine", level: "info" },
-      { line: "details", level: "debug" },
-    ]);
-    for (const colorScheme of ["light", "dark"] as const) {
-      const driver = await openQuery(t, scenario, `${selectorOf(scenario)} != "absent"`, {}, {
-        colorScheme,
-      });
-      await driver.page.locator(".legend").waitFor();
-      await driver.page.locator(".log").first().click();
-      await driver.page.locator(".drawer").waitFor();
-      await checkAccess(t, driver, `explore, ${colorScheme}`);
-      await driver.page.keyboard.press("?");
-      await checkAccess(t, driver, `help, ${colorScheme}`);
-    }
-    const phone = await openQuery(t, scenario, selectorOf(scenario), {}, {
-      viewport: { width: 390, height: 844 },
-      isMobile: true,
-      hasTouch: true,
-    });
-    await checkAccess(t, phone, "explore on a phone");
-    const width = await phone.page.evaluate("document.documentElement.scrollWidth");
-    t.equal(width, 390, "nothing is wider than the phone");
   },
 };
 
