@@ -23,7 +23,7 @@ async function linkOf(t: Test): Promise<NatsLink> {
 function answering(
   link: NatsLink,
   subject: string,
-  produce: () => Promise<Iterable<Uint8Array>>,
+  produce: (signal: AbortSignal) => Promise<Iterable<Uint8Array>>,
 ): Promise<void>[] {
   const answers: Promise<void>[] = [];
   link.connection.subscribe(subject, {
@@ -125,4 +125,29 @@ t.test("an answer ends when its request is given up", async (t) => {
   t.equal(await asked.catch((reason: unknown) => reason), "enough");
   await answers[0];
   t.ok(made < 200, `${made} parts were made`);
+});
+
+t.test("work for an answer is told when its request is given up, and that of others is not", async (t) => {
+  const [asker, answerer] = [await linkOf(t), await linkOf(t)];
+  const works: { readonly signal: AbortSignal; readonly finish: () => void }[] = [];
+  const { promise: bothBegun, resolve } = Promise.withResolvers<void>();
+  const answers = answering(answerer, "work", (signal) => {
+    const { promise, resolve: finish, reject } = Promise.withResolvers<Uint8Array[]>();
+    signal.addEventListener("abort", () => reject(signal.reason));
+    works.push({ signal, finish: () => finish([new Uint8Array(1)]) });
+    if (works.length === 2) resolve();
+    return promise;
+  });
+  await answerer.connection.flush();
+  const stop = new AbortController();
+  const given = requestFrames(asker, { ...question, subject: "work", signal: stop.signal });
+  await asker.connection.flush();
+  const other = requestFrames(asker, { ...question, subject: "work" });
+  await bothBegun;
+  stop.abort("enough");
+  t.equal(await given.catch((reason: unknown) => reason), "enough");
+  await answers[0];
+  t.same(works.map(({ signal }) => signal.aborted), [true, false]);
+  works[1]!.finish();
+  t.equal((await other).length, 1);
 });

@@ -37,7 +37,12 @@ const header = {
   message: "Tailrace-Message",
   /** Instead of a receipt: the request was given up. */
   gone: "Tailrace-Gone",
+  /** Where the answer should have gone of a request that is given up, told to whom it was asked. */
+  cancel: "Tailrace-Cancel",
 };
+
+/** The answers that are being made, by where they go. */
+const running = new Map<string, AbortController>();
 
 interface Frame {
   readonly data: Uint8Array;
@@ -49,14 +54,31 @@ class NobodyWaits extends Error {
   override readonly name = "NobodyWaits";
 }
 
-/** Sends what `produce` makes as the answer to `message`; its failure becomes the asker's AnswerRefused. */
+/** Sends what `produce` makes as the answer to `message`; its failure becomes the asker's AnswerRefused. The signal aborts when
+ *  the asker gives the request up. */
 export async function answerInFrames(
-  { connection }: NatsLink,
+  link: NatsLink,
   message: Msg,
-  produce: () => Promise<Iterable<Uint8Array>>,
+  produce: (signal: AbortSignal) => Promise<Iterable<Uint8Array>>,
 ): Promise<void> {
   const { reply } = message;
+  running.get(message.headers?.get(header.cancel) ?? "")?.abort(new NobodyWaits());
   if (reply === undefined || reply === "") return;
+  const stop = new AbortController();
+  running.set(reply, stop);
+  try {
+    await sendFrames(link, reply, () => produce(stop.signal), stop.signal);
+  } finally {
+    running.delete(reply);
+  }
+}
+
+async function sendFrames(
+  { connection }: NatsLink,
+  reply: string,
+  produce: () => Promise<Iterable<Uint8Array>>,
+  signal: AbortSignal,
+): Promise<void> {
   let count = 0;
   const frameHeaders = (hasMore: boolean) => {
     const headers = makeHeaders();
@@ -82,7 +104,7 @@ export async function answerInFrames(
       }
     }
   } catch (error) {
-    if (error instanceof NobodyWaits) return;
+    if (error instanceof NobodyWaits || signal.aborted) return;
     const isRefusal = error instanceof AnswerRefused;
     const text = error instanceof Error ? error.message : String(error);
     kept = { data: new Uint8Array(0), headers: makeHeaders() };
@@ -122,8 +144,15 @@ export function requestFrames(
       if (error === undefined) resolve(parts);
       else reject(error);
     };
-    const onAbort = () => end(signal?.reason);
-    const timedOut = () => end(new errors.TimeoutError());
+    /** What is still being done for it is in vain. */
+    const giveUp = (error: unknown) => {
+      const headers = makeHeaders();
+      headers.set(header.cancel, reply);
+      if (!link.connection.isClosed()) link.connection.publish(subject, undefined, { headers });
+      end(error);
+    };
+    const onAbort = () => giveUp(signal?.reason);
+    const timedOut = () => giveUp(new errors.TimeoutError());
     let timer = setTimeout(timedOut, idleMs);
     const reply = inbox.open((error, message) => {
       if (error !== null) return end(error);
@@ -138,7 +167,7 @@ export function requestFrames(
         if (Number(sequence) !== count) return end(incomplete(subject, count, "more"));
         count++;
         bytes += message.data.length;
-        if (bytes > bytesMax) return end(tooLarge(subject, bytesMax));
+        if (bytes > bytesMax) return giveUp(tooLarge(subject, bytesMax));
         open.push(message.data);
         if (headers?.get(header.more) !== "1") {
           parts.push(joined(open));
@@ -152,7 +181,7 @@ export function requestFrames(
       clearTimeout(timer);
       timer = setTimeout(timedOut, idleMs);
     });
-    if (signal?.aborted) return onAbort();
+    if (signal?.aborted) return end(signal.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     inbox.connection.publish(subject, payload, { reply });
   });

@@ -10,6 +10,7 @@ import { simulatedNats } from "../../testing/simulation/SimulatedCluster.ts";
 import { SimulatedJetStream } from "../../testing/simulation/SimulatedJetStream.ts";
 import { SimulatedNetwork } from "../../testing/simulation/SimulatedNetwork.ts";
 import { type Process, SimulatedWorld } from "../../testing/simulation/SimulatedWorld.ts";
+import type { JobOptions } from "../../platform/workerPool.ts";
 import { bestMember } from "../policy/ownership.ts";
 import type { Scanners, UnitsJob } from "../Scanners.ts";
 import { shareScans } from "./scanBus.ts";
@@ -21,12 +22,23 @@ class Querier {
   #shared: Scanners["Service"] | undefined;
   #stop: () => void = () => {};
   isFailing = false;
+  /** Whether its scans never end by themselves; how many were given up. */
+  isStuck = false;
+  givenUp = 0;
 
   constructor(network: SimulatedNetwork, name: string, takesJobs: boolean) {
     this.#world = network.world;
     this.process = network.world.process(name);
-    const run = () =>
-      this.isFailing ? Promise.reject(new Error("cannot read")) : Promise.resolve(name);
+    const run = (_kind: string, _job: UnitsJob, { signal }: JobOptions) => {
+      if (this.isFailing) return Promise.reject(new Error("cannot read"));
+      if (!this.isStuck) return Promise.resolve(name);
+      return new Promise((_resolve, reject) =>
+        signal?.addEventListener("abort", () => {
+          this.givenUp++;
+          reject(signal.reason);
+        })
+      );
+    };
     const local = { threadCount: 1, run } as unknown as Scanners["Service"];
     network.world.later(this.process, 0, () => {
       const scope = Scope.makeUnsafe();
@@ -87,6 +99,12 @@ t.test("jobs go where the segment should be, and come back when nobody there doe
   b.isFailing = true;
   t.equal((await a.ask(ofB)).by, "a", "one that fails");
   b.isFailing = false;
+
+  b.isStuck = true;
+  t.equal((await a.ask(ofB)).by, "a", "one that is at it for long");
+  b.isStuck = false;
+  await world.run(world.nowMs + 100);
+  t.equal(b.givenUp, 1, "which need not go on");
 
   world.freeze(b.process);
   const hedged = await a.ask(ofB);

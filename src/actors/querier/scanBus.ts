@@ -49,10 +49,10 @@ export const shareScans = Effect.fnUntraced(function* (
       service.serve(
         { name: "scan", subject: scanSubject(me) },
         (message) =>
-          answerInFrames(link, message, async () => {
+          answerInFrames(link, message, async (signal) => {
             const { kind, job } = decodeStructured(message.data) as Asked;
             if (!kinds.has(kind)) throw new Error(`a querier runs no job of kind "${kind}"`);
-            return [encodeStructured(await local.run(kind, job, {}))];
+            return [encodeStructured(await local.run(kind, job, { signal }))];
           }),
       )
     ),
