@@ -1,11 +1,11 @@
 /** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest
  *  of them first, then every matching line as it becomes durable. The seam is exact: the tail
  *  subscribes before it queries, and the answer says up to which log offset it reaches. A slow
- *  client loses lines, never the server its memory; what is lost is named in dropped_entries. */
+ *  client loses lines, never the server its memory; what is lost is counted in dropped and named in dropped_entries. */
 import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Querier } from "../actors/querier/Querier.ts";
-import { type DroppedRow, type Tail, type TailedRows, Tailer } from "../actors/tailer/Tailer.ts";
+import { type Tail, type TailedRows, Tailer, type Taken } from "../actors/tailer/Tailer.ts";
 import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import { systemNowNs } from "../platform/clock.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
@@ -151,7 +151,7 @@ const sendHistory = Effect.fnUntraced(function* (
   const oldestFirst = [...rows].reverse();
   for (let from = 0; from < oldestFirst.length; from += frameRowsMax) {
     const some = oldestFirst.slice(from, from + frameRowsMax);
-    yield* sendFrame(connection, call, some, [], held.progressed);
+    yield* sendFrame(connection, call, some, "", held.progressed);
   }
   return logTo;
 });
@@ -173,14 +173,14 @@ const sendLive = (
       if (waitMs > 0) yield* Effect.sleep(waitMs);
     }
     let rows: EncodableRow[] = [];
-    let dropped = taken.dropped;
+    let lost = encodeLost(taken);
     for (const row of rowsOf(fresh)) {
       rows.push(row);
       if (rows.length < frameRowsMax) continue;
-      yield* sendFrame(connection, call, rows, dropped);
-      [rows, dropped] = [[], []];
+      yield* sendFrame(connection, call, rows, lost);
+      [rows, lost] = [[], ""];
     }
-    if (rows.length > 0 || dropped.length > 0) yield* sendFrame(connection, call, rows, dropped);
+    if (rows.length > 0 || lost !== "") yield* sendFrame(connection, call, rows, lost);
   }));
 
 function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
@@ -207,18 +207,21 @@ function sendFrame(
   connection: WebSocketConnection,
   call: TailCall,
   rows: ReadonlyArray<EncodableRow>,
-  dropped: ReadonlyArray<DroppedRow>,
+  lost: string,
   onPart?: () => void,
 ): Effect.Effect<void, unknown> {
   const flags = call.categorize ? ',"encodingFlags":["categorize-labels"]' : "";
-  const lost = dropped.length === 0 ? "" : `,"dropped_entries":${encodeDropped(dropped)}`;
   const frame = `{"streams":${encodeStreams(rows, call.categorize)}${lost}${flags}}`;
   return Effect.tryPromise({ try: () => connection.send(frame, onPart), catch: (error) => error });
 }
 
-function encodeDropped(dropped: ReadonlyArray<DroppedRow>): string {
-  return JSON.stringify(dropped.map(({ labels, time }) => ({
+/** What was dropped, as members of a frame: Loki's list, which names the first of them, and ours, which counts them all. */
+function encodeLost({ droppedCount, dropped, droppedFrom, droppedTo }: Taken): string {
+  if (droppedCount === 0) return "";
+  const named = dropped.map(({ labels, time }) => ({
     labels: Object.fromEntries(parseLabels(labels)),
     timestamp: time.toString(),
-  })));
+  }));
+  const all = { count: droppedCount, first: droppedFrom.toString(), last: droppedTo.toString() };
+  return `,"dropped_entries":${JSON.stringify(named)},"dropped":${JSON.stringify(all)}`;
 }

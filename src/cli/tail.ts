@@ -160,6 +160,8 @@ function follow(connection: Connection, tail: Tail, position: Position) {
 const Frame = Schema.fromJsonString(Schema.Struct({
   streams: Schema.optionalKey(Schema.NullOr(Streams)),
   dropped_entries: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Unknown))),
+  // Tailrace alone counts those it does not name.
+  dropped: Schema.optionalKey(Schema.Struct({ count: Schema.Int })),
 }));
 
 async function printFrame(text: string, tail: Tail, position: Position): Promise<void> {
@@ -170,12 +172,13 @@ async function printFrame(text: string, tail: Tail, position: Position): Promise
     );
     return;
   }
-  const { streams, dropped_entries: dropped } = frame.success;
+  const { streams, dropped_entries: named, dropped } = frame.success;
   const entries = sortedEntries(streams ?? [], "forward")
     .filter((entry) => isUnseen(entry, position.boundary));
   await writeOutput(entries.map(tail.print).join(""));
-  if (dropped && dropped.length > 0) {
-    writeError(`The server left out ${dropped.length} lines: this reader is too slow for them\n`);
+  const leftOut = dropped?.count ?? named?.length ?? 0;
+  if (leftOut > 0) {
+    writeError(`The server left out ${leftOut} lines: this reader is too slow for them\n`);
   }
 }
 

@@ -26,6 +26,7 @@ interface TailFrame {
     readonly values: ReadonlyArray<readonly [string, string, ValueExtra?]>;
   }>;
   readonly dropped_entries?: ReadonlyArray<DroppedEntry> | null;
+  readonly dropped?: { readonly count: number; readonly first: string; readonly last: string };
 }
 
 /** How a connection ended. */
@@ -38,6 +39,8 @@ export interface TailClose {
 export class TailClient {
   readonly entries: FoundEntry[] = [];
   readonly dropped: DroppedEntry[] = [];
+  /** All lines left out, also those that are not named. */
+  droppedCount = 0;
   readonly closed: Promise<TailClose>;
   readonly #socket: WebSocket;
   #frameCount = 0;
@@ -108,6 +111,7 @@ export class TailClient {
       }
     }
     for (const dropped of frame.dropped_entries ?? []) this.dropped.push(dropped);
+    this.droppedCount += frame.dropped?.count ?? 0;
   }
 }
 

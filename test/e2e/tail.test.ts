@@ -255,6 +255,8 @@ async function slowClient(...[t, scenario]: Parameters<ScenarioBody>): Promise<v
   }]);
   await waitFor(() => slow.dropped.length > 0);
   t.match(slow.dropped[0], { labels: { app }, timestamp: /^\d+$/ });
+  await waitFor(() => slow.entries.length + slow.droppedCount > lineCount);
+  t.equal(slow.entries.length + slow.droppedCount, lineCount + 1, "each line came or is counted");
   const numbers = slow.entries.map(({ line }) => numberOf(line));
   t.equal(new Set(numbers).size, numbers.length, "what the slow client gets, it gets once");
   t.ok(numbers.length < lineCount, "it did not get all");

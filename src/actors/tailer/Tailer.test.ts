@@ -109,6 +109,7 @@ tailTest(
       const taken = yield* tail.take;
       t.same(textsOf(taken).map((text) => text.slice(0, 2)), ["1 "], "the first always fits");
       t.equal(taken.droppedCount, 3);
+      t.strictSame([taken.droppedFrom, taken.droppedTo], [200n, 300n]);
       t.same(taken.dropped, [200n, 201n, 300n].map((time) => ({ labels: '{app="a"}', time })));
       t.equal((yield* Metric.value(tailLinesDropped)).count, before + 3);
       publish(4, "12345");
@@ -121,6 +122,7 @@ tailTest(
       const many = yield* tail.take;
       t.equal(many.droppedCount, 5000);
       t.equal(many.dropped.length, 1000);
+      t.strictSame([many.droppedFrom, many.droppedTo], [700n, 5699n], "also of those not named");
       tail.close();
     }),
 );

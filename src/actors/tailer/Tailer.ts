@@ -40,9 +40,11 @@ export interface DroppedRow {
 
 export interface Taken {
   readonly rows: ReadonlyArray<TailedRows>;
-  /** All rows that were dropped since the last take, and the first of them by name. */
+  /** All rows that were dropped since the last take, the first of them by name, and the times of the oldest and the newest. */
   readonly droppedCount: number;
   readonly dropped: ReadonlyArray<DroppedRow>;
+  readonly droppedFrom: bigint;
+  readonly droppedTo: bigint;
 }
 
 export interface Tail {
@@ -124,6 +126,8 @@ class OpenTail implements Tail {
   #waitingBytes = 0;
   #dropped: DroppedRow[] = [];
   #droppedCount = 0;
+  #droppedFrom = 0n;
+  #droppedTo = 0n;
   /** When the present batch was begun, and what the thread had had of the processor when its time by the
    *  clock was over. */
   #startedMs = 0;
@@ -151,6 +155,8 @@ class OpenTail implements Tail {
         rows: this.#waiting,
         dropped: this.#dropped,
         droppedCount: this.#droppedCount,
+        droppedFrom: this.#droppedFrom,
+        droppedTo: this.#droppedTo,
       };
       this.#waiting = [];
       this.#waitingBytes = 0;
@@ -243,7 +249,11 @@ class OpenTail implements Tail {
   }
 
   #drop(labels: string, timestamps: BigInt64Array): void {
-    this.#droppedCount += timestamps.length;
+    for (const time of timestamps) {
+      const isFirst = this.#droppedCount++ === 0;
+      if (isFirst || time < this.#droppedFrom) this.#droppedFrom = time;
+      if (isFirst || time > this.#droppedTo) this.#droppedTo = time;
+    }
     this.#onDropped(timestamps.length);
     for (let row = 0; row < timestamps.length; row++) {
       if (this.#dropped.length >= droppedNamesMax) break;

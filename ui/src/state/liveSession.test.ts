@@ -53,7 +53,7 @@ class World {
     const nanoseconds = (this.now - delayed).toString();
     const entry: Entry = { kind: "entry", nanoseconds, line, stream: { app: "a" } };
     this.stored.push(entry);
-    this.tail?.onEntries([{ ...entry }], []);
+    this.tail?.onEntries([{ ...entry }], undefined);
   }
 
   async open(): Promise<void> {
@@ -174,7 +174,7 @@ t.test("what does not fit while paused is counted, and where it lies is told", a
 t.test("lines the server left out are counted and named by a notice", async (t) => {
   const world = new World();
   await world.open();
-  world.tail?.onEntries([], [{ labels: {}, timestamp: "7" }, { labels: {}, timestamp: "5" }]);
+  world.tail?.onEntries([], { count: 2, first: "5", last: "7" });
   t.equal(world.session.droppedByServer, 2);
   t.match(shown(world.session.buffer)[0], { kind: "notice", missing: { start: 5n, end: 8n } });
 });

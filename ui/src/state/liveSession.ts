@@ -2,7 +2,7 @@
 // socket, explore.ts when a session lives. Invariant: every line the server sent is shown, waits for resume, or is named by
 // a notice that tells where to find it; memory stays within three bounded buffers.
 import { signal } from "@preact/signals-core";
-import type { openTail } from "../api/tailSocket.ts";
+import type { Dropped, openTail } from "../api/tailSocket.ts";
 import { EntrySet } from "../model/entrySet.ts";
 import { compareNanoseconds, nanosecondsPerSecond } from "../model/nanoseconds.ts";
 import type { Entry, Notice, Row } from "../model/row.ts";
@@ -109,7 +109,7 @@ export class LiveSession {
       onEntries: (entries, dropped) => {
         if (!current()) return;
         for (const entry of entries) this.#receive(entry);
-        if (dropped.length > 0) this.#noteDropped(dropped.map((d) => d.timestamp));
+        if (dropped !== undefined) this.#noteDropped(dropped);
         this.#ports.changed();
       },
       onClose: (code, reason) => current() && this.#lost(code, reason),
@@ -187,13 +187,10 @@ export class LiveSession {
     });
   }
 
-  #noteDropped(timestamps: readonly string[]): void {
-    this.droppedByServer += timestamps.length;
-    const sorted = [...timestamps].sort(compareNanoseconds);
-    const missing = { start: BigInt(sorted[0] ?? "0"), end: BigInt(sorted.at(-1) ?? "0") + 1n };
-    const text = `The server left out ${
-      lineCount(timestamps.length)
-    }, because this page read too slowly`;
+  #noteDropped({ count, first, last }: Dropped): void {
+    this.droppedByServer += count;
+    const missing = { start: BigInt(first), end: BigInt(last) + 1n };
+    const text = `The server left out ${lineCount(count)}, because this page read too slowly`;
     this.#show({ kind: "notice", text, missing });
   }
 
