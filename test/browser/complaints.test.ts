@@ -128,6 +128,35 @@ const scenarios: Record<string, ScenarioBody> = {
     t.strictSame(shown.filter((line) => !pushed.has(line)), []);
   },
 
+  "all that the server leaves out of a tail is counted and linked, not the named alone": async (
+    t,
+    scenario,
+  ) => {
+    await push(scenario, numbered(30, "line"));
+    const driver = await openPage(t, "about:blank");
+    const { page } = driver;
+    let say = (_frame: unknown) => {};
+    await page.routeWebSocket(/loki\/api\/v1\/tail/, (socket) => {
+      socket.connectToServer();
+      say = (frame) => socket.send(JSON.stringify(frame));
+    });
+    const query = { q: selectorOf(scenario), live: "1" };
+    await page.goto(addressOf(scenario.server.baseUrl, query));
+    await page.waitForSelector(".state-following");
+    const [first, last] = ["1700000000000000000", "1700000060000000000"];
+    say({
+      streams: [],
+      dropped_entries: [{ labels: {}, timestamp: first }],
+      dropped: { count: 304_400, first, last },
+    });
+    await page.locator(".status", { hasText: "304,400 left out by server" }).waitFor();
+    t.match(await page.innerText(".notice"), /left out 304,400 lines/);
+    const href = await page.getAttribute(".notice a", "href");
+    const range = new URL(href ?? "", page.url()).searchParams;
+    t.equal(range.get("from"), "2023-11-14T22:13:20Z");
+    t.equal(range.get("to"), "2023-11-14T22:14:20.000000001Z");
+  },
+
   "a tail shows labels and fields, filters and marks, and holds still for it": async (
     t,
     scenario,
