@@ -400,12 +400,15 @@ const scenarios: Record<string, ScenarioBody> = {
     t.strictSame(await other.drawnLines(), ["copy me"]);
   },
 
-  "a server that is gone is said, beside the last lines": async (t, scenario) => {
+  "a server that is gone is said, beside the last lines and labels": async (t, scenario) => {
     await push(scenario, [{ line: "the last known" }]);
     const driver = await openQuery(t, scenario, selectorOf(scenario), {}, {
       expectedErrors: /ERR_|WebSocket/,
     });
     const { page } = driver;
+    const labels = () => page.locator(".sidebar .labels").innerText();
+    await page.locator(".values label").first().waitFor();
+    const known = await labels();
     await page.context().setOffline(true);
     await page.routeWebSocket(/tailrace/, (socket) => socket.close());
     await page.click('[aria-label="Refresh"]');
@@ -413,6 +416,8 @@ const scenarios: Record<string, ScenarioBody> = {
     t.match(await page.innerText("#query-problem"), /No answer from|connection was lost/);
     t.strictSame(await driver.drawnLines(), ["the last known"]);
     t.match(await driver.statusText(), /last good results/);
+    t.equal(await labels(), known);
+    t.equal(await page.locator(".sidebar .problem").count(), 0, "and said once");
   },
 };
 

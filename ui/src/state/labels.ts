@@ -33,7 +33,7 @@ export async function refresh(): Promise<void> {
     names.value = found;
     if (values.peek().size === 0) unfoldSome(found);
   } catch (cause) {
-    if (!abort.aborted) names.value = asError(cause);
+    if (!abort.aborted) names.value = unlessKnown(names.peek(), asError(cause));
   }
 }
 
@@ -61,7 +61,8 @@ export async function loadValues(name: string): Promise<void> {
     const found = await labelValues(name, selectorWithout(name), range, controller.signal);
     if (!controller.signal.aborted) setValues(name, found);
   } catch (cause) {
-    if (!controller.signal.aborted) setValues(name, asError(cause));
+    if (controller.signal.aborted) return;
+    setValues(name, unlessKnown(values.peek().get(name), asError(cause)));
   }
 }
 
@@ -94,6 +95,14 @@ function presentRange(): ResolvedRange | string {
 function setValues(name: string, loaded: Loaded<readonly string[]>): void {
   if (loaded !== "loading" && !values.peek().has(name)) return;
   values.value = new Map(values.peek()).set(name, loaded);
+}
+
+/** A server that does not answer takes nothing away: what was asked of it says so, and what is known is worth having. */
+function unlessKnown(
+  known: Loaded<readonly string[]> | undefined,
+  error: ApiError,
+): Loaded<readonly string[]> {
+  return error.status === 0 && Array.isArray(known) ? known : error;
 }
 
 function asError(cause: unknown): ApiError {

@@ -125,9 +125,8 @@ function Queries() {
     <section class="card wide">
       <h2>Queries that run</h2>
       <AskedState asked={queries} retry={askProcess} />
-      {queries.answer.value !== undefined && found.length === 0 && (
-        <p class="hint">None at present.</p>
-      )}
+      {queries.answer.value !== undefined && queries.failure.value === undefined &&
+        found.length === 0 && <p class="hint">None at present.</p>}
       <ul class="lines">
         {found.map((query) => (
           <li key={query.id}>
