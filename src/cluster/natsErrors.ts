@@ -21,6 +21,10 @@ export const wrongLastSequence = 10071;
 export const streamFull = 10077;
 /** The server's or the account's store is full. */
 export const insufficientResources = 10023;
+/** Not enough servers can take the stream; most likely they have too little room for its max_bytes. */
+export const noPlacement = 10005;
+/** The only server has too little room for the stream's max_bytes. */
+export const noRoom = 10047;
 export const messageTooBig = 10054;
 export const streamNotFound = 10059;
 /** The first copy of a message with this id has not been decided yet. */

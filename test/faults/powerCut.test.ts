@@ -46,6 +46,7 @@ else {
         "storage.engine": "nats",
         "nats.url": servers.urls,
         "ingester.partitions": "2",
+        "nats.log_max_bytes": "128MB",
         "ingester.max_segment_age": "5s",
         "querier.workers": "1",
       },

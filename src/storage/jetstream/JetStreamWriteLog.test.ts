@@ -73,6 +73,20 @@ t.test("a full log refuses at once, and takes more after a release", async (t) =
   await removeStreams(one);
 });
 
+for (const [name, servers] of [["one server", one], ["three servers", three]] as const) {
+  t.test(`a log that is larger than ${name} may store is refused with what to do`, async (t) => {
+    const layer = layerOf(servers, { partitionBytesMax: 2 ** 52 });
+    const error = await Effect.runPromise(
+      Effect.flatMap(WriteLog, (log) => Effect.flip(log.append(0, new Uint8Array(1)))).pipe(
+        Effect.provide(layer),
+        Effect.scoped,
+      ),
+    );
+    t.match(error.message, /insufficient storage.*make nats\.log_max_bytes smaller/);
+    await removeStreams(servers);
+  });
+}
+
 t.test("a tenant's batches have a subject and headers that say what is inside", async (t) => {
   await use((log) => log.append(3, batchOf("a.b*c", "hello")));
   const nc = await connect({ servers: one.urls });

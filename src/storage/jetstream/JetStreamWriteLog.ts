@@ -14,6 +14,8 @@ import {
   apiCode,
   insufficientResources,
   messageTooBig,
+  noPlacement,
+  noRoom,
   retrying,
   streamFull,
   StreamMissing,
@@ -310,6 +312,15 @@ function failureOf(partition: number, error: unknown): WriteLogError {
       );
     case insufficientResources:
       return failure("Full", partition, "the NATS servers have no room for it");
+    case noPlacement:
+    case noRoom:
+      return failure(
+        "Unavailable",
+        partition,
+        `${
+          errorText(error)
+        }: make nats.log_max_bytes smaller, or the max_file_store of the servers larger`,
+      );
     case messageTooBig:
       return failure("TooLarge", partition, errorText(error));
     default:
