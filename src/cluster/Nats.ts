@@ -106,6 +106,8 @@ async function connectionOptions({ nats }: Settings): Promise<NodeConnectionOpti
     maxReconnectAttempts: -1,
     // A sandboxed process may connect to the servers of its configuration and to no others.
     ignoreClusterUpdates: true,
+    // By the names that it has there, which the sandbox knows; not by the addresses that they stand for.
+    resolve: false,
   };
   if (nats.user !== "") Object.assign(options, { user: nats.user, pass: nats.password });
   if (nats.creds_file !== "") {

@@ -34,7 +34,7 @@ export class KubernetesApi {
     const { certificate, key } = await issueCertificate(authority, {
       ...validity,
       commonName: "kubernetes",
-      hosts: ["kubernetes.default.svc", "127.0.0.1"],
+      hosts: ["kubernetes.default.svc", "localhost", "127.0.0.1"],
     });
     const token = crypto.randomUUID();
     const files = { "ca.crt": authority.certificate, token, namespace };

@@ -30,6 +30,9 @@ export interface ManifestClusterOptions {
 /** Until every node's proxy knows of a change. */
 const proxiesLearnMs = 2000;
 
+/** By name, as pods know each other: a sandbox that allows a name does not allow its address. */
+const thisMachine = "localhost";
+
 /** The API's name as pods know it. */
 const apiHost = "kubernetes.default.svc";
 
@@ -234,8 +237,8 @@ export class ManifestCluster {
 
   /** Names must be known before anything starts: NATS' servers by their pods' names, others by their Services'. */
   async #reserveAddresses(): Promise<void> {
-    this.#addresses.set(`${apiHost}:443`, `127.0.0.1:${this.api.port}`);
-    this.#addresses.set(apiHost, "127.0.0.1");
+    this.#addresses.set(`${apiHost}:443`, `${thisMachine}:${this.api.port}`);
+    this.#addresses.set(apiHost, thisMachine);
     for (const workload of this.workloads.filter(({ kind }) => kind === "StatefulSet")) {
       const { name } = workload.metadata;
       const container = workload.spec!.template!.spec.containers[0]!;
@@ -244,7 +247,7 @@ export class ManifestCluster {
         this.#statefulPorts.set(`${name}-${index}`, ports);
         for (const { name: portName, containerPort } of container.ports ?? []) {
           const address = `${name}-${index}.${name}:${containerPort}`;
-          this.#addresses.set(address, `127.0.0.1:${ports.get(portName)}`);
+          this.#addresses.set(address, `${thisMachine}:${ports.get(portName)}`);
         }
       }
     }
@@ -253,7 +256,7 @@ export class ManifestCluster {
       if (kind !== "Service" || spec?.selector === undefined || port === undefined) continue;
       const server = await this.#openService(spec.selector, port.targetPort ?? "");
       this.#services.set(metadata.name, server);
-      const local = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const local = `${thisMachine}:${(server.address() as AddressInfo).port}`;
       this.#addresses.set(`${metadata.name}.${metadata.namespace}.svc:${port.port}`, local);
     }
   }

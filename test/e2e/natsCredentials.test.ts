@@ -88,7 +88,9 @@ for (const { name, config, settings, without, isTls } of ways) {
   t.test(name, async (t) => {
     const servers = await NatsServers.start({ nodes: 1, config, wait: false });
     t.teardown(() => servers.remove());
-    const url = isTls === true ? servers.urls.replace("nats:", "tls:") : servers.urls;
+    // By its name, as on Kubernetes: the sandbox knows no addresses.
+    const named = servers.urls.replace("127.0.0.1", "localhost");
+    const url = isTls === true ? named.replace("nats:", "tls:") : named;
     const base = {
       "storage.engine": "nats",
       "nats.url": url,
