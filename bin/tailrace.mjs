@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Starts src/main.ts on the right runtime: Deno with the permissions its work needs (or Node, TAILRACE_RUNTIME=node),
  *  both from node_modules. Owns the sandbox and the passing on of signals and the exit code; main.ts owns the commands.
- *  Runs on Node 20, from any directory. */
+ *  Runs on Node 20, from any directory; and on Deno in the image, where there is nothing else. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism, constants } from "node:os";
@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const commandLine = process.argv.slice(2);
 const command = commandLine.find((argument) => !argument.startsWith("-"));
 const runtime = process.env.TAILRACE_RUNTIME || "deno";
+const isImage = "Deno" in globalThis;
 
 /** Commands that work on the data directory of the configuration. */
 const usesData = new Set(["serve", "rebuild-index"]);
@@ -19,7 +20,8 @@ const usesData = new Set(["serve", "rebuild-index"]);
 if (runtime !== "deno" && runtime !== "node") {
   fail(`TAILRACE_RUNTIME is "${runtime}": must be deno or node`);
 }
-const program = join(root, "node_modules", ".bin", runtime);
+if (runtime === "node" && isImage) fail("TAILRACE_RUNTIME is node: the image has Deno alone");
+const program = isImage ? process.execPath : join(root, "node_modules", ".bin", runtime);
 if (!existsSync(program) || !existsSync(join(root, "build", "kernels.wasm"))) {
   const { prepare } = await import("../scripts/prepare.mjs");
   await prepare().catch((error) => fail(error.message));
@@ -46,14 +48,7 @@ child.on("exit", (code, signal) => {
 function denoOptions() {
   const given = process.env.TAILRACE_DENO_FLAGS;
   if (given) return ["run", ...given.split(/\s+/).filter((flag) => flag !== "")];
-  const options = [
-    "run",
-    "--no-prompt",
-    "--quiet",
-    `--config=${join(root, "deno.json")}`,
-    "--no-lock",
-    "--v8-flags=--expose-gc",
-  ];
+  const options = denoRun();
   if (command === "collect") return [...options, ...collectorPermissions()];
   if (!usesData.has(command)) {
     // Client commands read the files they are given and connect where they are told to.
@@ -75,6 +70,18 @@ function denoOptions() {
     `--allow-read=${reads.map(escapeComma).join(",")}`,
     `--allow-write=${escapeComma(dataDirectory)}`,
     ...netOptions(command === "serve" ? [listen, ...connects] : connects),
+  ];
+}
+
+/** Everything but the permissions. */
+function denoRun() {
+  return [
+    "run",
+    "--no-prompt",
+    "--quiet",
+    `--config=${join(root, "deno.json")}`,
+    "--no-lock",
+    "--v8-flags=--expose-gc",
   ];
 }
 
@@ -113,13 +120,19 @@ function serverPlan() {
   return planOf([join(root, "src", "platform", "config", "launchPlan.ts"), ...commandLine]);
 }
 
+/** The command of a program outside of the sandbox. */
+function trusted(program) {
+  if (isImage) return [process.execPath, [...denoRun(), "--allow-all", ...program]];
+  const node = join(root, "node_modules", ".bin", "node");
+  return [node, ["--disable-warning=ExperimentalWarning", ...program]];
+}
+
 /** What a program prints as JSON. Its mistakes are the user's, who has read them when this ends. */
 function planOf(program) {
-  const result = spawnSync(
-    join(root, "node_modules", ".bin", "node"),
-    ["--disable-warning=ExperimentalWarning", ...program],
-    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const result = spawnSync(...trusted(program), {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   if (result.status !== 0) process.exit(result.status ?? 1);
   return JSON.parse(result.stdout);
 }

@@ -7,10 +7,12 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
 const image = process.env.IMAGE || `tailrace:${version}`;
+// The health check has no place in the format that podman and buildah would choose.
+const withHealthCheck = ["build", "--format", "docker"];
 const builders = [
   { program: "docker", probe: ["info"], build: ["build"] },
-  { program: "podman", probe: ["info"], build: ["build"] },
-  { program: "buildah", probe: ["--version"], build: ["build"] },
+  { program: "podman", probe: ["info"], build: withHealthCheck },
+  { program: "buildah", probe: ["--version"], build: [...withHealthCheck, "--layers"] },
 ];
 
 const builder = builders.find(({ program, probe }) =>
