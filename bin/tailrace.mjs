@@ -37,13 +37,22 @@ const child = spawn(program, [...options, join(root, "src", "main.ts"), ...comma
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   // A terminal sends SIGINT to the whole foreground group, so the child has it already.
   process.on(signal, () => {
-    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    if (signal !== "SIGINT" || !process.stdin.isTTY) passOn(signal);
   });
 }
 child.on("error", (error) => fail(`${program} does not start: ${error.message}`));
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? 128 + constants.signals[signal];
 });
+
+/** Not child.kill(), after which Deno says that the signal ended the child, however it did. */
+function passOn(signal) {
+  try {
+    process.kill(child.pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
 
 function denoOptions() {
   const given = process.env.TAILRACE_DENO_FLAGS;

@@ -1,8 +1,8 @@
 /** The image: what Dockerfile says it starts is started here, as the user's docker would, and its health check tells whether it
  *  is up; and a pod of the manifests starts the same program with the same sandbox. What the image holds is made here as its
  *  build makes it, and runs as somebody who may not write it. `npm run image` builds it. */
-import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ t.test("the image's program runs, and its health check knows", async (t) => {
   t.not(check(), 0, "after it has ended");
 });
 
-t.test("what the image holds runs where it may not be written", (t) => {
+t.test("what the image holds runs where it may not be written", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tailrace-image-"));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const made = spawnSync("sh", [
@@ -89,15 +89,18 @@ t.test("what the image holds runs where it may not be written", (t) => {
   t.same(closed, [], "everybody may read it, whatever the umask was");
 
   // Root may write everywhere: it becomes the user of the image.
-  const user = process.getuid?.() === 0 ? { uid: 65532, gid: 65532 } : {};
+  const user: { uid?: number; gid?: number } = process.getuid?.() === 0
+    ? { uid: 65532, gid: 65532 }
+    : {};
   for (const path of [folder, app, join(app, ".deno")]) chmodSync(path, 0o555);
+  const program = join(folder, "usr", "local", "bin", "deno");
+  const options = {
+    ...user,
+    cwd: "/",
+    env: { DENO_DIR: join(app, ".deno"), DENO_NO_UPDATE_CHECK: "1", PATH: "/usr/bin:/bin" },
+  };
   const run = (parameters: ReadonlyArray<string>) =>
-    spawnSync(join(folder, "usr", "local", "bin", "deno"), ["run", ...parameters], {
-      ...user,
-      cwd: "/",
-      encoding: "utf8",
-      env: { DENO_DIR: join(app, ".deno"), DENO_NO_UPDATE_CHECK: "1", PATH: "/usr/bin:/bin" },
-    });
+    spawnSync(program, ["run", ...parameters], { ...options, encoding: "utf8" });
   const flags = ["--no-prompt", "--no-lock", `--config=${join(app, "deno.json")}`];
   const main = run([
     "--log-level=debug",
@@ -119,7 +122,21 @@ t.test("what the image holds runs where it may not be written", (t) => {
   const client = "--client.url=http://localhost:3100/loki/api/v1/push";
   const check = run([...launcher, "collect", "--kubernetes", client, "--check"]);
   t.equal(check.status, 0, check.stderr);
-  t.end();
+  const data = mkdtempSync(join(tmpdir(), "tailrace-image-data-"));
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  if (user.uid !== undefined) chownSync(data, user.uid, user.uid);
+  const address = ["--server.http-listen-address=127.0.0.1", "--server.http-listen-port=0"];
+  const server = spawn(
+    program,
+    ["run", ...launcher, "serve", `--common.path-prefix=${data}`, ...address],
+    options,
+  );
+  t.teardown(() => server.kill("SIGKILL"));
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on("data", (part: Buffer) => /listening on/.test(`${part}`) && server.kill("SIGTERM"));
+  }
+  const code = await new Promise((resolve) => server.once("close", resolve));
+  t.equal(code, 0, "told to stop, it ends well");
 });
 
 t.test("a build sees what the image is made of, and no secrets", (t) => {
