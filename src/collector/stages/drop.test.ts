@@ -1,4 +1,4 @@
-/** The stages that drop lines: drop, sampling. After Promtail's documentation. */
+/** The stage drop. After Promtail's documentation. */
 import t from "tap";
 import { pipelineProblems, runPipeline, TestPipeline } from "../../testing/collectorPipelines.ts";
 
@@ -61,22 +61,5 @@ t.test("drop refuses what has no meaning", (t) => {
   f("{older_than: yesterday}", /drop.older_than: "yesterday" is not a duration/);
   f("{longer_than: long}", /drop.longer_than: "long" is not a size/);
   f("{expression: '['}", /drop.expression: invalid regular expression/);
-  t.end();
-});
-
-t.test("sampling keeps its share", (t) => {
-  const f = (rate: number, chances: ReadonlyArray<number>, kept: number) => {
-    let at = 0;
-    const test = new TestPipeline(`- sampling: {rate: ${rate}}`, { random: () => chances[at++]! });
-    test.feed(chances.map(String));
-    t.equal(test.outputs.length, kept, `rate ${rate}`);
-    const counted = 'logentry_dropped_lines_total{reason="sampling_stage"}';
-    t.match(test.metrics.expose(0), `${counted} ${chances.length - kept}`);
-  };
-  f(0, [0, 0.5, 0.999], 0);
-  f(0.1, [0.05, 0.0999, 0.1, 0.9], 2);
-  f(1, [0, 0.5, 0.999], 3);
-  t.match(pipelineProblems("- sampling: {rate: 1.5}"), /1.5 is not between 0 and 1/);
-  t.match(pipelineProblems("- sampling: {}"), /sampling.rate: is required/);
   t.end();
 });

@@ -1,6 +1,6 @@
-/** The stages eventlogmessage and geoip. After Promtail's documentation. */
+/** The stage eventlogmessage. After Promtail's documentation. */
 import t from "tap";
-import { extracted, pipelineProblems } from "../../testing/collectorPipelines.ts";
+import { extracted } from "../../testing/collectorPipelines.ts";
 
 const line = JSON.stringify({
   event_id: 1,
@@ -19,10 +19,5 @@ t.test("eventlogmessage extracts keys of a message", (t) => {
   f("{}", { Overwritten: "old", Overwritten_extracted: "new", Image, _: "four" });
   f("{drop_invalid_labels: true}", { Overwritten: "old", Overwritten_extracted: "new", Image });
   f("{source: missing}", { Overwritten: "old" });
-  t.end();
-});
-
-t.test("geoip is refused with a reason", (t) => {
-  t.match(pipelineProblems("- geoip: {db: x, source: ip}"), /geoip: geoip is not supported/);
   t.end();
 });
