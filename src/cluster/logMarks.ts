@@ -14,11 +14,12 @@
  *
  *  What a leader tells, which most replicas follow (leaderState), holds all that was acknowledged before, so the entry is told.
  *  It matters neither who knows which setting, nor how old that is. A process that dies in between leaves a closed stream or an
- *  entry of an empty one, and whoever needs the partition next goes on from there. Entries are never removed: with fewer
- *  partitions than before, the others are owned, flushed and asked as they were, and get nothing more. */
-import { leaderGet } from "./directGet.ts";
+ *  entry of an empty one, and whoever needs the partition next goes on from there. Entries are never removed, and what an
+ *  operator removed the partition's owner writes again: with fewer partitions than before, the others are owned, flushed and
+ *  asked as they were, and get nothing more. */
+import { leaderGet, type StoredMessage } from "./directGet.ts";
 import { type NatsLink, requestTimeoutMs } from "./Nats.ts";
-import { apiCode, streamNotFound, wrongLastSequence } from "./natsErrors.ts";
+import { apiCode, isConflict, streamNotFound, wrongLastSequence } from "./natsErrors.ts";
 import { leaderState } from "./streamState.ts";
 import { ensureStream, leaseBucket, leaseStream } from "./streams.ts";
 
@@ -55,20 +56,66 @@ export function partitionCount(configured: number, keys: Iterable<string>): numb
   return count;
 }
 
-/** Notes that offsets below `next` were stored. For the partition's owner alone. */
-export async function writeLogMark(link: NatsLink, partition: number, next: number): Promise<void> {
-  const js = link.manager.jetstream();
-  await js.publish(subjectOf(partition), String(next), { timeout: requestTimeoutMs });
+/** The mark as its owner keeps it. Invariant: it never says less than one that was read or written before, whoever wrote it: an
+ *  owner that is new reads the log from the checkpoint, and is behind what the last one noted. */
+export class LogMark {
+  readonly #link: NatsLink;
+  readonly #partition: number;
+  #next = 0;
+  /** The entry's, 0 for none. */
+  #revision = 0;
+
+  private constructor(link: NatsLink, partition: number) {
+    this.#link = link;
+    this.#partition = partition;
+  }
+
+  /** Rejects if the mark cannot be read at the moment. */
+  static async open(link: NatsLink, partition: number): Promise<LogMark> {
+    const mark = new LogMark(link, partition);
+    await mark.#read();
+    return mark;
+  }
+
+  /** Notes that offsets below `next` were stored, if that is news. What could not be noted is at the next call. */
+  async note(next: number): Promise<void> {
+    if (next <= this.#next) return;
+    const js = this.#link.manager.jetstream();
+    const options = { timeout: requestTimeoutMs, expect: { lastSubjectSequence: this.#revision } };
+    try {
+      const ack = await js.publish(subjectOf(this.#partition), String(next), options);
+      [this.#next, this.#revision] = [next, ack.seq];
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      await this.#read();
+    }
+  }
+
+  /** The entry was not found: the next call of `note` writes it, should it not be there. */
+  missing(): void {
+    [this.#next, this.#revision] = [0, 0];
+  }
+
+  async #read(): Promise<void> {
+    const entry = await entryOf(this.#link, this.#partition);
+    [this.#next, this.#revision] = entry === undefined ? [0, 0] : [nextOf(entry), entry.sequence];
+  }
 }
 
 /** The offset that the owner noted last; 1 if there is none. */
 export async function readLogMark(link: NatsLink, partition: number): Promise<number> {
-  const query = { last_by_subj: subjectOf(partition) };
-  const message = await leaderGet(link, stream, query).catch((error) => {
+  return nextOf(await entryOf(link, partition));
+}
+
+async function entryOf(link: NatsLink, partition: number): Promise<StoredMessage | undefined> {
+  return await leaderGet(link, stream, { last_by_subj: subjectOf(partition) }).catch((error) => {
     if (apiCode(error) === streamNotFound) return undefined;
     throw error;
   });
-  const next = Number(new TextDecoder().decode(message?.data));
+}
+
+function nextOf(entry: StoredMessage | undefined): number {
+  const next = Number(new TextDecoder().decode(entry?.data));
   return Number.isSafeInteger(next) && next > 0 ? next : 1;
 }
 

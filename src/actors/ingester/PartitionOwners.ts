@@ -9,7 +9,7 @@ import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "eff
 import type { Msg } from "@nats-io/transport-node";
 import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";
 import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
-import { partitionCount, writeLogMark } from "../../cluster/logMarks.ts";
+import { LogMark, logMarkKey, partitionCount } from "../../cluster/logMarks.ts";
 import type { MicroService } from "../../cluster/microService.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import { flushSubject, headSubject } from "../../cluster/subjects.ts";
@@ -29,8 +29,7 @@ interface OwnedPartition {
   readonly actor: ActorRef<PartitionMessage>;
   readonly scope: Scope.Closeable;
   revision: number;
-  /** The end of the log that was noted last. */
-  marked: number;
+  readonly mark: LogMark;
   /** When the lease ends if it is not renewed, by this process's clock. */
   endsMs: number;
   isLeaving: boolean;
@@ -62,6 +61,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
   let isDraining = false;
 
   const start = Effect.fnUntraced(function* (partition: number, revision: number) {
+    const mark = yield* Effect.tryPromise(() => LogMark.open(link, partition));
     const scope = yield* Scope.make();
     const actor = yield* system.spawn(partitionBehaviour(optionsOf(partition)), {
       name: `partition-${partition}`,
@@ -71,7 +71,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
       actor,
       scope,
       revision,
-      marked: 1,
+      mark,
       endsMs: performance.now() + leaseMs,
       isLeaving: false,
     };
@@ -173,9 +173,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
       entry.revision = revision;
       entry.endsMs = startedMs + leaseMs;
       const next = Number(entry.actor.observe()?.["next"] ?? 1);
-      if (next <= entry.marked) return;
-      yield* Effect.tryPromise(() => writeLogMark(link, partition, next)).pipe(Effect.ignore);
-      entry.marked = next;
+      yield* Effect.tryPromise(() => entry.mark.note(next)).pipe(Effect.ignore);
     } else if (performance.now() > entry.endsMs) {
       yield* drop(partition, "its lease could not be renewed");
     }
@@ -218,6 +216,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     const entries = yield* Effect.tryPromise(() => leases.list());
     const byKey = new Map(entries.map((entry) => [entry.key, entry]));
     for (const [partition, entry] of owned) {
+      if (!byKey.has(logMarkKey(partition))) entry.mark.missing();
       // After a renewal whose acknowledgement was lost the revision is another, but the lease still is this process's.
       const lease = byKey.get(`partition.${partition}`);
       if (lease?.value === me) entry.revision = lease.revision;
