@@ -27,7 +27,8 @@ const withCache = async (
     ...store,
     getRange: (key: string, offset: number, length: number) => {
       asked.push(`${key} ${offset}+${length}`);
-      return store.getRange(key, offset, length);
+      // After what files do: a store is further away.
+      return Effect.delay(store.getRange(key, offset, length), 5);
     },
   };
   fs.writeFileSync(join(directory, "left"), "by an earlier process");
@@ -75,4 +76,16 @@ t.test("a failure is the caller's, and is forgotten", (t) =>
     await t.rejects(cache.hold([range("missing", 0, 10)]), /NotFound/);
     t.equal(asked.filter((text) => text.startsWith("missing")).length, 2);
     t.equal(cache.bytes, 10);
+  }));
+
+t.test("a file that cannot be made is the caller's failure, and is made when it can", (t) =>
+  withCache(t, 1e9, async (cache, directory) => {
+    fs.rmdirSync(directory);
+    await t.rejects(cache.hold([range("s0", 0, 10)]), /ENOENT/);
+    t.equal(cache.bytes, 0);
+    fs.mkdirSync(directory);
+    const held = await cache.hold([range("s0", 0, 10)]);
+    t.ok(fs.existsSync(join(directory, held.fileOf("s0"))));
+    t.equal(cache.bytes, 10);
+    held.release();
   }));

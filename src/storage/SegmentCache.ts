@@ -102,7 +102,7 @@ export class SegmentCache {
   async close(): Promise<void> {
     for (const { file, writing } of this.#segments.values()) {
       await writing.catch(() => {});
-      await (await file).close();
+      await file.then((open) => open.close(), () => {});
     }
     this.#segments.clear();
   }
@@ -112,7 +112,16 @@ export class SegmentCache {
     if (segment === undefined) {
       const name = String(++this.#fileCount).padStart(8, "0");
       const file = nodeDisk.create(joinPath(this.#directory, name));
-      segment = { name, file, ranges: new Map(), bytes: 0, holders: 0, writing: file };
+      const made: CachedSegment = segment = {
+        name,
+        file,
+        ranges: new Map(),
+        bytes: 0,
+        holders: 0,
+        writing: file,
+      };
+      // Who waits for it is told by what is to be written; whoever wants it next has a new one made.
+      file.catch(() => this.#forget(key, made));
     } else this.#segments.delete(key);
     this.#segments.set(key, segment);
     return segment;
@@ -164,10 +173,15 @@ export class SegmentCache {
     for (const [key, segment] of this.#segments) {
       if (this.#bytes <= this.#bytesMax) return;
       if (segment.holders > 0) continue;
-      this.#segments.delete(key);
-      this.#bytes -= segment.bytes;
+      this.#forget(key, segment);
       void this.#remove(segment);
     }
+  }
+
+  #forget(key: string, segment: CachedSegment): void {
+    if (this.#segments.get(key) !== segment) return;
+    this.#segments.delete(key);
+    this.#bytes -= segment.bytes;
   }
 
   async #remove({ name, file, writing }: CachedSegment): Promise<void> {
