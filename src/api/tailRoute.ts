@@ -30,6 +30,8 @@ const hourNs = 3_600_000_000_000n;
 const bufferBytesMax = 16 * 1024 * 1024;
 /** Rows of one frame: a browser parses a frame at a time. */
 const frameRowsMax = 2000;
+/** What a stopping server gives clients to read what they were sent. */
+const stopMs = 2000;
 
 interface TailCall extends ExecutableQuery {
   readonly tenant: string;
@@ -120,7 +122,7 @@ const serveTail = (
       }),
       Effect.ensuring(Effect.sync(() => {
         tail.close();
-        connection.close(1001, "the server is stopping");
+        connection.close(1001, "the server is stopping", stopMs);
       })),
       // What Effect writes as the request's answer must not follow the last frame.
       Effect.andThen(Effect.promise(() => connection.closed)),

@@ -50,3 +50,25 @@ t.test("a text or its UTF-8 arrives as one text, a quarter of a mebibyte at a ti
     ),
   );
 });
+
+t.test("what was sent before the end arrives also where it is read late", async (t) => {
+  const { server, client } = await connected(t);
+  const received: number[] = [];
+  client.on("message", (data: Buffer) => received.push(data.length));
+  const closed = new Promise<number>((resolve) => client.on("close", resolve));
+  // An error is told by the code, too.
+  client.on("error", () => {});
+  if (client.readyState !== WebSocket.OPEN) {
+    await new Promise<void>((resolve) => client.once("open", resolve));
+  }
+  client.pause();
+  await server.send("x".repeat(2 * mebibyte));
+  server.close(1000, "");
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  // A server that has closed its socket answers this by taking back what was not read.
+  client.ping();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  client.resume();
+  t.equal(await closed, 1000);
+  t.same(received, [2 * mebibyte]);
+});

@@ -10,8 +10,9 @@ export interface WebSocketConnection {
    *  A long one goes in several frames, so that pings come through meanwhile, and `onPart` is called when each has been written
    *  out: callers send one message at a time. */
   readonly send: (text: string | Uint8Array, onPart?: () => void) => Promise<void>;
-  /** Closes with a code of RFC 6455 and a reason of at most 123 bytes. */
-  readonly close: (code: number, reason: string) => void;
+  /** Closes with a code of RFC 6455 and a reason of at most 123 bytes, once; later calls do nothing. The client has `waitMs` to
+   *  read what was sent before. */
+  readonly close: (code: number, reason: string, waitMs?: number) => void;
   /** Ends it at once. */
   readonly end: () => void;
   /** Resolves when the connection has ended, however that came. */
@@ -21,6 +22,9 @@ export interface WebSocketConnection {
 const pingMs = 5000;
 /** Pings without an answer after which the client counts as gone. */
 const missedPingsMax = 6;
+/** Megabytes can wait in the system's buffers for a slow client, and are lost with the socket when it says something meanwhile.
+ *  As long as pings may stay unanswered, which wait behind them. */
+const closeMs = missedPingsMax * pingMs;
 const frameBytes = 256 * 1024;
 const encoder = new TextEncoder();
 /** What clients say to us is nothing; a frame larger than this ends the connection. */
@@ -61,6 +65,7 @@ function sendFrame(webSocket: WebSocket, data: Uint8Array, isLast: boolean): Pro
 
 function connectionOf(webSocket: WebSocket): WebSocketConnection {
   let missedPings = 0;
+  let closing: ReturnType<typeof setTimeout> | undefined;
   const pinging = setInterval(() => {
     if (++missedPings > missedPingsMax) webSocket.terminate();
     else webSocket.ping();
@@ -71,6 +76,7 @@ function connectionOf(webSocket: WebSocket): WebSocketConnection {
   const closed = new Promise<void>((resolve) => {
     webSocket.once("close", () => {
       clearInterval(pinging);
+      clearTimeout(closing);
       resolve();
     });
   });
@@ -86,10 +92,12 @@ function connectionOf(webSocket: WebSocket): WebSocketConnection {
       } while (from < bytes.length);
     },
     end: () => webSocket.terminate(),
-    close: (code, reason) => {
+    close: (code, reason, waitMs = closeMs) => {
+      if (closing !== undefined || webSocket.readyState === webSocket.CLOSED) return;
       webSocket.close(code, reason);
       // A client that does not answer the close must not keep the connection.
-      setTimeout(() => webSocket.terminate(), 2000).unref?.();
+      closing = setTimeout(() => webSocket.terminate(), waitMs);
+      closing.unref?.();
     },
     closed,
   };
