@@ -59,10 +59,6 @@ export class HttpSender {
     const url = this.#url;
     const { request } = url.protocol === "https:" ? https : http;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => sent.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)),
-        timeoutMs,
-      );
       const sent = request(url, {
         method: "POST",
         agent: this.#agent,
@@ -93,6 +89,11 @@ export class HttpSender {
         clearTimeout(timer);
         reject(error);
       };
+      // After the request, which throws at once if a header is none.
+      const timer = setTimeout(
+        () => sent.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)),
+        timeoutMs,
+      );
       sent.on("error", fail);
       sent.end(body);
     });

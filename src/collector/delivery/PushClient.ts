@@ -7,7 +7,9 @@
  *    what comes meanwhile.
  *  - 401, 403, 404, 407 and redirects: someone has to correct the configuration. Sent again max_retries times, then
  *    given up, so that one tenant's mistake does not stop the others for ever.
- *  - other 4xx: the server does not want these lines (of some, it has stored the rest). Given up. */
+ *  - other 4xx: the server does not want these lines (of some, it has stored the rest). Given up.
+ *
+ *  A tenant may come out of lines, from anybody: what no header can carry is given up as well, and stops nobody else's lines. */
 import { Effect, Result } from "effect";
 import { systemNowMs } from "../../platform/clock.ts";
 import { errorText } from "../../platform/files.ts";
@@ -57,6 +59,7 @@ export class PushClient {
   readonly deliver = Effect.fnUntraced(
     { self: this },
     function* (this: PushClient, body: PushBody, isWanted: () => boolean) {
+      if (!isHeaderValue(body.tenant)) return yield* this.#giveUpTenant(body);
       const { min_period, max_period, max_retries } = this.#config.backoff_config;
       let delayMs = min_period;
       for (let attempt = 0; isWanted(); attempt++) {
@@ -123,6 +126,14 @@ export class PushClient {
     );
   }
 
+  #giveUpTenant(body: PushBody): Effect.Effect<void> {
+    this.countDropped(body, "ingester_error");
+    const tenant = JSON.stringify(body.tenant.slice(0, 200));
+    return Effect.logError(
+      `${body.lines} lines are not sent to ${this.#host}: no server takes the tenant ${tenant}, which a stage or a rule gave them`,
+    );
+  }
+
   /** Says it the first time, and then each time that the pauses have become long. */
   #noteFailure(problem: Problem, attempt: number): Effect.Effect<void> {
     this.#failingSinceMs ??= systemNowMs();
@@ -166,6 +177,11 @@ function problemOf({ status, text, retryAfter, location }: HttpAnswer): Problem 
     ? `it redirects to "${location}": give that URL to the client`
     : text.trim();
   return { status, text: reason.slice(0, 1024), retryAfterMs };
+}
+
+/** Whether HTTP can carry a text as a header's value. */
+function isHeaderValue(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
 }
 
 function isRedirect(status: number): boolean {
