@@ -38,7 +38,7 @@ export class EntryBuffer {
     this.#length = 0;
   }
 
-  /** Adds the line bytes[start..end) with its time since 1970. */
+  /** Adds the line bytes[start..end) with its time since 1970, which is negative before. */
   add(
     bytes: Uint8Array,
     start: number,
@@ -85,12 +85,22 @@ export class EntryBuffer {
   }
 
   #varint(value: number): void {
+    if (value < 0) return this.#negative(value);
     let rest = value;
     while (rest >= 0x80) {
       this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
     this.#buffer[this.#length++] = rest;
+  }
+
+  /** Seconds before 1970: an int64 in two's complement. */
+  #negative(value: number): void {
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 0x80n; rest >>= 7n) {
+      this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
+    }
+    this.#buffer[this.#length++] = Number(rest);
   }
 
   #reserve(bytes: number): void {
@@ -155,6 +165,7 @@ function fieldBytes(length: number): number {
 }
 
 function varintBytes(value: number): number {
+  if (value < 0) return 10;
   let bytes = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
   return bytes;
