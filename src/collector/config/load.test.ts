@@ -200,6 +200,28 @@ t.test("printing hides secrets", (t) => {
   t.end();
 });
 
+t.test("printing keeps labels and fields that have no source, and those that are called like secrets", (t) => {
+  const text = `scrape_configs:
+  - job_name: a
+    static_configs: [{labels: {key: v}}]
+    pipeline_stages:
+      - json: {expressions: {level: , password: auth.password}}
+      - labels: {level: , key: }`;
+  const load = (text: string) =>
+    Result.getOrThrowWith(
+      parseConfig({ file: "p.yaml", text, environment: null }),
+      (error) => error,
+    );
+  const config = load(text);
+  const [job] = load(printConfig(config)).scrape_configs;
+  t.strictSame(job!.static_configs[0]!.labels, { key: "v" });
+  t.strictSame(job!.pipeline_stages[1], { labels: { level: undefined, key: undefined } });
+  t.match(job!.pipeline_stages[0], {
+    json: { expressions: { level: undefined, password: "auth.password" } },
+  });
+  t.end();
+});
+
 t.test("environment variables are put in before the file is read", (t) => {
   const text =
     "clients:\n- url: ${URL:-http://a}\n  tenant_id: ${TENANT}\nserver: {http_path_prefix: '$${x}'}";

@@ -13,6 +13,9 @@ const secretKeys: ReadonlySet<string> = new Set([
   "key",
 ]);
 
+/** Keys whose values are named by the user: there a name of `secretKeys` is a label's or a field's, and one without a value counts. */
+const userNamed: ReadonlySet<string> = new Set(["pipeline_stages", "labels", "external_labels"]);
+
 /** YAML of a configuration that has no mistakes. */
 export function printConfig(config: CollectorConfig): string {
   const encoded = Schema.encodeSync(CollectorConfig)(config);
@@ -23,6 +26,8 @@ export function printConfig(config: CollectorConfig): string {
   return stringify(withoutSecrets({ ...encoded, scrape_configs: jobs }), {
     lineWidth: 0,
     aliasDuplicateObjects: false,
+    // A label or field without a source has its own name's: `level:`.
+    keepUndefined: true,
   });
 }
 
@@ -30,10 +35,10 @@ function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).filter(([, below]) => below !== undefined).map(([key, below]) =>
-      secretKeys.has(key) && typeof below === "string"
-        ? [key, "<secret>"]
-        : [key, withoutSecrets(below)]
-    ),
+    Object.entries(value).filter(([, below]) => below !== undefined).map(([key, below]) => {
+      if (userNamed.has(key)) return [key, below];
+      const isSecret = secretKeys.has(key) && typeof below === "string";
+      return [key, isSecret ? "<secret>" : withoutSecrets(below)];
+    }),
   );
 }
