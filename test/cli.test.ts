@@ -251,6 +251,8 @@ for (const runtime of runtimes) {
       for (const word of ["-a 'completions'", "server.http-listen-port"]) {
         t.match(stdout, word);
       }
+      t.match(stdout, "tailrace completions fish > ");
+      t.notMatch(stdout, "--completions");
     });
 
     t.test("push reports lines the server refuses, and fails", async (t) => {

@@ -24,7 +24,11 @@ export function completionsOf(
           takesSettings.has(command.name) ? withSettings(command) : command
         ),
       };
-      return Console.log(Completions.generate(descriptor.name, shell, descriptor));
+      return Console.log(
+        // The library's script tells to install it with a flag that is a command here.
+        Completions.generate(descriptor.name, shell, descriptor)
+          .replaceAll(`${descriptor.name} --completions `, `${descriptor.name} completions `),
+      );
     },
   ).pipe(
     Command.withShortDescription("Print completions for a shell"),
