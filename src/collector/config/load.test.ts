@@ -117,6 +117,7 @@ scrape_configs:
     "14:9 scrape_configs[0].pipeline_stages[2].match.stages[0].timestam",
     "15:5 scrape_configs[0].pipeline_stages[3]",
     "19:5 scrape_configs[0].relabel_configs[1].action",
+    "22:3 scrape_configs[1].job_name",
     "24:5 scrape_configs[1].static_configs[0].labels",
   ]);
   t.end();

@@ -63,27 +63,31 @@ export function parseConfig(
 
 /** What a schema cannot see: pipelines, rules, and what does not go together. */
 function checkMeaning(config: CollectorConfig): ReadonlyArray<ConfigProblem> {
-  const problems: ConfigProblem[] = [];
-  const firstByName = new Map<string, number>();
-  config.scrape_configs.forEach((job, index) => {
-    const path = ["scrape_configs", index];
-    problems.push(...checkStages(job.pipeline_stages, [...path, "pipeline_stages"]));
-    problems.push(...checkRelabelConfigs(job.relabel_configs, [...path, "relabel_configs"]));
-    const first = firstByName.get(job.job_name);
-    if (first !== undefined) {
-      const message = `"${job.job_name}" is the name of scrape_configs[${first}] already`;
-      problems.push({ path: [...path, "job_name"], message });
-    }
-    firstByName.set(job.job_name, first ?? index);
-  });
-  return problems;
+  return [
+    ...config.scrape_configs.flatMap((job, index) => [
+      ...checkStages(job.pipeline_stages, ["scrape_configs", index, "pipeline_stages"]),
+      ...checkRelabelConfigs(job.relabel_configs, ["scrape_configs", index, "relabel_configs"]),
+    ]),
+    ...checkNames(config.scrape_configs.map((job) => job.job_name)),
+  ];
 }
 
-/** Pipelines and rules of a file whose shape is wrong elsewhere: their mistakes are told too. */
+/** Names that two jobs have. */
+function checkNames(names: ReadonlyArray<unknown>): ReadonlyArray<ConfigProblem> {
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name);
+    if (typeof name !== "string" || first === index) return [];
+    const message = `"${name}" is the name of scrape_configs[${first}] already`;
+    return [{ path: ["scrape_configs", index, "job_name"], message }];
+  });
+}
+
+/** Pipelines, rules and names of a file whose shape is wrong elsewhere: their mistakes are told too. */
 function checkJobs(value: unknown): ReadonlyArray<ConfigProblem> {
   const jobs = isMap(value) ? value["scrape_configs"] : undefined;
   if (!Array.isArray(jobs)) return [];
-  return jobs.flatMap((job: unknown, index) => {
+  const names = checkNames(jobs.map((job: unknown) => isMap(job) ? job["job_name"] : undefined));
+  const jobProblems = jobs.flatMap((job: unknown, index) => {
     if (!isMap(job)) return [];
     const at = ["scrape_configs", index];
     const stages = decodeWith(PipelineStages, job["pipeline_stages"] ?? [], []);
@@ -95,6 +99,7 @@ function checkJobs(value: unknown): ReadonlyArray<ConfigProblem> {
         : []),
     ];
   });
+  return [...jobProblems, ...names];
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {
