@@ -102,6 +102,26 @@ for (const runtime of runtimes) {
       }
     });
 
+    t.test("NATS that is not there: roles wait until they are told to stop, status says so", async (t) => {
+      const nats = `--nats.url=nats://127.0.0.1:${await freePort()}`;
+      const asked = run(runtime, ["cluster", "status", nats]);
+      const server = start(runtime, [
+        "serve",
+        "--storage.engine=nats",
+        nats,
+        `--server.http-listen-port=${await freePort()}`,
+        `--common.path-prefix=${join(directory, `waits-${runtime}`)}`,
+      ]);
+      await new Promise<void>((resolve) => {
+        for (const output of [server.process.stdout, server.process.stderr]) {
+          output.on("data", (part) => String(part).includes("cannot connect to NATS") && resolve());
+        }
+      });
+      server.process.kill();
+      t.match(await server.ended, { code: 0 });
+      t.match(await asked, { code: 1, stdout: "", stderr: /No answer from NATS at nats:/ });
+    });
+
     t.test("query pages through more lines of one timestamp than a page holds", async (t) => {
       const stored = Array.from({ length: 60 }, (_, index) => ({
         // Seven lines at each timestamp, pages of four.

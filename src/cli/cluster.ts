@@ -4,6 +4,7 @@ import { Command, Flag } from "effect/cli";
 import { inboxPrefix, permissionsConfig } from "../cluster/permissions.ts";
 import { Nats } from "../cluster/Nats.ts";
 import { errorText } from "../platform/files.ts";
+import { loggingLayer } from "../platform/logging.ts";
 import {
   clusterProblems,
   type ClusterStatus,
@@ -12,6 +13,9 @@ import {
 import { credentials } from "./clusterCredentials.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
+
+/** Elections of the servers take 4 to 9 seconds. */
+const answerMs = 15_000;
 
 const status = Command.make(
   "status",
@@ -29,6 +33,14 @@ const status = Command.make(
       (link) => Effect.tryPromise({ try: () => readClusterStatus(link), catch: errorText }),
     ).pipe(
       Effect.provide(Nats.layer(settings)),
+      // Roles wait for NATS for as long as it takes; who asks how it is wants to know.
+      Effect.timeoutOrElse({
+        duration: answerMs,
+        orElse: () =>
+          Effect.fail(`No answer from NATS at ${settings.nats.url} in ${answerMs / 1000} seconds`),
+      }),
+      // What it waits for goes where errors go, not into the answer.
+      Effect.provide(loggingLayer(settings.server)),
       Effect.mapError((error) => failed(typeof error === "string" ? error : error.message)),
     );
     yield* Console.log(json ? JSON.stringify(found, undefined, 2) : textOf(found));
@@ -39,7 +51,7 @@ const status = Command.make(
   Command.withShortDescription("Show partitions, owners, lag and the health of NATS"),
   Command.withDescription(
     "Show partitions with owner and lag, the processes of the cluster, and the streams in NATS. The\n" +
-      `exit code is 1 if a partition has no owner, a log ends too early, or a stream lacks a replica.\n\n${settingsHelp}`,
+      `exit code is 1 if there is no partition or one without an owner, a log ends too early, or a stream lacks a replica.\n\n${settingsHelp}`,
   ),
   Command.withExamples([
     { command: "tailrace cluster status --nats.url=nats://nats:4222", description: "Is it well?" },

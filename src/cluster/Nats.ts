@@ -52,21 +52,22 @@ export class Nats extends Context.Service<Nats, NatsLink>()("tailrace/cluster/Na
           catch: (error) => new NatsUnusable({ message: errorText(error) }),
         });
         const attempt = Effect.tryPromise({ try: () => connect(options), catch: (error) => error });
+        // Around each attempt: who waits for servers that are not there can be told to stop.
         const connection = yield* Effect.acquireRelease(
-          attempt.pipe(
-            Effect.tapError((error) =>
-              Effect.logWarning(
-                `cannot connect to NATS at ${settings.nats.url}: ${connectFailure(error)}`,
-              )
-            ),
-            Effect.retry({ schedule: Schedule.spaced(2000), while: isTransient }),
-            Effect.mapError((error) =>
-              new NatsUnusable({
-                message: `NATS at ${settings.nats.url} refuses this client: ${errorText(error)}`,
-              })
-            ),
-          ),
+          attempt,
           (connection) => Effect.promise(() => connection.close()),
+        ).pipe(
+          Effect.tapError((error) =>
+            Effect.logWarning(
+              `cannot connect to NATS at ${settings.nats.url}: ${connectFailure(error)}`,
+            )
+          ),
+          Effect.retry({ schedule: Schedule.spaced(2000), while: isTransient }),
+          Effect.mapError((error) =>
+            new NatsUnusable({
+              message: `NATS at ${settings.nats.url} refuses this client: ${errorText(error)}`,
+            })
+          ),
         );
         const health = yield* Effect.acquireRelease(
           Effect.sync(() => new LinkHealth(connection)),

@@ -58,6 +58,9 @@ export class ClusterOverview extends Context.Service<ClusterOverview, {
 /** What an operator should look at, in words; empty if all is well. */
 export function clusterProblems(status: ClusterStatus): ReadonlyArray<string> {
   return [
+    ...(status.partitions.length === 0
+      ? ["there is no partition: no ingester has started yet"]
+      : []),
     ...status.partitions.filter(({ owner }) => owner === "").map(({ partition }) =>
       `partition ${partition} has no owner`
     ),
