@@ -11,6 +11,7 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import type { NatsLink } from "./Nats.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 
 /** The other side said why it cannot answer. `reason` is a word that its protocol defines. */
 export class AnswerRefused extends Error {
@@ -170,7 +171,7 @@ export function requestFrames(
         if (bytes > bytesMax) return giveUp(tooLarge(subject, bytesMax));
         open.push(message.data);
         if (headers?.get(header.more) !== "1") {
-          parts.push(joined(open));
+          parts.push(joinBytes(open));
           open = [];
         }
       }
@@ -244,15 +245,4 @@ function incomplete(subject: string, count: number, total: string): AnswerRefuse
 
 function tooLarge(subject: string, bytesMax: number): AnswerRefused {
   return new AnswerRefused("TooLarge", `the answer of ${subject} exceeds ${bytesMax} bytes`);
-}
-
-function joined(frames: ReadonlyArray<Uint8Array>): Uint8Array {
-  if (frames.length === 1) return frames[0]!;
-  const whole = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    whole.set(frame, at);
-    at += frame.length;
-  }
-  return whole;
 }

@@ -1,6 +1,7 @@
 /** What is wrong with a query and where. Owns the wording of a parse error and the arithmetic of
  *  positions; lexer.ts and the parsers say what was found and expected. Invariant: every error has
  *  a position within the query. */
+import { editDistance } from "../platform/editDistance.ts";
 
 export interface ParseErrorDetail {
   /** UTF-16 offset into the query where the trouble starts. */
@@ -69,18 +70,4 @@ export function nearestWord(word: string, known: Iterable<string>): string | und
     }
   }
   return best;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution));
-    }
-    previous = current;
-  }
-  return previous[b.length]!;
 }
