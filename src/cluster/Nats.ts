@@ -6,7 +6,6 @@
  *  request in flight when its server dies is never answered. */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
-  connect,
   createInbox,
   credsAuthenticator,
   errors,
@@ -20,6 +19,7 @@ import { errorText, readTextFile } from "../platform/files.ts";
 import { systemName } from "../platform/system.ts";
 import { LinkHealth } from "./LinkHealth.ts";
 import { isTransient } from "./natsErrors.ts";
+import { connectNats } from "../platform/natsTransport.ts";
 
 /** The servers refuse this client, or its settings cannot be used. */
 export class NatsUnusable extends Schema.TaggedError<NatsUnusable>()("NatsUnusable", {
@@ -51,7 +51,10 @@ export class Nats extends Context.Service<Nats, NatsLink>()("tailrace/cluster/Na
           try: () => connectionOptions(settings),
           catch: (error) => new NatsUnusable({ message: errorText(error) }),
         });
-        const attempt = Effect.tryPromise({ try: () => connect(options), catch: (error) => error });
+        const attempt = Effect.tryPromise({
+          try: () => connectNats(options),
+          catch: (error) => error,
+        });
         // Around each attempt: who waits for servers that are not there can be told to stop.
         const connection = yield* Effect.acquireRelease(
           attempt,
