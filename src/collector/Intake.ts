@@ -14,6 +14,9 @@ import type { LabelSet } from "./stages/labelSet.ts";
 import type { StagePipeline } from "./stages/stage.ts";
 import type { LineColumns, LineSink, Origin, Stream } from "./tailing/lineSink.ts";
 
+/** Ticks that are farther apart mean that there was no room, ms. */
+const pauseMs = 1_000;
+
 /** What leaves the intake: pushes to be, and the positions that they reach. */
 export interface SealedBatch {
   readonly requests: ReadonlyArray<PushRequestDraft>;
@@ -40,6 +43,9 @@ export class Intake implements LineSink {
   /** Origins whose position has not been sealed as far as they have got. */
   readonly #moved = new Set<Origin>();
   #openedMs: number | undefined;
+  #tickedMs: number | undefined;
+  /** Until then sources get time to hand over what continues the lines that stages hold. */
+  #restUntilMs = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -125,7 +131,12 @@ export class Intake implements LineSink {
    *  batch that has waited for long enough. */
   tick(): void {
     const nowMs = this.#options.nowMs();
-    for (const pipeline of this.#pipelines) pipeline.tick(nowMs);
+    // Nothing was read while there was no room, so that nothing has waited in vain meanwhile.
+    if (nowMs - (this.#tickedMs ?? nowMs) > pauseMs) this.#restUntilMs = nowMs + pauseMs;
+    this.#tickedMs = nowMs;
+    if (nowMs >= this.#restUntilMs || this.#restUntilMs - nowMs > pauseMs) {
+      for (const pipeline of this.#pipelines) pipeline.tick(nowMs);
+    }
     if (this.#openedMs === undefined) return;
     const waitedMs = nowMs - this.#openedMs;
     if (waitedMs >= this.#options.batchWaitMs || waitedMs < 0) this.seal();
@@ -142,19 +153,24 @@ export class Intake implements LineSink {
   }
 
   #takePositions(): ReadonlyArray<Position> {
-    const held = new Map<object, number>();
+    // By id: what is left of a file that was truncated is another origin with the same content.
+    const held = new Map<string, number[]>();
     for (const pipeline of this.#pipelines) {
       pipeline.eachHeld((origin, offset) => {
-        held.set(origin, Math.min(offset, held.get(origin) ?? Infinity));
+        const { id } = origin as Origin;
+        const offsets = held.get(id);
+        if (offsets === undefined) held.set(id, [offset]);
+        else offsets.push(offset);
       });
     }
+    for (const offsets of held.values()) offsets.sort((a, b) => a - b);
     const positions: Position[] = [];
     for (const origin of this.#moved) {
-      const heldFrom = held.get(origin);
-      const position = origin.positionBefore(heldFrom);
+      const heldLines = held.get(origin.id);
+      const position = origin.positionBefore(heldLines);
       if (position !== undefined) positions.push(position);
       // What is held back is sealed later, perhaps without another line of its origin.
-      if (heldFrom === undefined) this.#moved.delete(origin);
+      if (heldLines === undefined) this.#moved.delete(origin);
     }
     return positions;
   }

@@ -33,6 +33,8 @@ const noStages: StagePipeline = {
   tick: () => {},
   flush: () => {},
   flushOrigin: () => {},
+  follow: () => {},
+  joinsLines: false,
   eachHeld: () => {},
   pausedUntilMs: 0,
 };
@@ -58,7 +60,7 @@ class ModelSink implements LineSink {
       this.#pending.push(line.split(" ", 2).join(" "));
     }
     this.#moved.add(origin);
-    const position = origin.positionBefore(undefined) as FilePosition;
+    const position = origin.positionBefore() as FilePosition;
     this.#history.push(
       `  read ${count} lines up to "${this.#pending.at(-1)}" in ${position.path} (${position.id})`,
     );
@@ -72,7 +74,7 @@ class ModelSink implements LineSink {
   seal(): void {
     this.sealed.push(...this.#pending);
     for (const origin of this.#moved) {
-      const position = origin.positionBefore(undefined);
+      const position = origin.positionBefore();
       if (position !== undefined && isFilePosition(position)) {
         this.positions.set(position.id, structuredClone(position));
       }

@@ -5,15 +5,15 @@ import { CursorTrail } from "./CursorTrail.ts";
 
 t.test("the cursor of the last entry before what is held", (t) => {
   const trail = new CursorTrail("journal/a", undefined);
-  t.equal(trail.positionBefore(undefined), undefined, "nothing to go on from");
+  t.equal(trail.positionBefore(), undefined, "nothing to go on from");
   t.equal(trail.next, 1);
   trail.add("a");
-  t.equal(trail.positionBefore(1), undefined, "the first entry is held");
+  t.equal(trail.positionBefore([1]), undefined, "the first entry is held");
   trail.add("b");
   trail.add("c");
-  t.strictSame(trail.positionBefore(3), { id: "journal/a", cursor: "b" });
-  t.strictSame(trail.positionBefore(undefined), { id: "journal/a", cursor: "c" });
-  t.equal(new CursorTrail("x", "old").positionBefore(1)?.cursor, "old");
+  t.strictSame(trail.positionBefore([3]), { id: "journal/a", cursor: "b" });
+  t.strictSame(trail.positionBefore(), { id: "journal/a", cursor: "c" });
+  t.equal(new CursorTrail("x", "old").positionBefore([1])?.cursor, "old");
   t.equal(new CursorTrail("x", "old").last, "old");
   t.end();
 });
@@ -34,7 +34,7 @@ t.test("never behind what is held, and never back", (t) => {
             ? Infinity
             : Math.min(count + 1, Math.max(given + 1, count - held));
           const position = Number(
-            trail.positionBefore(heldFrom === Infinity ? undefined : heldFrom)?.cursor,
+            trail.positionBefore(heldFrom === Infinity ? [] : [heldFrom])?.cursor,
           );
           if (!(position < heldFrom && position >= given)) return false;
           if (heldFrom === Infinity && position !== count) return false;

@@ -41,13 +41,15 @@ export class CursorTrail {
     this.#marks = [];
   }
 
-  readonly positionBefore = (heldFrom: number | undefined): CursorPosition | undefined => {
+  readonly positionBefore = (
+    [heldFrom = Infinity]: ReadonlyArray<number> = [],
+  ): CursorPosition | undefined => {
     const { id } = this;
     // What lies before the last mark that counts is not asked for any more.
-    const first = this.#marks.findLastIndex(([number]) => number < (heldFrom ?? Infinity));
+    const first = this.#marks.findLastIndex(([number]) => number < heldFrom);
     if (first > 0) this.#marks.splice(0, first);
     const mark = this.#marks[0];
-    if (mark === undefined || mark[0] >= (heldFrom ?? Infinity)) return undefined;
+    if (mark === undefined || mark[0] >= heldFrom) return undefined;
     return { id, cursor: mark[1] };
   };
 }

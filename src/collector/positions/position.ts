@@ -23,6 +23,9 @@ export const FilePosition = Schema.Struct({
   headHash: Schema.Number,
   /** Reading goes on here: all lines before it are delivered or in the disk buffer. */
   offset: Schema.Number,
+  /** Set while stages hold lines back: so are the lines from `offset` to here, but for those that begin at `held`. */
+  doneUntil: Schema.optional(Schema.Number),
+  held: Schema.optional(Schema.Array(Schema.Number)),
   /** The hash of the up to 64 bytes before `checkOffset`, which is at least `offset`: a file that
    *  has other bytes there is not the one that was read. -1 if it is not known. */
   checkOffset: Schema.Number,

@@ -56,6 +56,8 @@ export function compileStages(
     tick: (nowMs) => chain.tick(nowMs),
     flush: () => chain.flush(null),
     flushOrigin: (origin) => chain.flush(origin),
+    follow: (origin, next) => chain.follow(origin, next),
+    joinsLines: chain.joinsLines,
     eachHeld: (visit) => chain.eachHeld(visit),
     get pausedUntilMs() {
       return compiler.pausedUntilMs;
@@ -107,6 +109,14 @@ class StageChain implements NestedStages {
   /** In order, so that what a stage emits is flushed out of the stages after it too. */
   flush(origin: object | null): void {
     for (const stage of this.stages) stage.flush?.(origin);
+  }
+
+  follow(origin: object, next: object): void {
+    for (const stage of this.stages) stage.follow?.(origin, next);
+  }
+
+  get joinsLines(): boolean {
+    return this.stages.some(({ follow }) => follow !== undefined);
   }
 
   eachHeld(visit: HeldVisitor): void {

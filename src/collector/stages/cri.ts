@@ -13,6 +13,9 @@ import { defineStage } from "./stageDefinition.ts";
 
 /** Joined lines of more bytes are sent in pieces when the configuration has no limit of its own. */
 const joinedBytesMax = 4 << 20;
+/** A partial line that nothing has followed for so long is sent as it is: a program that ended without a line break
+ *  leaves one. */
+const partialWaitMs = 30_000;
 
 const Config = Schema.Struct({
   max_partial_lines: withDefault(wholeNumber(1), 100),
@@ -66,8 +69,16 @@ class CriStage implements Stage {
     return keep;
   }
 
+  tick(nowMs: number): void {
+    this.#held.releaseOlder(nowMs - partialWaitMs);
+  }
+
   flush(origin: object | null): void {
     this.#held.releaseAll(origin);
+  }
+
+  follow(origin: object, next: object): void {
+    this.#held.follow(origin, next);
   }
 
   eachHeld(visit: (origin: object, offset: number) => void): void {
@@ -88,8 +99,11 @@ class CriStage implements Stage {
     const held = this.#held.get(entry);
     if (held === undefined || this.#isFull(held, entry)) {
       if (held !== undefined) this.#letGo(held);
-      this.#held.hold(entry, 0);
-    } else this.#append(held, entry);
+      this.#held.hold(entry, this.#context.nowMs());
+    } else {
+      this.#append(held, entry);
+      held.sinceMs = this.#context.nowMs();
+    }
     return drop;
   }
 
@@ -101,7 +115,7 @@ class CriStage implements Stage {
     this.#held.remove(held);
     this.#append(held, entry);
     const whole = held.take();
-    entry.offset = whole.offset;
+    entry.takePlaces(whole);
     entry.replaceBytes(whole.bytes, whole.start, whole.end);
   }
 
@@ -118,7 +132,7 @@ class CriStage implements Stage {
   #append(held: HeldEntry, entry: StageEntry): void {
     const room = Math.max(0, this.#bytesMax - held.byteLength);
     const end = this.#truncates ? Math.min(entry.end, entry.start + room) : entry.end;
-    held.append(nothing, entry.bytes, entry.start, end);
+    held.append(nothing, entry, end);
   }
 
   #extract(entry: StageEntry, timeEnd: number, streamEnd: number, flagsEnd: number): void {

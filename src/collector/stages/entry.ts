@@ -26,8 +26,11 @@ export class StageEntry {
   /** Whose line this is (a file, a connection): lines are joined only within one origin. */
   origin: object = noOrigin;
   /** Where the entry's first line began in its origin, in the origin's own unit. A joined entry has
-   *  that of its first line. */
+   *  that of its first line; Infinity if it has no line of `origin` yet, see HeldEntries.follow. */
   offset = 0;
+  /** Where the other lines of a joined entry began: `otherOffsets[i]` in `otherOrigins[i]`. */
+  readonly otherOrigins: object[] = [];
+  readonly otherOffsets: number[] = [];
 
   #text: string | null = null;
   #isEdited = false;
@@ -52,6 +55,7 @@ export class StageEntry {
     this.labels = labels;
     this.origin = origin;
     this.offset = offset;
+    if (this.otherOffsets.length > 0) this.otherOrigins.length = this.otherOffsets.length = 0;
     this.metadata.length = 0;
     this.extracted.reset(labels);
     this.#text = null;
@@ -119,6 +123,39 @@ export class StageEntry {
     this.seconds = Number((ns - nanos) / 1_000_000_000n);
   }
 
+  /** Notes where the lines of an entry that is joined with this one came from. */
+  joinPlaces(next: StageEntry): void {
+    if (this.offset === Infinity && this.origin === next.origin) this.offset = next.offset;
+    else if (next.offset !== Infinity) this.#addPlace(next.origin, next.offset);
+    this.#addOthers(next);
+  }
+
+  /** Comes from the places that `whole` came from. */
+  takePlaces(whole: StageEntry): void {
+    this.otherOrigins.length = this.otherOffsets.length = 0;
+    this.origin = whole.origin;
+    this.offset = whole.offset;
+    this.#addOthers(whole);
+  }
+
+  /** Is joined from now on by lines of another origin, of which it has none yet. */
+  moveTo(origin: object): void {
+    if (this.offset !== Infinity) this.#addPlace(this.origin, this.offset);
+    this.origin = origin;
+    this.offset = Infinity;
+  }
+
+  #addPlace(origin: object, offset: number): void {
+    this.otherOrigins.push(origin);
+    this.otherOffsets.push(offset);
+  }
+
+  #addOthers({ otherOrigins, otherOffsets }: StageEntry): void {
+    for (let index = 0; index < otherOffsets.length; index++) {
+      this.#addPlace(otherOrigins[index]!, otherOffsets[index]!);
+    }
+  }
+
   /** Takes over everything of another entry but its line; brings that entry's bytes up to date. */
   copyFrom(other: StageEntry): void {
     other.encode();
@@ -126,6 +163,7 @@ export class StageEntry {
     this.reset(labels, this.bytes, 0, 0, seconds, nanos, origin, offset);
     this.extracted.copyFrom(other.extracted);
     for (const pair of other.metadata) this.metadata.push(pair);
+    this.#addOthers(other);
   }
 }
 

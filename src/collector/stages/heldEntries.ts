@@ -1,6 +1,8 @@
 /** Entries that a stage holds back, by origin and label set: the bounded store behind cri and
- *  multiline. A held line grows by pieces without being copied anew for each. Invariant: what is
- *  held is at most `entriesMax` entries, the oldest of which is released when one more comes. */
+ *  multiline. A held line grows by pieces without being copied anew for each. Where one origin's lines
+ *  follow another's (a log that was rotated), what is held is handed on and grows by them.
+ *  Invariant: what is held is at most `entriesMax` entries, the oldest of which is released when one
+ *  more comes; `each` tells every place that a line of them came from. */
 import { StageEntry } from "./entry.ts";
 import type { HeldVisitor } from "./stage.ts";
 
@@ -23,14 +25,20 @@ export class HeldEntry {
     this.sinceMs = nowMs;
     this.state = 0;
     this.entry.copyFrom(first);
-    this.append(nothing, first.bytes, first.start, first.end);
+    this.#append(nothing, first.bytes, first.start, first.end);
   }
 
   get byteLength(): number {
     return this.#length;
   }
 
-  append(separator: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
+  /** Adds the line of `next` up to `end`. */
+  append(separator: Uint8Array, next: StageEntry, end = next.end): void {
+    this.#append(separator, next.bytes, next.start, end);
+    this.entry.joinPlaces(next);
+  }
+
+  #append(separator: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
     const length = this.#length + separator.length + end - start;
     if (length > this.#bytes.length) {
       const wider = new Uint8Array(2 * length);
@@ -103,6 +111,16 @@ export class HeldEntries {
     if (this.#spares.length < sparesMax && held.capacity <= spareBytesMax) this.#spares.push(held);
   }
 
+  /** The lines of `next` follow those of `origin`, which are over: what is held of `origin` waits for them. `next` must
+   *  not have had lines. */
+  follow(origin: object, next: object): void {
+    const byLabels = this.#byOrigin.get(origin);
+    if (byLabels === undefined) return;
+    this.#byOrigin.delete(origin);
+    this.#byOrigin.set(next, byLabels);
+    for (const { entry } of byLabels.values()) entry.moveTo(next);
+  }
+
   /** Releases what got no line since `sinceMs`. */
   releaseOlder(sinceMs: number): void {
     if (this.#size === 0) return;
@@ -117,7 +135,10 @@ export class HeldEntries {
   }
 
   each(visit: HeldVisitor): void {
-    for (const { entry } of this.#all()) visit(entry.origin, entry.offset);
+    for (const { entry: { origin, offset, otherOrigins, otherOffsets } } of this.#all()) {
+      if (offset !== Infinity) visit(origin, offset);
+      otherOffsets.forEach((other, index) => visit(otherOrigins[index]!, other));
+    }
   }
 
   #all(): Array<HeldEntry> {

@@ -52,6 +52,7 @@ export const match = defineStage({
       },
       tick: (nowMs) => nested.tick(nowMs),
       flush: (origin) => nested.flush(origin),
+      follow: nested.joinsLines ? nested.follow.bind(nested) : undefined,
       eachHeld: (visit) => nested.eachHeld(visit),
     } satisfies Stage;
   },

@@ -56,7 +56,7 @@ t.test("multiline keeps origins and label sets apart", (t) => {
   const other = {};
   test.feed(["-a"]).feed(["-b"], other).feed(["a2"]).feed(["b2"], other);
   test.feed(["-c"], test, LabelSet.of({ x: "y" })).feed(["a3"]);
-  t.equal(test.held().length, 3);
+  t.equal(test.held().length, 6, "each line is told");
   test.pipeline.flushOrigin(other);
   t.strictSame(test.takeLines(), ["-b\nb2"]);
   test.pipeline.flush();

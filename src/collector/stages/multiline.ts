@@ -54,7 +54,7 @@ class MultilineStage implements Stage {
       this.#end(block!);
       return keep;
     }
-    block!.append(lineBreak, entry.bytes, entry.start, entry.end);
+    block!.append(lineBreak, entry);
     block!.sinceMs = now;
     if (++block!.lines >= this.#config.max_lines) this.#end(block!);
     return drop;
@@ -66,6 +66,10 @@ class MultilineStage implements Stage {
 
   flush(origin: object | null): void {
     this.#held.releaseAll(origin);
+  }
+
+  follow(origin: object, next: object): void {
+    this.#held.follow(origin, next);
   }
 
   eachHeld(visit: (origin: object, offset: number) => void): void {

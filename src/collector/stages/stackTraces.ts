@@ -60,6 +60,10 @@ class StackTracesStage implements Stage {
     this.#held.releaseAll(origin);
   }
 
+  follow(origin: object, next: object): void {
+    this.#held.follow(origin, next);
+  }
+
   eachHeld(visit: (origin: object, offset: number) => void): void {
     this.#held.each(visit);
   }
@@ -69,7 +73,7 @@ class StackTracesStage implements Stage {
       this.#end(block);
       return keep;
     }
-    block.append(lineBreak, entry.bytes, entry.start, entry.end);
+    block.append(lineBreak, entry);
     block.state = state;
     block.sinceMs = now;
     if (++block.lines >= this.#config.max_lines) this.#end(block);

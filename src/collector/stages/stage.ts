@@ -18,7 +18,7 @@ export const drop = false;
 /** Receives an entry that passed all stages. The entry is used again as soon as this returns. */
 export type EntrySink = (entry: StageEntry) => void;
 
-/** Sees one entry that is held back: its origin and where its first line began there. */
+/** Sees where a line that is held back came from: an origin and where it began there. */
 export type HeldVisitor = (origin: object, offset: number) => void;
 
 export interface Stage {
@@ -27,6 +27,9 @@ export interface Stage {
   readonly tick?: (nowMs: number) => void;
   /** Emits all that is held back, or all of one origin. */
   readonly flush?: (origin: object | null) => void;
+  /** Joins what is held of an origin that is over with the lines of the one that follows it. Stages that hold entries
+   *  back have it. */
+  readonly follow?: ((origin: object, next: object) => void) | undefined;
   readonly eachHeld?: (visit: HeldVisitor) => void;
 }
 
@@ -40,7 +43,12 @@ export interface StagePipeline {
   flush(): void;
   /** When an origin ended (a file was deleted, a connection closed): emits what is held of it. */
   flushOrigin(origin: object): void;
-  /** Visits what is held back now: a position must not advance beyond the least offset of its
+  /** When an origin is over and `next`, which has had no lines yet, goes on where it ended (a log was rotated): what is
+   *  held waits for the lines of `next`. */
+  follow(origin: object, next: object): void;
+  /** Whether lines are joined, so that it matters which origin follows which. */
+  readonly joinsLines: boolean;
+  /** Visits each line that is held back now: a position must not advance beyond the least offset of its
    *  origin, since those lines are in no emitted entry yet. */
   eachHeld(visit: HeldVisitor): void;
   /** Wall clock in ms before which sources should feed nothing: how a `limit` stage that does not
@@ -53,6 +61,8 @@ export interface NestedStages {
   run(entry: StageEntry): Verdict;
   tick(nowMs: number): void;
   flush(origin: object | null): void;
+  follow(origin: object, next: object): void;
+  readonly joinsLines: boolean;
   eachHeld(visit: HeldVisitor): void;
 }
 

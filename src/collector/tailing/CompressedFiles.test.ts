@@ -18,6 +18,8 @@ const pipeline: StagePipeline = {
   tick: () => {},
   flush: () => {},
   flushOrigin: () => {},
+  follow: () => {},
+  joinsLines: false,
   eachHeld: () => {},
   pausedUntilMs: 0,
 };

@@ -10,10 +10,11 @@ import { errorText } from "../../platform/files.ts";
 import { type LogFileStatus, logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
 import type { FilePositions } from "./FilePositions.ts";
+import { DoneLines } from "./DoneLines.ts";
 import { beginsAs, checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
 import { LineCutter } from "./LineCutter.ts";
 import type { LineLimits } from "./lineLimits.ts";
-import type { LineSink, Origin, Stream } from "./lineSink.ts";
+import type { LineColumns, LineSink, Origin, Stream } from "./lineSink.ts";
 
 export interface CompressedFilesOptions {
   readonly sink: LineSink;
@@ -217,19 +218,17 @@ export class CompressedFiles {
         if (fresh.byteLength === 0) continue;
         await room();
         if (signal.aborted) break;
-        const lines = content.push(fresh);
-        if (lines.count > 0) sink.lines(lines, stream, content);
+        content.hand(content.push(fresh), stream, sink);
         sink.moved(content);
       }
       if (!signal.aborted) {
-        const last = content.cutter.end();
-        if (last.count > 0) sink.lines(last, stream, content);
+        content.hand(content.cutter.end(), stream, sink);
         content.finishedMs = nowMs();
         stream.pipeline.flushOrigin(content);
         sink.moved(content);
       }
     } finally {
-      positions.put(content.positionBefore(undefined));
+      positions.put(content.positionBefore());
     }
   }
 }
@@ -246,12 +245,14 @@ class CompressedContent implements Origin {
   readonly cutter: LineCutter;
   finishedMs: number | undefined;
   readonly #start: FilePosition;
+  readonly #done: DoneLines;
   readonly #head = new Uint8Array(headBytesMax);
   #headBytes = 0;
 
   constructor(start: FilePosition, cutter: LineCutter) {
     this.id = start.id;
     this.#start = start;
+    this.#done = new DoneLines(start);
     this.cutter = cutter;
   }
 
@@ -264,18 +265,25 @@ class CompressedContent implements Origin {
     return this.cutter.push(part);
   }
 
-  positionBefore(heldFrom: number | undefined): FilePosition {
+  hand(columns: LineColumns, stream: Stream, sink: LineSink): void {
+    this.#done.passOver(columns);
+    if (columns.count > 0) sink.lines(columns, stream, this);
+  }
+
+  positionBefore(held: ReadonlyArray<number> = []): FilePosition {
     const { consumed } = this.cutter;
-    const { finishedMs: _, ...start } = this.#start;
+    const { finishedMs: _, doneUntil: _1, held: _2, ...start } = this.#start;
+    const progress = this.#done.progress(consumed, held);
+    const isFinished = this.finishedMs !== undefined && progress.offset === consumed;
     return {
       ...start,
       ...(this.#headBytes > start.headBytes
         ? { headBytes: this.#headBytes, headHash: hashBytes(this.#head, 0, this.#headBytes) }
         : {}),
-      offset: Math.min(heldFrom ?? consumed, consumed),
+      ...progress,
       checkOffset: consumed,
       checkHash: -1,
-      ...(this.finishedMs === undefined ? {} : { finishedMs: this.finishedMs }),
+      ...(isFinished ? { finishedMs: this.finishedMs } : {}),
     };
   }
 }

@@ -187,7 +187,7 @@ export class RotatedFiles {
       if (log === undefined) continue;
       const sinceMs = this.#orphanedMs.get(position.id) ?? nowMs();
       this.#orphanedMs.set(position.id, sinceMs);
-      const isFound = tailer.adopt(position, log.stream, look) ||
+      const isFound = tailer.adopt(position, log.stream, look) !== undefined ||
         this.#offerCompressed(position, log, look);
       if (isFound) this.#orphanedMs.delete(position.id);
       else if (nowMs() - sinceMs > orphanKeptMs) {

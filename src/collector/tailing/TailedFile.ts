@@ -4,8 +4,9 @@
  *  Invariant: `consumed` moves over whole lines that the sink has got, never over others. */
 import { logFileStatus, OpenLogFile } from "../../platform/logFiles.ts";
 import type { FilePosition } from "../positions/position.ts";
+import { DoneLines } from "./DoneLines.ts";
 import { checkBytesMax, hashBytes, headBytesMax } from "./fingerprint.ts";
-import type { LineSink, Origin, Stream } from "./lineSink.ts";
+import type { LineColumns, LineSink, Origin, Stream } from "./lineSink.ts";
 import { byteLineEnds } from "./textEncoding.ts";
 import type { ReadBuffer } from "./ReadBuffer.ts";
 
@@ -40,6 +41,8 @@ export class TailedFile implements Origin {
   /** When lines were last found. */
   activeMs: number;
   finishedMs: number | undefined;
+  /** When it had last been read to its end, as far as it was written. */
+  caughtUpMs = -Infinity;
   #log: OpenLogFile | undefined;
   #headBytes: number;
   #headHash: number;
@@ -52,6 +55,7 @@ export class TailedFile implements Origin {
   /** Where whole lines end in the bytes just read. */
   #wholeEnd = 0;
   #isLookedInto = false;
+  readonly #done: DoneLines;
 
   constructor(options: {
     readonly position: FilePosition;
@@ -70,6 +74,7 @@ export class TailedFile implements Origin {
     this.inode = position.inode;
     this.activeMs = options.nowMs;
     this.#log = options.log;
+    this.#done = new DoneLines(position);
     this.#headBytes = position.headBytes;
     this.#headHash = position.headHash;
     this.#consumed = this.#next = position.offset;
@@ -90,7 +95,10 @@ export class TailedFile implements Origin {
     return this.#log !== undefined;
   }
 
-  positionBefore(heldFrom: number | undefined): FilePosition {
+  positionBefore(held: ReadonlyArray<number> = []): FilePosition {
+    const progress = this.#done.progress(this.#consumed, held);
+    // What is held back of a file that has been read to its end is read again after a crash.
+    const isFinished = this.finishedMs !== undefined && progress.offset === this.#consumed;
     return {
       id: this.id,
       job: this.job,
@@ -100,12 +108,12 @@ export class TailedFile implements Origin {
       inode: this.inode,
       headBytes: this.#headBytes,
       headHash: this.#headHash,
-      offset: Math.min(heldFrom ?? this.#consumed, this.#consumed),
+      ...progress,
       checkOffset: this.#next,
       checkHash: this.#checkHash,
       readMs: this.activeMs,
       ...(this.sinceMs === undefined ? {} : { sinceMs: this.sinceMs }),
-      ...(this.finishedMs === undefined ? {} : { finishedMs: this.finishedMs }),
+      ...(isFinished ? { finishedMs: this.finishedMs } : {}),
     };
   }
 
@@ -170,7 +178,7 @@ export class TailedFile implements Origin {
         columns.add(0, Math.min(count, buffer.limits.bytesMax));
         this.counts.lines++;
         this.#next += count;
-        sink.lines(columns, this.stream, this);
+        this.#hand(columns, sink);
       }
       this.counts.bytes += count;
       this.#consumed = this.#next;
@@ -236,7 +244,7 @@ export class TailedFile implements Origin {
     // One more than the limit may be the carriage return of an end of line that is not there yet.
     if (to - start > limits.bytesMax + 1) start = this.#beginLongLine(bytes, start, to, buffer);
     this.counts.lines += columns.count;
-    if (columns.count > 0) sink.lines(columns, this.stream, this);
+    this.#hand(columns, sink);
     return start;
   }
 
@@ -270,7 +278,12 @@ export class TailedFile implements Origin {
     buffer.columns.clear(kept, this.#consumed);
     buffer.columns.add(0, kept.byteLength);
     this.counts.lines++;
-    sink.lines(buffer.columns, this.stream, this);
+    this.#hand(buffer.columns, sink);
+  }
+
+  #hand(columns: LineColumns, sink: LineSink): void {
+    this.#done.passOver(columns);
+    if (columns.count > 0) sink.lines(columns, this.stream, this);
   }
 
   #advance(bytes: Uint8Array, from: number, end: number): void {

@@ -17,10 +17,13 @@ import { beginsAs } from "./fingerprint.ts";
 import { findByInode, findCopy, headOf, identify, pathHolds } from "./identify.ts";
 import { mayBecome, RelatedFiles } from "./rotationNames.ts";
 import type { LineSink, Stream } from "./lineSink.ts";
+import { FileWarnings } from "./FileWarnings.ts";
 import { ReadBuffer } from "./ReadBuffer.ts";
 import type { LineLimits } from "./lineLimits.ts";
+import { inodeKey, namesOf, pathKey } from "./fileKeys.ts";
 import { addTo, deleteFrom, deleteIf } from "./mapOfSets.ts";
 import type { Schedule } from "./schedule.ts";
+import { Successions } from "./Successions.ts";
 import { TailedFile } from "./TailedFile.ts";
 
 export interface TailerOptions {
@@ -66,13 +69,13 @@ export class Tailer {
   readonly #byPath = new Map<string, TailedFile>();
   readonly #byInode = new Map<string, TailedFile>();
   readonly #related = new RelatedFiles<TailedFile>();
+  readonly #successions = new Successions();
   /** By where a file is and by the target that leads to it, for notices of changes. */
   readonly #byName = new Map<string, Set<TailedFile>>();
   readonly #pathCheckedMs = new WeakMap<TailedFile, number>();
   /** Files whose path is to be checked at their next look. */
   readonly #woken = new WeakSet<TailedFile>();
-  /** What was last said about which file. */
-  readonly #said = new Map<string, string>();
+  readonly #warnings: FileWarnings;
   #openCount = 0;
   #openFilesMax: number;
   #idCount = 0;
@@ -82,6 +85,7 @@ export class Tailer {
     this.#options = options;
     this.#buffer = new ReadBuffer(options.limits);
     this.#schedule = options.schedule;
+    this.#warnings = new FileWarnings(options.warn);
     this.#openFilesMax = options.openFilesMax;
   }
 
@@ -142,7 +146,7 @@ export class Tailer {
   /** Whether a known file's inode still has what was read: after copytruncate it has other content, and the inode of
    *  a file that is not open may be another file's. */
   #isStill(known: TailedFile, path: string): boolean {
-    const position = known.positionBefore(undefined);
+    const position = known.positionBefore();
     if (position.headBytes === 0 ? known.isOpen : pathHolds(path, position)) return true;
     this.#replaced(known);
     return false;
@@ -169,17 +173,21 @@ export class Tailer {
     return this.#byPath.has(pathKey(job, path));
   }
 
-  /** Reads on a file of the last run whose path leads elsewhere by now, if it can be found. True if it was. */
-  adopt(position: FilePosition, stream: Stream, look = new DirectoryLook()): boolean {
+  /** Reads on a file of the last run whose path leads elsewhere by now, if it can be found: that is returned. */
+  adopt(
+    position: FilePosition,
+    stream: Stream,
+    look = new DirectoryLook(),
+  ): TailedFile | undefined {
     const path = findByInode(position, look) ?? findCopy(position, look);
-    return path !== undefined && this.#readRest(position, path, stream);
+    return path === undefined ? undefined : this.#readRest(position, path, stream);
   }
 
   /** Whether a file whose content rotation may have given to `path`, and which begins with `head`, is being read. */
   isReading(job: string, path: string, head: Uint8Array): boolean {
     return [...this.#related.of(path)].some((file) => {
       if (file.job !== job || !mayBecome(file, path)) return false;
-      const position = file.positionBefore(undefined);
+      const position = file.positionBefore();
       if (position.headBytes > 0) return beginsAs(position, head);
       return file.withContent((content) => beginsAs(headOf(content, head.byteLength), head)) ??
         false;
@@ -240,6 +248,12 @@ export class Tailer {
         this.#schedule.plan(file, nowMs, 0);
         return false;
       }
+      if (!this.#successions.mayRead(file, nowMs)) {
+        // A file without a path must not be ended before it has been read.
+        if (file.target !== undefined) this.#checkDue(file, nowMs);
+        if (this.#files.has(file)) this.#schedule.plan(file, nowMs, 0);
+        return false;
+      }
       const outcome = file.read(this.#buffer, this.#options.sink);
       if (outcome === "more") {
         file.activeMs = nowMs;
@@ -249,10 +263,11 @@ export class Tailer {
         this.#replaced(file);
         return false;
       }
+      file.caughtUpMs = nowMs;
       if (outcome === "lines") file.activeMs = nowMs;
       this.#checkDue(file, nowMs);
     } catch (error) {
-      this.#warnOnce(
+      this.#warnings.say(
         file.path,
         `Cannot read "${file.path}": ${errorText(error)}; it is tried again`,
       );
@@ -319,33 +334,35 @@ export class Tailer {
    *  look for files. */
   #replaced(file: TailedFile): void {
     const { job, target, stream } = file;
-    const position = file.positionBefore(undefined);
+    const position = file.positionBefore();
     this.#remove(file);
-    stream.pipeline.flushOrigin(file);
     if (position.headBytes === 0) this.#options.positions.finish(position, this.#now());
     else {
       this.#options.positions.put(position);
-      this.adopt(position, stream);
+      const rest = this.adopt(position, stream);
+      if (rest !== undefined) stream.pipeline.follow(file, rest);
     }
+    stream.pipeline.flushOrigin(file);
     if (target !== undefined) this.offer(targetOf(file, job, target));
   }
 
-  /** Reads the rest of `position`'s content from the file at `path`, which holds it. False if that is being read. */
-  #readRest(position: FilePosition, path: string, stream: Stream): boolean {
+  /** Reads the rest of `position`'s content from the file at `path`, which holds it; undefined if that is being read. */
+  #readRest(position: FilePosition, path: string, stream: Stream): TailedFile | undefined {
     const status = logFileStatus(path);
-    if (status === undefined || this.#byInode.has(inodeKey(position.job, status))) return false;
+    if (status === undefined || this.#byInode.has(inodeKey(position.job, status))) return undefined;
     this.#options.positions.take(position.id);
     const { finishedMs: _, ...unfinished } = position;
     const { device, inode } = status;
     const rest = { ...unfinished, path, device, inode };
-    this.#add(new TailedFile({ position: rest, stream, nowMs: this.#now() }), undefined);
-    return true;
+    const file = new TailedFile({ position: rest, stream, nowMs: this.#now() });
+    this.#add(file, undefined);
+    return file;
   }
 
   #finish(file: TailedFile): void {
     file.finish(this.#buffer, this.#options.sink, this.#now());
     file.stream.pipeline.flushOrigin(file);
-    const position = file.positionBefore(undefined);
+    const position = file.positionBefore();
     this.#remove(file);
     this.#options.positions.put(position);
   }
@@ -393,12 +410,14 @@ export class Tailer {
     if (target !== undefined) this.#byPath.set(pathKey(file.job, target), file);
     for (const name of namesOf(file)) addTo(this.#byName, name, file);
     this.#related.add(file);
+    this.#successions.add(file);
   }
 
   #forgetNames(file: TailedFile): void {
     if (file.target !== undefined) deleteIf(this.#byPath, pathKey(file.job, file.target), file);
     for (const name of namesOf(file)) deleteFrom(this.#byName, name, file);
     this.#related.remove(file);
+    this.#successions.remove(file);
   }
 
   #access(file: TailedFile): "open" | "gone" | "later" {
@@ -419,7 +438,7 @@ export class Tailer {
       return new OpenLogFile(path);
     } catch (error) {
       if (!this.#isOutOfDescriptors(error)) {
-        this.#warnOnce(path, `Cannot open "${path}": ${errorText(error)}; it is tried again`);
+        this.#warnings.say(path, `Cannot open "${path}": ${errorText(error)}; it is tried again`);
       }
       return undefined;
     }
@@ -453,14 +472,6 @@ export class Tailer {
     }
   }
 
-  /** Says what is wrong with a file when that changes, not each time it is tried. */
-  #warnOnce(path: string, message: string): void {
-    if (this.#said.get(path) === message) return;
-    if (this.#said.size >= saidMax) this.#said.clear();
-    this.#said.set(path, message);
-    this.#options.warn(message);
-  }
-
   #sayFull(): void {
     if (this.#isFullSaid) return;
     this.#isFullSaid = true;
@@ -476,22 +487,9 @@ export class Tailer {
 }
 
 const sliceMs = 10;
-const saidMax = 1_000;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-function pathKey(job: string, path: string): string {
-  return `${job}\0${path}`;
-}
-
-function inodeKey(job: string, file: { readonly device: number; readonly inode: number }): string {
-  return `${job}\0${file.device}:${file.inode}`;
-}
-
-function namesOf({ path, target }: TailedFile): ReadonlyArray<string> {
-  return target === undefined || target === path ? [path] : [path, target];
 }
 
 /** What is to be read at the path that led to `file`. */

@@ -70,7 +70,7 @@ function isCopyOfActive(log: OpenLogFile, bytes: number, active: TailedFile): bo
   if (bytes === 0) return true;
   return active.withContent((content) =>
     isPrefix(log, bytes, content) ||
-    !holdsIfAny(content, content.status().bytes, active.positionBefore(undefined))
+    !holdsIfAny(content, content.status().bytes, active.positionBefore())
   ) ?? true;
 }
 

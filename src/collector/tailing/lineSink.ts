@@ -8,9 +8,9 @@ import type { Position } from "../positions/position.ts";
 /** Where lines come from: a file, a connection, the journal. */
 export interface Origin {
   readonly id: string;
-  /** The position to keep when everything has been handed over that lies before `heldFrom`, or, if
-   *  that is undefined, everything so far. Undefined if this origin has nothing to go on from. */
-  readonly positionBefore: (heldFrom: number | undefined) => Position | undefined;
+  /** The position to keep when all that was handed over is done with but for the lines that begin at `held`, in
+   *  ascending order. Undefined if this origin has nothing to go on from. */
+  readonly positionBefore: (held?: ReadonlyArray<number>) => Position | undefined;
 }
 
 /** What a source's lines get: the job's pipeline and the labels of the target. */
