@@ -16,10 +16,10 @@ import {
 import { Context, Effect, Layer, Schedule, Schema } from "effect";
 import type { Settings } from "../platform/config/mod.ts";
 import { errorText, readTextFile } from "../platform/files.ts";
+import { connectNats } from "../platform/natsTransport.ts";
 import { systemName } from "../platform/system.ts";
 import { LinkHealth } from "./LinkHealth.ts";
 import { isTransient } from "./natsErrors.ts";
-import { connectNats } from "../platform/natsTransport.ts";
 
 /** The servers refuse this client, or its settings cannot be used. */
 export class NatsUnusable extends Schema.TaggedError<NatsUnusable>()("NatsUnusable", {
