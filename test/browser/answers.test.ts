@@ -272,13 +272,15 @@ const scenarios: Record<string, ScenarioBody> = {
     for (const pod of ["a", "b", "c"]) {
       await push(scenario, numbered(40, `from ${pod}`), { namespace: "side-by-side", pod });
     }
+    // As StatefulSets do: another namespace has a pod of the same name.
+    await push(scenario, numbered(40, "from elsewhere"), { namespace: "elsewhere", pod: "a" });
     const driver = await openPage(
       t,
       addressOf(scenario.server.baseUrl, { page: "kubernetes" }),
     );
     const { page } = driver;
     await page.fill('[aria-label="Find a namespace, workload or pod"]', scenario.app);
-    await page.locator(".tree-workload").waitFor();
+    await page.locator(".tree-workload").first().waitFor();
     await page.fill('[aria-label="Find a namespace, workload or pod"]', "");
     await page.locator(".tree-namespace .fold", {
       has: page.locator('.label-name:text-is("side-by-side")'),
@@ -289,6 +291,7 @@ const scenarios: Record<string, ScenarioBody> = {
     await page.click("text=Follow 2 pods side by side");
     await page.waitForSelector(".state-following");
     const pane = (pod: string) => page.locator(`.pane[aria-label="pod ${pod}"]`);
+    t.match(await driver.queryText(), '{namespace=~"side-by-side", pod=~"a|b"}');
     await pane("b").locator(".text", { hasText: "from b 39" }).waitFor();
     t.equal(await page.locator(".pane").count(), 2, "and no more");
     const shown = await pane("a").locator(".text").allInnerTexts();

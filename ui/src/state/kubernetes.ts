@@ -33,6 +33,17 @@ export function ask(): void {
   void asked.ask(JSON.stringify([range, tenant]), (signal) => fetchTree(resolved, signal));
 }
 
+/** What selects the streams of pods, each of which a namespace may have a pod of the same name beside. */
+export function matchersOfPods(pods: readonly Node[]): readonly Matcher[] {
+  return ["namespace", "pod"].map((name) => {
+    const values = new Set(
+      pods.flatMap(({ matchers }) => matchers.filter((each) => each.name === name))
+        .map(({ value }) => value.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")),
+    );
+    return { name, operator: "=~", value: [...values].sort().join("|") };
+  });
+}
+
 async function fetchTree(range: ResolvedRange, signal: AbortSignal): Promise<readonly Node[]> {
   const seconds = Math.max(1, Math.ceil(Number((range.end - range.start) / 1_000_000_000n)));
   const count = (filter: string) =>

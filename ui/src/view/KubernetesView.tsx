@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { hues } from "../model/hues.ts";
 import { printSelector } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
-import { ask, asked, type Node } from "../state/kubernetes.ts";
+import { ask, asked, matchersOfPods, type Node } from "../state/kubernetes.ts";
 import { AskedState } from "./AskedState.tsx";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
@@ -15,7 +15,7 @@ const errorFilter = ' | detected_level=~"error|critical|fatal"';
 export function KubernetesView() {
   const { range, tenant } = address.value;
   const open = useSignal<ReadonlySet<string>>(new Set());
-  const chosen = useSignal<ReadonlySet<string>>(new Set());
+  const chosen = useSignal<ReadonlyMap<string, Node>>(new Map());
   const search = useSignal("");
   useMemo(() => hues.begin(), []);
   useEffect(ask, [range, tenant]);
@@ -89,7 +89,8 @@ interface BranchProps {
   readonly node: Node;
   readonly depth: number;
   readonly open: Signal<ReadonlySet<string>>;
-  readonly chosen: Signal<ReadonlySet<string>>;
+  /** Pods by their keys. */
+  readonly chosen: Signal<ReadonlyMap<string, Node>>;
   readonly search: string;
 }
 
@@ -115,8 +116,8 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
               <input
                 type="checkbox"
                 aria-label={`Choose ${node.name}`}
-                checked={chosen.value.has(node.name)}
-                onChange={() => chosen.value = toggled(chosen.value, node.name)}
+                checked={chosen.value.has(node.key)}
+                onChange={() => chosen.value = chosenOrNot(chosen.value, node)}
               />
             )}
             {isLeaf ? <span class="leaf">{name}</span> : (
@@ -188,10 +189,9 @@ function Show({ node }: { node: Node }) {
   );
 }
 
-function SideBySide({ chosen }: { chosen: Signal<ReadonlySet<string>> }) {
-  const pods = [...chosen.value].sort();
-  const value = pods.map((pod) => pod.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("|");
-  const query = `{pod=~${JSON.stringify(value)}}`;
+function SideBySide({ chosen }: { chosen: Signal<ReadonlyMap<string, Node>> }) {
+  const pods = [...chosen.value.values()];
+  const query = printSelector(matchersOfPods(pods));
   const follow = (apart: boolean) => {
     const look = apart ? { split: "pod", columns: [] } : { split: "", columns: ["pod"] };
     go({ page: "explore", tab: "lines", query, live: true, entry: "", ...look }, "push");
@@ -204,7 +204,7 @@ function SideBySide({ chosen }: { chosen: Signal<ReadonlySet<string>> }) {
       {pods.length > 1 && (
         <button type="button" class="button" onClick={() => follow(false)}>In one list</button>
       )}
-      <button type="button" class="button" onClick={() => chosen.value = new Set()}>Clear</button>
+      <button type="button" class="button" onClick={() => chosen.value = new Map()}>Clear</button>
     </>
   );
 }
@@ -212,6 +212,12 @@ function SideBySide({ chosen }: { chosen: Signal<ReadonlySet<string>> }) {
 function holds(node: Node, search: string): boolean {
   return node.name.toLowerCase().includes(search) ||
     node.children.some((child) => holds(child, search));
+}
+
+function chosenOrNot(chosen: ReadonlyMap<string, Node>, pod: Node): ReadonlyMap<string, Node> {
+  const next = new Map(chosen);
+  if (!next.delete(pod.key)) next.set(pod.key, pod);
+  return next;
 }
 
 function toggled(set: ReadonlySet<string>, item: string): ReadonlySet<string> {
