@@ -1,5 +1,5 @@
 /** The command line. Owns which commands there are, how their failures are shown and the exit code: 0 done, 1 failed,
- *  2 the command line or the configuration is wrong. Each command's file owns its flags and its work. */
+ *  2 the command line, the configuration or a file of rules is wrong. Each command's file owns its flags and its work. */
 // Not from "@effect/platform-node", which would load all of it and cost each command half a second.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import * as NodeServices from "@effect/platform-node/NodeServices";
@@ -31,7 +31,10 @@ import {
 import { version } from "./platform/version.ts";
 
 const root = Command.make("tailrace").pipe(
-  Command.withDescription("Like Prometheus, but for logs: the server, and commands to talk to it"),
+  Command.withDescription(
+    "Like Prometheus, but for logs: the server, and commands to talk to it.\n" +
+      "Exit codes: 0 done, 1 failed, 2 the command line, the configuration or a file of rules is wrong.",
+  ),
 );
 
 const groups = [

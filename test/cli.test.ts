@@ -48,6 +48,18 @@ for (const runtime of runtimes) {
       );
     });
 
+    t.test("a wrong file of rules is exit code 2, whether it is checked or loaded", async (t) => {
+      const file = join(directory, `rules-${runtime}.yaml`);
+      writeFileSync(file, "groups: [{name: a, rules: [{alrt: x}]}]");
+      for (const command of ["check", "load"]) {
+        t.match(await run(runtime, ["rules", command, file]), {
+          code: 2,
+          stdout: "",
+          stderr: /rules-\w+\.yaml:1:\d+: .*alrt/,
+        });
+      }
+    });
+
     t.test("config prints where values come from", async (t) => {
       const file = join(directory, `${runtime}.yaml`);
       writeFileSync(file, "limits_config:\n  max_line_size: 1MB\n");

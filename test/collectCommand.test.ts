@@ -30,6 +30,20 @@ for (const runtime of runtimes) {
       });
     });
 
+    t.test("--check warns of a target that reads nothing, which Promtail runs all the same", async (t) => {
+      const file = write(
+        "pathless.yaml",
+        "scrape_configs:\n- job_name: a\n  static_configs:\n  - labels: {__path_: /var/log/x}\n",
+      );
+      t.match(await run(runtime, ["--check", `--config.file=${file}`]), {
+        code: 0,
+        stdout: `${file} is valid\n`,
+        stderr:
+          `warning: ${file}:4:5: scrape_configs[0].static_configs[0].labels: there is no __path__, ` +
+          'so that nothing is read; is "__path_" meant to be it?\n',
+      });
+    });
+
     t.test("convert prints the configuration with its defaults", async (t) => {
       const file = write("env.yaml", "clients: [{url: 'http://${COLLECT_HOST:-a}/push'}]");
       const { code, stdout } = await run(runtime, [
@@ -39,6 +53,18 @@ for (const runtime of runtimes) {
       ]);
       t.equal(code, 0);
       t.match(stdout, /^clients:\n {2}- url: http:\/\/a\/push\n {4}batchwait: 1s\n/m);
+    });
+
+    t.test("convert hides secrets, says so, and shows them when asked to", async (t) => {
+      const file = write("secret.yaml", "clients: [{url: 'http://a', headers: {X-Key: s3cret}}]");
+      const hidden = await run(runtime, ["convert", `--config.file=${file}`]);
+      t.match(hidden, { code: 0, stdout: /X-Key: <secret>/ });
+      t.equal(
+        hidden.stderr,
+        "hidden as <secret>: 1 of the values; --show-secrets prints them\n",
+      );
+      const shown = await run(runtime, ["convert", "--show-secrets", `--config.file=${file}`]);
+      t.match(shown, { code: 0, stdout: /X-Key: s3cret/, stderr: "" });
     });
 
     t.test("--dry-run --stdin prints what would be sent", async (t) => {
@@ -61,6 +87,22 @@ for (const runtime of runtimes) {
         stderr: "",
       });
     });
+
+    t.test("--dry-run says that it goes on, and ends when it is told to", async (t) => {
+      const text =
+        `scrape_configs:\n- job_name: a\n  static_configs: [{labels: {__path__: ${directory}/x}}]\n`;
+      const child = start(runtime, ["--dry-run", `--config.file=${write("files.yaml", text)}`]);
+      let stderr = "";
+      await new Promise<void>((resolve) => {
+        child.on("close", () => resolve());
+        child.stderr.on("data", (part) => {
+          stderr += part;
+          if (stderr.includes("\n")) child.kill("SIGTERM");
+        });
+      });
+      t.match(stderr, /level=INFO.*dry run, reading .*; goes on until it is stopped \(Ctrl-C\)/i);
+      t.equal(child.exitCode, 0);
+    });
     t.end();
   });
 }
@@ -71,11 +113,15 @@ function write(name: string, text: string): string {
   return path;
 }
 
+function start(runtime: RuntimeName, parameters: ReadonlyArray<string>) {
+  return spawn(process.execPath, [launcher, "collect", ...parameters], {
+    env: { ...process.env, TAILRACE_RUNTIME: runtime },
+  });
+}
+
 function run(runtime: RuntimeName, parameters: ReadonlyArray<string>, input = "") {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [launcher, "collect", ...parameters], {
-      env: { ...process.env, TAILRACE_RUNTIME: runtime },
-    });
+    const child = start(runtime, parameters);
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (part) => stdout += part);

@@ -38,24 +38,44 @@ const runFlags = {
 
 const convert = Command.make(
   "convert",
-  configFlags,
+  {
+    ...configFlags,
+    showSecrets: Flag.Boolean("show-secrets").pipe(
+      Flag.withDescription(
+        "Print passwords, tokens, keys and headers as they are, and not as <secret>",
+      ),
+      Flag.withDefault(false),
+    ),
+  },
   Effect.fnUntraced(function* (options) {
-    const config = yield* loadConfig(options);
-    yield* Console.log(printConfig(config).trimEnd());
+    const { config, warnings } = yield* loadConfig(options);
+    yield* printWarnings(warnings);
+    const { text, hidden } = printConfig(config, options);
+    yield* Console.log(text.trimEnd());
+    if (hidden === 0) return;
+    yield* Console.error(
+      `hidden as <secret>: ${hidden} of the values; --show-secrets prints them`,
+    );
   }),
 ).pipe(
   Command.withShortDescription("Print the effective configuration"),
   Command.withDescription(
-    "Print the configuration with every default filled in, after checking it.",
+    "Print the configuration with every default filled in, after checking it. Passwords, tokens, keys and\n" +
+      "the values of headers are hidden unless --show-secrets is given.",
   ),
 );
+
+const printWarnings = (warnings: ReadonlyArray<string>) =>
+  Effect.forEach(warnings, (warning) => Console.error(`warning: ${warning}`), { discard: true });
 
 export const collect = Command.make(
   "collect",
   {
     ...configFlags,
     check: Flag.Boolean("check").pipe(
-      Flag.withDescription("Print every mistake of the configuration; the exit code is 2 if any"),
+      Flag.withDescription(
+        "Print every mistake of the configuration; the exit code is 2 if any, warnings do not count",
+      ),
       Flag.withDefault(false),
     ),
     dryRun: Flag.Boolean("dry-run").pipe(
@@ -75,15 +95,18 @@ export const collect = Command.make(
     ...runFlags,
   },
   Effect.fnUntraced(function* (options) {
-    const config = yield* loadConfig(options);
-    if (options.check) return yield* Console.log(`${configName(options)} is valid`);
+    const { config, warnings } = yield* loadConfig(options);
+    if (options.check) {
+      yield* printWarnings(warnings);
+      return yield* Console.log(`${configName(options)} is valid`);
+    }
     const readsInput = options.stdin || config.target_config.stdin;
     if (options.printPermissions) {
       const directory = options.dryRun ? undefined : directoryOf(config, options);
       return yield* Console.log(JSON.stringify(permissionsOf(config, directory)));
     }
-    if (options.dryRun) return yield* dryRun(config, readsInput);
-    yield* run(config, readsInput, options);
+    if (options.dryRun) return yield* dryRun(config, warnings, readsInput);
+    yield* run(config, warnings, readsInput, options);
   }),
 ).pipe(
   Command.withSubcommands([convert]),
@@ -104,7 +127,11 @@ export function withTwoDashes(argv: ReadonlyArray<string>): ReadonlyArray<string
 }
 
 /** Prints instead of sending, until the input ends or the process is told to stop. */
-const dryRun = Effect.fnUntraced(function* (config: CollectorConfig, readsInput: boolean) {
+const dryRun = Effect.fnUntraced(function* (
+  config: CollectorConfig,
+  warnings: ReadonlyArray<string>,
+  readsInput: boolean,
+) {
   if (readsInput) {
     const input = readInput(standardInput, () => {});
     return yield* Effect.tryPromise({
@@ -115,7 +142,7 @@ const dryRun = Effect.fnUntraced(function* (config: CollectorConfig, readsInput:
   const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));
   const printer = new EntryPrinter(writeOutput);
   const nothing = { dataDirectory: "", bufferBytesMax: 0, readsInput: false };
-  yield* collect({ config, ...nothing, dryRun: printer }).pipe(
+  yield* collect({ config, warnings, ...nothing, dryRun: printer }).pipe(
     Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
   );
 });
@@ -132,6 +159,7 @@ function directoryOf(config: CollectorConfig, options: RunOptions): string {
 /** Collects until the process is told to stop, or standard input has ended. */
 const run = Effect.fnUntraced(function* (
   config: CollectorConfig,
+  warnings: ReadonlyArray<string>,
   readsInput: boolean,
   options: RunOptions,
 ) {
@@ -150,8 +178,8 @@ const run = Effect.fnUntraced(function* (
   const positions = options.kubernetes
     ? { ...config.positions, filename: `${dataDirectory}/positions.yaml` }
     : config.positions;
-  yield* collect({ config: { ...config, positions }, dataDirectory, bufferBytesMax, readsInput })
-    .pipe(
-      Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
-    );
+  const settings = { config: { ...config, positions }, dataDirectory, bufferBytesMax, readsInput };
+  yield* collect({ ...settings, warnings }).pipe(
+    Effect.mapError((error) => failed(`The collector cannot go on: ${error.message}`)),
+  );
 });

@@ -5,6 +5,7 @@ import { Flag } from "effect/cli";
 import {
   type CollectorConfig,
   ConfigInvalid,
+  configWarnings,
   kubernetesConfig,
   parseConfig,
   withClient,
@@ -94,34 +95,43 @@ export function defaultDirectory({ kubernetes }: ConfigOptions, config: Collecto
   return `${config.positions.filename.replace(/\.ya?ml$/, "")}.d`;
 }
 
+export interface LoadedConfig {
+  readonly config: CollectorConfig;
+  /** What in it has probably another effect than was meant. */
+  readonly warnings: ReadonlyArray<string>;
+}
+
 /** The configuration with the flags over it, without mistakes. */
 export const loadConfig = Effect.fnUntraced(function* (
   options: ConfigOptions,
-): Effect.fn.Return<CollectorConfig, CommandFailed> {
+): Effect.fn.Return<LoadedConfig, CommandFailed> {
   if (options.kubernetes) {
     if (Option.isSome(options.file)) {
       return yield* misused("--kubernetes needs no configuration: leave out --config.file");
     }
-    return yield* kubernetes(options);
+    return { config: yield* kubernetes(options), warnings: [] };
   }
-  const config = yield* fromFile(options);
+  const { config, warnings } = yield* fromFile(options);
   const port = Option.getOrElse(options.httpPort, () => config.server.http_listen_port);
   const address = Option.getOrElse(options.httpAddress, () => config.server.http_listen_address);
   const server = { ...config.server, http_listen_address: address, http_listen_port: port };
-  if (Option.isNone(options.clientUrl)) return { ...config, server };
+  if (Option.isNone(options.clientUrl)) return { config: { ...config, server }, warnings };
   const client = {
     url: options.clientUrl.value,
     tenant: options.clientTenant,
     externalLabels: yield* labelsOf(options.clientLabels),
   };
   return yield* Effect.fromResult(withClient({ ...config, server }, client)).pipe(
-    Effect.mapError((invalid) => misused(invalid.message)),
+    Effect.mapBoth({
+      onFailure: (invalid) => misused(invalid.message),
+      onSuccess: (config) => ({ config, warnings }),
+    }),
   );
 });
 
 const fromFile = Effect.fnUntraced(function* (
   options: ConfigOptions,
-): Effect.fn.Return<CollectorConfig, CommandFailed> {
+): Effect.fn.Return<LoadedConfig, CommandFailed> {
   if (Option.isNone(options.file)) {
     return yield* misused("Missing --config.file=FILE; on Kubernetes, --kubernetes needs none");
   }
@@ -132,7 +142,10 @@ const fromFile = Effect.fnUntraced(function* (
   });
   const source = { file, text, environment: options.expandEnvironment ? environment : null };
   return yield* Effect.fromResult(parseConfig(source)).pipe(
-    Effect.mapError((invalid: ConfigInvalid) => misused(invalid.message)),
+    Effect.mapBoth({
+      onFailure: (invalid: ConfigInvalid) => misused(invalid.message),
+      onSuccess: (config) => ({ config, warnings: configWarnings(source, config) }),
+    }),
   );
 });
 

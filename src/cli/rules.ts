@@ -27,7 +27,7 @@ const readRules = Effect.fnUntraced(function* (path: string) {
   });
   const parsed = parseRuleFile(text);
   if (Result.isSuccess(parsed)) return parsed.success;
-  return yield* failed(
+  return yield* misused(
     parsed.failure.problems.map(({ line, column, message }) =>
       `${path}:${line}:${column}: ${message}`
     ).join("\n"),
@@ -44,10 +44,12 @@ const check = Command.make(
       if (Result.isFailure(read)) wrong.push(read.failure.message);
       else yield* Console.log(`${path}: ${countOf(read.success)}, all right`);
     }
-    if (wrong.length > 0) return yield* failed(wrong.join("\n"));
+    if (wrong.length > 0) return yield* misused(wrong.join("\n"));
   }),
 ).pipe(
-  Command.withDescription("Check rule files: YAML, keys, queries, templates. Needs no server."),
+  Command.withDescription(
+    "Check rule files: YAML, keys, queries, templates. Needs no server; the exit code is 2 if a file is wrong.",
+  ),
   Command.withExamples([{ command: "tailrace rules check alerts/*.yaml", description: "In CI" }]),
 );
 

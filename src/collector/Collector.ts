@@ -21,6 +21,7 @@ import { pages } from "./pages.ts";
 import { dockerLayer } from "./sources/docker/Docker.ts";
 import { journalLayer } from "./sources/Journal.ts";
 import { pushApiLayer } from "./sources/PushApi.ts";
+import { startMessage } from "./startMessage.ts";
 import { collectInput, inputConfig } from "./sources/Stdin.ts";
 import { syslogLayer } from "./sources/Syslog.ts";
 import { lineLimits } from "./tailing/lineLimits.ts";
@@ -28,6 +29,8 @@ import { FileTail } from "./tailing/FileTail.ts";
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
+  /** What in the configuration has probably another effect than was meant. */
+  readonly warnings: ReadonlyArray<string>;
   /** Holds positions and the disk buffer. */
   readonly dataDirectory: string;
   readonly bufferBytesMax: number;
@@ -43,10 +46,14 @@ const drainMs = 5_000;
 
 /** Runs until it is interrupted, or standard input has ended if that is collected. Fails if it cannot start. */
 export const collect = (options: CollectorOptions) => {
-  const { config, readsInput } = options;
+  const { config, readsInput, warnings } = options;
+  const isDry = options.dryRun !== undefined;
+  const begin = Effect.forEach(readsInput ? [] : warnings, (text) => Effect.logWarning(text)).pipe(
+    Effect.andThen(Effect.logInfo(startMessage({ ...options, isDry }))),
+  );
   const work = readsInput
-    ? collectInput(config).pipe(Effect.provide(inputLayer(options)))
-    : Effect.never.pipe(Effect.provide(collectorLayer(options)));
+    ? Effect.andThen(begin, collectInput(config)).pipe(Effect.provide(inputLayer(options)))
+    : Effect.andThen(begin, Effect.never).pipe(Effect.provide(collectorLayer(options)));
   return work.pipe(Effect.provide(loggingLayer(config.server)));
 };
 

@@ -2,7 +2,7 @@
  *  and values as they are written. */
 import { Result } from "effect";
 import t from "tap";
-import { parseConfig } from "./load.ts";
+import { configWarnings, parseConfig } from "./load.ts";
 import { printConfig } from "./printConfig.ts";
 
 function mistakes(text: string, environment: Record<string, string> | null = null): string[] {
@@ -57,6 +57,39 @@ t.test("one mistake", (t) => {
     "scrape_configs:\n- job_name: a\n  decompression: {format: bz2}",
     "p.yaml:3:19: scrape_configs[0].decompression.format: bz2 is not supported: compress with " +
       "gzip, whose files are read",
+  );
+  const job = (source: string, at: string) => (value: string, message: string) =>
+    f(
+      `scrape_configs:\n- job_name: a\n  ${source}`.replace("?", value),
+      `p.yaml:${at}: ${message}`,
+    );
+  const syslog = job("syslog: {listen_address: '?'}", "3:12");
+  for (const address of ["1514", "localhost", "0.0.0.0:99999", "::1:1514", ":syslog"]) {
+    syslog(
+      address,
+      `scrape_configs[0].syslog.listen_address: "${address}" is no address to listen on: ` +
+        "write host:port, such as 0.0.0.0:1514 or [::]:1514",
+    );
+  }
+  const docker = job("docker_sd_configs: [{host: '?'}]", "3:24");
+  for (const host of ["/var/run/docker.sock", "docker", "unix:"]) {
+    docker(
+      host,
+      `scrape_configs[0].docker_sd_configs[0].host: "${host}" is not Docker's address: ` +
+        "write unix:///var/run/docker.sock, tcp://host:2375 or a URL",
+    );
+  }
+  job("kubernetes_sd_configs: [{role: pod, api_server: '?'}]", "3:39")(
+    "10.0.0.1:6443",
+    'scrape_configs[0].kubernetes_sd_configs[0].api_server: "10.0.0.1:6443" is not a URL such as https://10.0.0.1:6443',
+  );
+  f(
+    "server: {http_listen_address: 0.0.0.0:9080}",
+    'p.yaml:1:10: server.http_listen_address: "0.0.0.0:9080" has a port, which has a key of its own: http_listen_port: 9080',
+  );
+  job("static_configs: [{labels: {__path__: '?'}}]", "3:21")(
+    "/var/log/[a",
+    'scrape_configs[0].static_configs[0].labels: __path__: Cannot read glob "/var/log/[a": "[" at 0 of "[a" is not closed',
   );
   f("tracing: {enabled: true}", "p.yaml:1:11: tracing.enabled: is not supported; leave it out");
   t.end();
@@ -137,6 +170,49 @@ t.test("mistakes that only a well-formed file can have", (t) => {
   t.end();
 });
 
+t.test("addresses that are right", (t) => {
+  const f = (job: string) => t.strictSame(mistakes(`scrape_configs: [{job_name: a, ${job}}]`), []);
+  for (const address of ["0.0.0.0:1514", "':514'", "'[::]:514'", "log.example.org:514"]) {
+    f(`syslog: {listen_address: ${address}}`);
+  }
+  for (const host of ["unix:///var/run/docker.sock", "tcp://a:2375", "http://a", "https://a:1"]) {
+    f(`docker_sd_configs: [{host: '${host}'}]`);
+  }
+  t.strictSame(mistakes("server: {http_listen_address: '::1'}"), []);
+  t.end();
+});
+
+t.test("what reads nothing is warned of, with its place", (t) => {
+  const f = (job: string, ...expected: ReadonlyArray<string>) => {
+    const source = {
+      file: "p.yaml",
+      text: `scrape_configs:\n- job_name: a\n${job}`,
+      environment: null,
+    };
+    const config = Result.getOrThrowWith(parseConfig(source), (error) => error);
+    t.strictSame(configWarnings(source, config), expected, job);
+  };
+  const at = "scrape_configs[0].static_configs[0].labels";
+  f(
+    "  static_configs: [{labels: {job: x, __path_: /var/log/x}}]",
+    `p.yaml:3:21: ${at}: there is no __path__, so that nothing is read; is "__path_" meant to be it?`,
+  );
+  f(
+    "  static_configs: [{targets: [x], labels: {job: x}}]",
+    `p.yaml:3:35: ${at}: there is no __path__, so that nothing is read`,
+  );
+  f("  static_configs: [{labels: {__path__: /var/log/x}}]");
+  f("  static_configs: [{labels: {__host__: other-host}}]");
+  const rules = "\n  relabel_configs: [{source_labels: [job], target_label: __path__}]";
+  f(`  static_configs: [{labels: {job: /var/log/x}}]${rules}`);
+  f(
+    "  pipeline_stages: []",
+    "p.yaml:2:3: scrape_configs[0]: the job has no source and reads nothing: add static_configs, journal, … to it",
+  );
+  f("  journal: {}");
+  t.end();
+});
+
 t.test("YAML's own mistakes", (t) => {
   t.match(mistakes("server: {a"), [/^p\.yaml:1:\d+: /]);
   t.match(mistakes("server: {}\nserver: {}"), [/^p\.yaml:2:1: .*unique/]);
@@ -193,11 +269,27 @@ t.test("the defaults are Promtail's", (t) => {
 });
 
 t.test("printing hides secrets", (t) => {
-  const text = "clients: [{url: http://a, bearer_token: s3cret, basic_auth: {password: s3cret}}]";
-  const parsed = parseConfig({ file: "p.yaml", text, environment: null });
-  const printed = Result.isSuccess(parsed) ? printConfig(parsed.success) : "";
-  t.match(printed, "password: <secret>");
-  t.notMatch(printed, "s3cret");
+  const text = `clients:
+- url: http://me:s3cret@a/push
+  bearer_token: s3cret
+  basic_auth: {username: me, password: s3cret}
+  headers: {X-Api-Key: s3cret}
+  tls_config: {key: s3cret}`;
+  const load = (text: string) =>
+    Result.getOrThrowWith(
+      parseConfig({ file: "p.yaml", text, environment: null }),
+      (error) => error,
+    );
+  const printed = printConfig(load(text));
+  t.match(printed.text, "password: <secret>");
+  t.match(printed.text, "X-Api-Key: <secret>");
+  t.match(printed.text, "url: http://me:<secret>@a/push");
+  t.notMatch(printed.text, "s3cret");
+  t.equal(printed.hidden, 5);
+  load(printed.text);
+  const shown = printConfig(load(text), { showSecrets: true });
+  t.equal(shown.hidden, 0);
+  t.strictSame(load(shown.text), load(text), "what is printed means the same");
   t.end();
 });
 
@@ -214,7 +306,7 @@ t.test("printing keeps labels and fields that have no source, and those that are
       (error) => error,
     );
   const config = load(text);
-  const [job] = load(printConfig(config)).scrape_configs;
+  const [job] = load(printConfig(config).text).scrape_configs;
   t.strictSame(job!.static_configs[0]!.labels, { key: "v" });
   t.strictSame(job!.pipeline_stages[1], { labels: { level: undefined, key: undefined } });
   t.match(job!.pipeline_stages[0], {

@@ -4,6 +4,7 @@ import { Result } from "effect";
 import { checkRelabelConfigs } from "../relabel/relabel.ts";
 import { RelabelConfigs } from "../relabel/relabelConfig.ts";
 import { checkStages } from "../stages/compile.ts";
+import { checkPaths, targetWarnings } from "./checkTargets.ts";
 import { CollectorConfig } from "./collectorConfig.ts";
 import { decodeWith } from "../../platform/yaml/decode.ts";
 import { ConfigDocument, type PlacedProblem } from "../../platform/yaml/document.ts";
@@ -17,10 +18,7 @@ export class ConfigInvalid extends Error {
   readonly problems: ReadonlyArray<PlacedProblem>;
 
   constructor(file: string, problems: ReadonlyArray<PlacedProblem>) {
-    super(
-      problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`)
-        .join("\n"),
-    );
+    super(problems.map((problem) => formatPlaced(file, problem)).join("\n"));
     this.problems = problems;
   }
 }
@@ -31,6 +29,17 @@ export interface ConfigSource {
   readonly text: string;
   /** Variables to put into the text (`-config.expand-env`); null to leave it as it is. */
   readonly environment: Readonly<Record<string, string | undefined>> | null;
+}
+
+/** What in a configuration without mistakes has probably another effect than was meant: `file:line:column: message`. */
+export function configWarnings(
+  { file, text, environment }: ConfigSource,
+  config: CollectorConfig,
+): ReadonlyArray<string> {
+  const expanded = environment === null ? text : expandEnvironment(text, environment).text;
+  const document = new ConfigDocument(expanded);
+  const placed = targetWarnings(config).map((warning) => document.placed(warning));
+  return inOrder(placed).map((problem) => formatPlaced(file, problem));
 }
 
 /** The configuration of a file's text, or all its mistakes. */
@@ -63,13 +72,14 @@ export function parseConfig(
 
 /** What a schema cannot see: pipelines, rules, and what does not go together. */
 function checkMeaning(config: CollectorConfig): ReadonlyArray<ConfigProblem> {
-  return [
+  const problems = [
     ...config.scrape_configs.flatMap((job, index) => [
       ...checkStages(job.pipeline_stages, ["scrape_configs", index, "pipeline_stages"]),
       ...checkRelabelConfigs(job.relabel_configs, ["scrape_configs", index, "relabel_configs"]),
     ]),
     ...checkNames(config.scrape_configs.map((job) => job.job_name)),
   ];
+  return problems.length > 0 ? problems : checkPaths(config);
 }
 
 /** Names that two jobs have. */
@@ -104,6 +114,10 @@ function checkJobs(value: unknown): ReadonlyArray<ConfigProblem> {
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function formatPlaced(file: string, { line, column, message }: PlacedProblem): string {
+  return `${file}:${line}:${column}: ${message}`;
 }
 
 function inOrder(problems: ReadonlyArray<PlacedProblem>): ReadonlyArray<PlacedProblem> {

@@ -4,6 +4,7 @@
  *  of a pipeline have their schemas beside their code (stages/). */
 import { Schema } from "effect";
 import { RelabelConfigs } from "../relabel/relabelConfig.ts";
+import { DockerHost, HttpUrl, ListenAddress } from "./addresses.ts";
 import { httpClientFields, TlsConfig } from "./clientConfig.ts";
 import {
   DurationMs,
@@ -37,7 +38,7 @@ export const KubernetesSdConfig = Schema.Struct({
       role === "pod" || `role "${role}" is not supported; logs are found by role: pod`
     ),
   ),
-  api_server: Schema.optional(Text),
+  api_server: Schema.optional(HttpUrl),
   kubeconfig_file: Schema.optional(Text),
   namespaces: withDefault(
     Schema.Struct({
@@ -61,7 +62,7 @@ export const KubernetesSdConfig = Schema.Struct({
 });
 
 export const DockerSdConfig = Schema.Struct({
-  host: Text,
+  host: DockerHost,
   port: withDefault(wholeNumber(0, 65535), 80),
   host_networking_host: withDefault(Text, "localhost"),
   match_first_network: withDefault(Toggle, true),
@@ -82,7 +83,7 @@ export const JournalConfig = Schema.Struct({
 });
 
 export const SyslogConfig = Schema.Struct({
-  listen_address: Text,
+  listen_address: ListenAddress,
   listen_protocol: withDefault(word("tcp", "udp"), "tcp"),
   idle_timeout: withDefault(DurationMs, "2m"),
   label_structured_data: withDefault(Toggle, false),

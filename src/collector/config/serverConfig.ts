@@ -3,6 +3,7 @@
  *  without (gRPC, profiling, links) is accepted, so that configurations run unchanged; docs/collector.md
  *  lists it. */
 import { Schema } from "effect";
+import { ListenHost } from "./addresses.ts";
 import {
   DurationMs,
   Text,
@@ -17,7 +18,7 @@ const withoutEffect = Schema.optional(Text);
 
 export const ServerConfig = Schema.Struct({
   disable: withDefault(Toggle, false),
-  http_listen_address: withDefault(Text, ""),
+  http_listen_address: withDefault(ListenHost, ""),
   http_listen_port: withDefault(wholeNumber(0, 65535), 80),
   http_path_prefix: withDefault(Text, ""),
   http_server_read_timeout: withDefault(DurationMs, "30s"),

@@ -198,7 +198,8 @@ function fateOf(
   return [401, 403, 404, 407].includes(status) ? "misdirected" : "refused";
 }
 
-function withoutPassword(address: string): string {
+/** A URL as it may be shown. */
+export function withoutPassword(address: string): string {
   const url = new URL(address);
   url.username = url.password = "";
   return url.href;

@@ -8,6 +8,7 @@ import { ConfigDocument } from "../../platform/yaml/document.ts";
 import { type FileSdConfig, StaticConfig } from "../config/scrapeConfig.ts";
 import { Signal } from "../delivery/signal.ts";
 import { type Job, Lines } from "../Lines.ts";
+import { staticTargets } from "../relabel/targetLabels.ts";
 import type { SourceState } from "../sourceState.ts";
 import type { FileGroup } from "../tailing/FileTargets.ts";
 import { FileTail } from "../tailing/FileTail.ts";
@@ -170,16 +171,7 @@ function groupsOf(job: Job, path: string, text: string): ReadonlyArray<FileGroup
   }
   const groups = Schema.decodeUnknownResult(Groups)(value, { onExcessProperty: "error" });
   if (Result.isFailure(groups)) throw new Error(groups.failure.message);
-  return groups.success.flatMap(({ targets, labels }) =>
-    (targets.length === 0 ? ["localhost"] : targets).flatMap((address) =>
-      fileGroup(
-        job,
-        new Map([
-          ["__address__", address],
-          ["__meta_filepath", path],
-          ...Object.entries(labels),
-        ]),
-      ) ?? []
-    )
+  return groups.success.flatMap(staticTargets).flatMap((target) =>
+    fileGroup(job, new Map([["__meta_filepath", path], ...target])) ?? []
   );
 }

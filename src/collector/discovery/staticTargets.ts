@@ -2,6 +2,7 @@
  *  of files, which all discoverers that find files share. */
 import { hostName } from "../../platform/system.ts";
 import type { Job } from "../Lines.ts";
+import { staticTargets } from "../relabel/targetLabels.ts";
 import { type FileGroup } from "../tailing/FileTargets.ts";
 import { compressedDelayMs } from "../tailing/CompressedFiles.ts";
 import { Glob } from "../tailing/glob.ts";
@@ -9,12 +10,8 @@ import { textEncoding } from "../tailing/textEncoding.ts";
 
 /** The groups of files of a job's static targets. */
 export function staticGroups(job: Job): ReadonlyArray<FileGroup> {
-  return job.config.static_configs.flatMap(({ targets, labels }) => {
-    const addresses = targets.length === 0 ? ["localhost"] : targets;
-    return addresses.flatMap((address) =>
-      fileGroup(job, new Map([["__address__", address], ...Object.entries(labels)])) ?? []
-    );
-  });
+  return job.config.static_configs.flatMap(staticTargets)
+    .flatMap((discovered) => fileGroup(job, discovered) ?? []);
 }
 
 /** The files of one target, whose labels are as discovery found them. Undefined if a rule drops it, if it is

@@ -24,3 +24,14 @@ export function targetRelabeler(
     return { labels: LabelSet.of(pairs), internal };
   };
 }
+
+/** What discovery knows of the targets of one static configuration; without any it has one, as in Promtail. */
+export function staticTargets(
+  { targets, labels }: {
+    readonly targets: ReadonlyArray<string>;
+    readonly labels: Readonly<Record<string, string>>;
+  },
+): ReadonlyArray<ReadonlyMap<string, string>> {
+  const addresses = targets.length === 0 ? ["localhost"] : targets;
+  return addresses.map((address) => new Map([["__address__", address], ...Object.entries(labels)]));
+}
