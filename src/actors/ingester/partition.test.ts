@@ -36,6 +36,9 @@ class Store {
   checkpoint = 1;
   failPut = false;
   failCommit = false;
+  /** Commits that are done and reported as failed, as when an acknowledgement is lost. */
+  untoldCommits = 0;
+  conflicts = 0;
 
   readonly objectStore = {
     put: (key, parts) =>
@@ -59,11 +62,14 @@ class Store {
           return Effect.fail(new IndexError({ reason: "Io", message: "cannot write" }));
         }
         if (record.logFrom !== this.checkpoint) {
+          if (++this.conflicts > 10) return Effect.die("it does not see that it is in vain");
           return Effect.fail(new IndexError({ reason: "Conflict", message: "another owner" }));
         }
         this.segments.push(record);
         this.checkpoint = record.logTo;
-        return Effect.void;
+        return this.untoldCommits-- > 0
+          ? Effect.fail(new IndexError({ reason: "Io", message: "no acknowledgement" }))
+          : Effect.void;
       }),
     claim: () => Effect.sync(() => this.checkpoint),
     checkpoint: () => Effect.sync(() => this.checkpoint),
@@ -170,6 +176,21 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+function partitionOf(store: Store, writeLog: WriteLog["Service"], unflushedBytesMax: number) {
+  return partitionBehaviour({
+    partition: 0,
+    cut: { segmentBytesTarget: 60, segmentAgeMsMax: 1e9 },
+    streamIdleMs: 1e9,
+    cutRetryMs: 1,
+    unflushedBytesMax,
+    nowMs: () => Date.now(),
+    writeLog,
+    index: store.index,
+    segmentWriter: new SegmentWriter(store.objectStore, store.index, writeLog, () => 1n),
+    chunkBuilder: new ChunkBuilder(inlinePool, chunkOptionsDefault),
+  });
+}
+
 const runSteps = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
   const system = yield* ActorSystem;
   const writeLog = yield* WriteLog;
@@ -177,21 +198,7 @@ const runSteps = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
   const accepted: string[] = [];
   let generation = 0;
   const start = () =>
-    system.spawn(
-      partitionBehaviour({
-        partition: 0,
-        cut: { segmentBytesTarget: 60, segmentAgeMsMax: 1e9 },
-        streamIdleMs: 1e9,
-        cutRetryMs: 1,
-        unflushedBytesMax: 1e9,
-        nowMs: () => Date.now(),
-        writeLog,
-        index: store.index,
-        segmentWriter: new SegmentWriter(store.objectStore, store.index, writeLog, () => 1n),
-        chunkBuilder: new ChunkBuilder(inlinePool, chunkOptionsDefault),
-      }),
-      { name: `partition-${generation++}` },
-    );
+    system.spawn(partitionOf(store, writeLog, 1e9), { name: `partition-${generation++}` });
   let actor: ActorRef<PartitionMessage> = yield* start();
   yield* actor.ready;
   const flush = () => actor.ask<void, Error>((reply) => ({ type: "Flush", reply }));
@@ -289,5 +296,30 @@ t.test("a cut that fails loses nothing and says so; the next one succeeds", (t) 
       Effect.provide(Layer.mergeAll(ActorSystem.layer(), memoryWriteLog())),
       Effect.provide(quiet),
       Effect.tap(() => Effect.sync(() => t.pass("no row was lost"))),
+    ),
+  ));
+
+t.test("a start whose commit was done without its knowing begins again from there", (t) =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const system = yield* ActorSystem;
+      const writeLog = yield* WriteLog;
+      const store = new Store();
+      store.untoldCommits = 1;
+      const accepted: string[] = [];
+      for (let count = 0; count < 20; count++) {
+        const { batch, rows } = randomBatch([0, 1]);
+        yield* writeLog.append(0, encodeBatch(batch, "none"));
+        accepted.push(...rows);
+      }
+      // So much is unflushed that it waits until it is not.
+      const actor = yield* system.spawn(partitionOf(store, writeLog, 100), { name: "partition" });
+      yield* actor.ready;
+      yield* check(actor, store, accepted, "the start");
+      t.equal(store.conflicts, 1);
+      yield* actor.kill;
+    }).pipe(
+      Effect.provide(Layer.mergeAll(ActorSystem.layer(), memoryWriteLog())),
+      Effect.provide(quiet),
     ),
   ));

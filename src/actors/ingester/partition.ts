@@ -85,10 +85,14 @@ export const clusterSupervision: Supervision = {
   backoff: Schedule.spaced(1000),
   decide: (cause) => {
     const error = Cause.squash(cause);
-    const isFenced = error instanceof IndexError && error.reason === "Conflict";
-    return isFenced || error instanceof LogIncomplete ? "stop" : "restart";
+    return isFenced(error) || error instanceof LogIncomplete ? "stop" : "restart";
   },
 };
+
+/** Somebody else committed, or this process did and could not tell: only a new start knows where the partition stands. */
+function isFenced(error: unknown): boolean {
+  return error instanceof IndexError && error.reason === "Conflict";
+}
 
 const startPartition = Effect.fnUntraced(function* (
   options: PartitionOptions,
@@ -204,8 +208,8 @@ class PartitionHandler implements Handler<PartitionMessage> {
       }
     });
 
-  /** Cuts everything that was replayed; the result is why it could not. */
-  #cutInReplay(): Effect.Effect<Error | undefined> {
+  /** Cuts everything that was replayed; the result is why it could not. Fails when somebody else has moved the checkpoint on. */
+  #cutInReplay(): Effect.Effect<Error | undefined, Error> {
     const { partition, segmentWriter } = this.#options;
     const logTo = this.#next;
     return this.#seal(logTo).pipe(
@@ -217,7 +221,9 @@ class PartitionHandler implements Handler<PartitionMessage> {
         return this.#forget(logTo) ?? Effect.void;
       }),
       Effect.as(undefined),
-      Effect.catch((error) => Effect.as(this.#logCutFailure(error), error)),
+      Effect.catch((error) =>
+        isFenced(error) ? Effect.fail(error) : Effect.as(this.#logCutFailure(error), error)
+      ),
     );
   }
 
@@ -383,8 +389,7 @@ class PartitionHandler implements Handler<PartitionMessage> {
 
   /** The rows stay where they are; what failed is said and tried again later. */
   #cutFailed(error: Error): Effect.Effect<void, Error> {
-    // Somebody else committed, or this process did and could not tell: only a new start knows where the partition stands.
-    if (error instanceof IndexError && error.reason === "Conflict") return Effect.fail(error);
+    if (isFenced(error)) return Effect.fail(error);
     const { cutRetryMs, nowMs } = this.#options;
     this.#cutTo = undefined;
     this.#uncutBytes += this.#cutBytes;
