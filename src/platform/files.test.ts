@@ -3,9 +3,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Effect } from "effect";
 import fc from "fast-check";
 import t from "tap";
-import { nodeDisk } from "./files.ts";
+import { errorText, nodeDisk } from "./files.ts";
 
 /** Lengths around those at which parts are joined, or written alone. */
 const lengths = fc.oneof(
@@ -35,4 +36,11 @@ t.test("what is written in parts is read back, in plain and in shared memory", a
     }),
     { numRuns: 60 },
   );
+});
+
+t.test("what went wrong is said, also of what Effect has wrapped", async (t) => {
+  const failing = Effect.tryPromise(() => Promise.reject(new Error("no disk")));
+  t.equal(errorText(await Effect.runPromise(Effect.flip(failing))), "no disk");
+  t.equal(errorText(new Error("no disk")), "no disk");
+  t.equal(errorText("no disk"), "no disk");
 });

@@ -114,7 +114,10 @@ export function errorCode(error: unknown): string {
 
 /** What the system said, for error messages. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // What Effect.tryPromise makes of an error says nothing but where it was caught.
+  const isWrapped = "_tag" in error && error._tag === "UnknownError" && error.cause !== undefined;
+  return isWrapped ? errorText(error.cause) : error.message;
 }
 
 /** The same for a message that names the file itself: without the call and the path at the end of what the runtime says. */
