@@ -23,6 +23,16 @@ export interface LeaseEntry {
   readonly revision: number;
 }
 
+/** The names of the processes of a kind that are there: each keeps an entry <kind>.<name>. */
+export function membersOf(
+  entries: ReadonlyArray<LeaseEntry>,
+  kind: string,
+): ReadonlyArray<string> {
+  const prefix = `${kind}.`;
+  return entries.filter(({ key, value }) => key.startsWith(prefix) && value !== "")
+    .map(({ key }) => key.slice(prefix.length));
+}
+
 export class Leases {
   readonly #link: NatsLink;
 

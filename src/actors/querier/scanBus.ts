@@ -4,7 +4,7 @@
  *  Owns who is there and the choice; Scanners.ts says what a job is, frames.ts how answers travel. */
 import { Effect, Schedule } from "effect";
 import { answerInFrames, requestFrames } from "../../cluster/frames.ts";
-import { Leases, renewEveryMs } from "../../cluster/Leases.ts";
+import { Leases, membersOf, renewEveryMs } from "../../cluster/Leases.ts";
 import type { MicroService } from "../../cluster/microService.ts";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { scanSubject } from "../../cluster/subjects.ts";
@@ -36,8 +36,7 @@ export const shareScans = Effect.fnUntraced(function* (
   const renew = Effect.gen(function* () {
     if (takesJobs) yield* Effect.tryPromise(() => leases.put(`querier.${me}`, "ready"));
     const entries = yield* Effect.tryPromise(() => leases.list());
-    members = entries.filter(({ key, value }) => key.startsWith("querier.") && value !== "")
-      .map(({ key }) => key.slice("querier.".length));
+    members = membersOf(entries, "querier");
   });
   yield* renew.pipe(
     Effect.ignore,

@@ -4,7 +4,7 @@ import type { StreamInfo } from "@nats-io/jetstream";
 import { Context, Effect, Layer } from "effect";
 import { leaderGet } from "../../cluster/directGet.ts";
 import { readLogMark } from "../../cluster/logMarks.ts";
-import { Leases } from "../../cluster/Leases.ts";
+import { Leases, membersOf } from "../../cluster/Leases.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { errorText } from "../../platform/files.ts";
 import { indexBucket } from "../../cluster/streams.ts";
@@ -75,7 +75,7 @@ export function clusterProblems(status: ClusterStatus): ReadonlyArray<string> {
 
 /** Asks NATS. Rejects if it does not answer. */
 export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> {
-  const leases = (await (await Leases.open(link)).list()).filter(({ value }) => value !== "");
+  const leases = await (await Leases.open(link)).list();
   const { streams } = link.manager;
   // Names, then each: a querier may look at Tailrace's streams and list no others.
   const infos: StreamInfo[] = [];
@@ -88,16 +88,13 @@ export async function readClusterStatus(link: NatsLink): Promise<ClusterStatus> 
     const owner = leases.find(({ key }) => key === `partition.${number}`)?.value ?? "";
     partitions.push(await partitionStatus(link, Number(number), owner, info));
   }
-  const membersOf = (role: string) =>
-    leases.filter(({ key }) => key.startsWith(`${role}.`)).map(({ key }) =>
-      key.slice(role.length + 1)
-    ).sort();
+  const names = (kind: string) => membersOf(leases, kind).toSorted();
   return {
     partitions: partitions.sort((a, b) => a.partition - b.partition),
-    ingesters: membersOf("ingester"),
-    queriers: membersOf("querier"),
-    rulers: membersOf("ruler"),
-    compactors: membersOf("compactor"),
+    ingesters: names("ingester"),
+    queriers: names("querier"),
+    rulers: names("ruler"),
+    compactors: names("compactor"),
     streams: infos.map(streamStatus),
   };
 }

@@ -11,7 +11,7 @@ import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import type { Message, SimulatedNetwork, SimulatedNode } from "./SimulatedNetwork.ts";
 import { Replica, type StoredOp, type StreamMessage, subjectFits } from "./SimulatedStream.ts";
 
-/** What to leave out, so that a test can see it missed. */
+/** What to leave out: protections, so that a test can see them missed, or faults. */
 export interface Mutations {
   /** Conditions on the last sequence of a subject hold whatever it is. */
   readonly ignoreConditions?: boolean;
@@ -21,6 +21,8 @@ export interface Mutations {
   readonly hideHoles?: boolean;
   /** Who asks for the subjects of a bucket is told of none. */
   readonly hideSubjects?: boolean;
+  /** No acknowledgement is lost: for what takes its time when one is. */
+  readonly tellAll?: boolean;
 }
 
 interface Accepted {
@@ -191,7 +193,7 @@ export class SimulatedJetStream {
     const decide = () => {
       if (!stream.accepted.includes(accepted)) return;
       if (stream.leader === node && !stream.isElecting && this.#hasQuorum(node)) {
-        this.#commit(stream, accepted, !random.oneIn(30));
+        this.#commit(stream, accepted, this.#mutations.tellAll === true || !random.oneIn(30));
       } else if (stream.leader === node) world.later(node.process, 50, decide);
     };
     world.later(node.process, 1 + random.fraction() * 8, decide);
