@@ -1,16 +1,22 @@
-/** Tailrace's processes in a simulated world: the production code of distributors' log, ingesters and queriers on simulated NATS
- *  servers. Owns starting them, and what a test may ask of them; what is asked when is the scenario's business.
- *  Instead of threads, chunks are built in the process's turn; the copy of the index is in memory and lost with its process. */
+/** Tailrace's processes in a simulated world: the production code of distributors' log, ingesters, queriers and compactors on
+ *  simulated NATS servers. Owns starting them, and what a test may ask of them; what is asked when is the scenario's business.
+ *  Instead of threads, chunks are built and merged in the process's turn; the copy of the index is in memory and lost with its
+ *  process. */
 import { Retention } from "../../actors/policy/retention.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect";
+import { Compactor } from "../../actors/compactor/Compactor.ts";
+import { clusterTurns } from "../../actors/compactor/compactorTurns.ts";
 import { clusterIngesterLayer } from "../../actors/ingester/clusterIngester.ts";
 import { Ingester } from "../../actors/ingester/Ingester.ts";
 import { PartitionOwners } from "../../actors/ingester/PartitionOwners.ts";
 import type { BuildJob } from "../../actors/protocol/build.ts";
+import type { MergeJob } from "../../actors/protocol/merge.ts";
 import { makeStreamFinder, type StreamRequest } from "../../actors/querier/streamFinder.ts";
 import { ActorSystem } from "../../actors/runtime/mod.ts";
+import { Scanners } from "../../actors/Scanners.ts";
 import { build } from "../../actors/worker/buildJob.ts";
+import { merge } from "../../actors/worker/mergeJob.ts";
 import { Workers } from "../../actors/Workers.ts";
 import { LinkHealth } from "../../cluster/LinkHealth.ts";
 import { MicroService } from "../../cluster/microService.ts";
@@ -23,13 +29,15 @@ import { jetStreamObjectStoreLayer } from "../../storage/jetstream/JetStreamObje
 import { jetStreamWriteLogLayer } from "../../storage/jetstream/JetStreamWriteLog.ts";
 import { Index } from "../../storage/Index.ts";
 import { ObjectStore } from "../../storage/ObjectStore.ts";
+import { sweepOrphans } from "../../storage/sweepOrphans.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
 import { memoryIndex } from "../memoryStorage.ts";
 import { rowsOfUnits } from "./readUnits.ts";
+import type { Direction } from "./SimulatedConnection.ts";
 import type { SimulatedNetwork } from "./SimulatedNetwork.ts";
 import type { Process, SimulatedWorld } from "./SimulatedWorld.ts";
 
-export type SimulatedRole = "distributor" | "ingester" | "querier";
+export type SimulatedRole = "distributor" | "ingester" | "querier" | "compactor";
 
 /** What a process does when it is asked, in its own turn. */
 export interface Duties {
@@ -37,6 +45,8 @@ export interface Duties {
   /** Lines, in no order. */
   readonly query: (request: StreamRequest) => Promise<ReadonlyArray<string>>;
   readonly flush: () => Promise<void>;
+  /** Removes objects that no commit names, without waiting for those who may be about to commit or read them. */
+  readonly sweep: () => Promise<unknown>;
   readonly owned: () => ReadonlyArray<number>;
 }
 
@@ -112,6 +122,15 @@ export class SimulatedMember {
     this.world.thaw(this.#process);
   }
 
+  /** Its way to the servers is cut: what it sends does not arrive, or it hears nothing, or both. */
+  cutOff(directions: ReadonlyArray<Direction>): void {
+    this.#network.cut(this.#process, directions);
+  }
+
+  mend(): void {
+    this.#network.mend(this.#process);
+  }
+
   /** SIGTERM: it flushes and gives up what it owns. */
   stop(): void {
     const process = this.#process;
@@ -146,6 +165,8 @@ const quickly = {
   "ingester.max_segment_age": "2s",
   "nats.object_shards": 1,
   "nats.log_max_bytes": "1MB",
+  "compactor.compaction_interval": "300ms",
+  "compactor.merge_min_segments": 2,
 };
 
 /** Settings with which everything happens within seconds. */
@@ -173,8 +194,13 @@ function layersOf(
     return PartitionOwners.layer(settings, service);
   }));
   const partitions = clusterIngesterLayer(settings);
-  const ingester = role === "ingester" ? partitions.pipe(Layer.provide(owners)) : partitions;
-  return (role === "distributor" ? Ingester.none : ingester).pipe(
+  const work = {
+    distributor: Ingester.none,
+    ingester: partitions.pipe(Layer.provide(owners)),
+    querier: partitions,
+    compactor: Layer.merge(Ingester.none, compactorOf(settings)),
+  };
+  return work[role].pipe(
     Layer.provideMerge(Layer.mergeAll(ActorSystem.layer({ drainMs: 5000 }), workersInTurn)),
     Layer.provideMerge(ports),
     Layer.provideMerge(nats),
@@ -217,6 +243,31 @@ const workersInTurn = Layer.succeed(
   } as unknown as WorkerPool,
 );
 
+function compactorOf(settings: Settings) {
+  return Compactor.layer(settings, 2).pipe(
+    Layer.provide(clusterTurns(settings)),
+    Layer.provide(mergesInTurn),
+  );
+}
+
+/** What a job reads is fetched first, as by Scanners.cached. */
+const mergesInTurn = Layer.effect(
+  Scanners,
+  Effect.map(ObjectStore, (objectStore) => {
+    const run = async (_kind: string, job: MergeJob) => {
+      const chunks = new Map<string, Uint8Array>();
+      for (const { chunk: { key, offset, length } } of job.units.flatMap((unit) => unit.sources)) {
+        const bytes = await Effect.runPromise(objectStore.getRange(key, offset, length));
+        chunks.set(`${key} ${offset}`, bytes);
+      }
+      const getRange = (key: string, offset: number) => chunks.get(`${key} ${offset}`)!;
+      const context = { cancelled: () => false, transfer: [], sharedBytes: 0 };
+      return merge(job, { getRange, close: () => {} }, context);
+    };
+    return { threadCount: 1, run } as unknown as Scanners["Service"];
+  }),
+);
+
 function memoryCopy(): IndexCopy {
   return {
     open: async () => {
@@ -250,6 +301,7 @@ function dutiesOf(
       return await rowsOfUnits(objectStore, units);
     },
     flush: () => Effect.runPromise(ingester.flush),
+    sweep: () => Effect.runPromise(sweepOrphans(objectStore, index)),
     owned: () => [...ingester.owned().keys()],
   };
 }

@@ -1,5 +1,6 @@
 /** A client's connection to simulated servers: as much of the client library's NatsConnection as production code uses. Owns the
- *  client's side of requests and its moving to another server. */
+ *  client's side of requests, its moving to another server, and the way there: it may be cut in one direction or both. What was
+ *  sent meanwhile arrives late, as by TCP, or never, if it is cut for so long that the client gives the connection up. */
 import { errors, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import type { Message, SimulatedNetwork, SimulatedNode } from "./SimulatedNetwork.ts";
 import { subjectFits } from "./SimulatedStream.ts";
@@ -9,6 +10,9 @@ interface Subscription {
   readonly pattern: string;
   readonly callback: (error: Error | null, message: Msg) => void;
 }
+
+/** To the server, or from it. */
+export type Direction = "up" | "down";
 
 interface RequestOptions {
   readonly headers?: MsgHdrs;
@@ -30,6 +34,11 @@ export class SimulatedConnection {
   #downMs = 0;
   #isClosed = false;
   #inboxCount = 0;
+  /** What is on the way in a direction that is cut; undefined for one that is not. */
+  readonly #stuck: Record<Direction, Array<() => void> | undefined> = {
+    up: undefined,
+    down: undefined,
+  };
 
   constructor(network: SimulatedNetwork, process: Process, node: SimulatedNode) {
     this.#network = network;
@@ -124,10 +133,13 @@ export class SimulatedConnection {
       if (node === undefined) return reject(new Error("disconnected"));
       const ping = { resolve, reject };
       this.#pings.push(ping);
-      world.later(node.process, this.#upIn(), () => {
-        world.later(this.process, this.#downIn(), () => {
-          this.#pings = this.#pings.filter((each) => each !== ping);
-          resolve();
+      const answered = () => {
+        this.#pings = this.#pings.filter((each) => each !== ping);
+        resolve();
+      };
+      this.#way("up", () => {
+        world.later(node.process, this.#upIn(), () => {
+          this.#way("down", () => world.later(this.process, this.#downIn(), answered));
         });
       });
     });
@@ -143,7 +155,7 @@ export class SimulatedConnection {
   receive(message: Message): void {
     const { world } = this.#network;
     const from = this.#node;
-    world.later(this.process, this.#downIn(), () => {
+    const arrive = () => {
       if (this.#node !== from && !this.process.isFrozen) return;
       const { subject, data, headers, reply } = message;
       const received = {
@@ -162,12 +174,39 @@ export class SimulatedConnection {
       for (const { callback } of [...this.#exact.get(subject) ?? [], ...wild]) {
         callback(null, received);
       }
-    });
+    };
+    this.#way("down", () => world.later(this.process, this.#downIn(), arrive));
   }
 
-  /** Its server is gone. */
+  get isCut(): boolean {
+    return this.#stuck.up !== undefined || this.#stuck.down !== undefined;
+  }
+
+  /** Nothing gets through in this direction any more. */
+  cut(direction: Direction): void {
+    this.#stuck[direction] ??= [];
+  }
+
+  /** The way is open again in both directions. */
+  mend(): void {
+    for (const direction of ["up", "down"] as const) {
+      const stuck = this.#stuck[direction] ?? [];
+      this.#stuck[direction] = undefined;
+      for (const go of stuck) go();
+    }
+  }
+
+  /** Sends something on its way, or keeps it where the way is cut. */
+  #way(direction: Direction, go: () => void): void {
+    const stuck = this.#stuck[direction];
+    if (stuck === undefined) go();
+    else stuck.push(go);
+  }
+
+  /** Its server is gone, and what was on the way. */
   lose(): void {
     this.#node = undefined;
+    for (const stuck of Object.values(this.#stuck)) stuck?.splice(0);
     const pings = this.#pings.splice(0);
     this.#network.world.later(this.process, 0, () => {
       for (const { reject } of pings) reject(new Error("disconnected"));
@@ -180,7 +219,7 @@ export class SimulatedConnection {
     world.later(this.#network.nature, random.between(20, 800), () => {
       if (this.#isClosed) return;
       const up = nodes.filter((node) => this.#network.isUp(node));
-      if (up.length === 0) return this.#reconnect();
+      if (up.length === 0 || this.isCut) return this.#reconnect();
       this.#node = random.pick(up);
       this.#upMs = this.#downMs = world.nowMs;
       for (const message of this.#pending.splice(0)) this.#send(message);
@@ -192,7 +231,8 @@ export class SimulatedConnection {
     if (this.#isClosed) return;
     if (node === undefined) return void this.#pending.push(message);
     const { world } = this.#network;
-    world.later(node.process, this.#upIn(), () => this.#network.route(node, message));
+    const arrive = () => this.#network.route(node, message);
+    this.#way("up", () => world.later(node.process, this.#upIn(), arrive));
   }
 
   #upIn(): number {

@@ -4,26 +4,19 @@
  *  Faults it makes: acknowledgements that are lost though the message is stored; messages that are accepted and lost when the
  *  leader changes; a copy of a message whose first one is not decided (10158); conditions that fail for a message that is not
  *  decided (10164); replicas that lag, so that a direct get ends early; answers that stop in the middle; leaders that were
- *  frozen or cut off and answer as what they no longer are; duplicate ids that a restarted server has forgotten; entries whose
- *  time to live is over.
+ *  frozen or cut off and answer as what they no longer are; new ones that republish what was republished before; duplicate ids
+ *  that a restarted server has forgotten; entries whose time to live is over.
  *  Not modelled: consumers, mirrors, several accounts. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
+import type { Mutations } from "./mutations.ts";
 import type { Message, SimulatedNetwork, SimulatedNode } from "./SimulatedNetwork.ts";
-import { Replica, type StoredOp, type StreamMessage, subjectFits } from "./SimulatedStream.ts";
-
-/** What to leave out: protections, so that a test can see them missed, or faults. */
-export interface Mutations {
-  /** Conditions on the last sequence of a subject hold whatever it is. */
-  readonly ignoreConditions?: boolean;
-  /** Message ids mean nothing. */
-  readonly ignoreIds?: boolean;
-  /** Direct gets number what they send without holes. */
-  readonly hideHoles?: boolean;
-  /** Who asks for the subjects of a bucket is told of none. */
-  readonly hideSubjects?: boolean;
-  /** No acknowledgement is lost: for what takes its time when one is. */
-  readonly tellAll?: boolean;
-}
+import {
+  apiMessage,
+  Replica,
+  type StoredOp,
+  type StreamMessage,
+  subjectFits,
+} from "./SimulatedStream.ts";
 
 interface Accepted {
   readonly messages: ReadonlyArray<StreamMessage>;
@@ -317,7 +310,17 @@ export class SimulatedJetStream {
     stream.leader = random.pick(candidates);
     stream.isElecting = false;
     this.#apply(stream, stream.leader, stream.ops.length);
+    this.#republishAgain(stream);
     this.#decideAll(stream);
+  }
+
+  /** A new leader does not know what the old one told of last. */
+  #republishAgain(stream: Stream): void {
+    const { random } = this.network;
+    const stored = stream.ops.flatMap((op) => op.kind === "store" ? [op.message] : []);
+    for (const message of stored.slice(-random.between(1, 4))) {
+      this.#republish(stream, stream.leader, message);
+    }
   }
 
   /** What a leader had accepted and could not tell of is stored or not. */
@@ -486,17 +489,4 @@ export class SimulatedJetStream {
       this.#answer(chosen, reply, "", end);
     });
   }
-}
-
-function apiMessage({ subject, sequence, data, headers, atMs }: StreamMessage) {
-  const lines = [...headers ?? []].map(([name, values]) => `${name}: ${values[0]}\r\n`);
-  return {
-    subject,
-    seq: sequence,
-    data: Buffer.from(data).toString("base64"),
-    ...(headers === undefined
-      ? {}
-      : { hdrs: Buffer.from(`NATS/1.0\r\n${lines.join("")}\r\n`).toString("base64") }),
-    time: new Date(Date.UTC(2026, 0, 1) + atMs).toISOString(),
-  };
 }

@@ -3,11 +3,11 @@
  *  JetStream goes to the handler, which is SimulatedJetStream.ts.
  *
  *  As with real servers: one connection delivers in order; a dead server takes what was on its way with it; a frozen one holds
- *  it and does it all when it goes on; a server that is cut off still serves its own clients; requests that nobody takes get
- *  a 503. */
+ *  it and does it all when it goes on; a server that is cut off still serves its own clients; a client that is cut off goes on
+ *  by itself; requests that nobody takes get a 503. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import type { Random } from "../random.ts";
-import { SimulatedConnection } from "./SimulatedConnection.ts";
+import { type Direction, SimulatedConnection } from "./SimulatedConnection.ts";
 import type { Process, SimulatedWorld } from "./SimulatedWorld.ts";
 
 export interface Message {
@@ -38,6 +38,8 @@ export class SimulatedNetwork {
   /** Where things happen that no process does, such as time running out. */
   readonly nature: Process;
   readonly #connections = new Set<SimulatedConnection>();
+  /** How often a connection's way was mended. */
+  readonly #cuts = new WeakMap<SimulatedConnection, number>();
   #jetStream: JetStreamHandler = () => false;
   /** When the last message from one server to another arrives. */
   readonly #arrivalMs: number[] = [];
@@ -155,6 +157,29 @@ export class SimulatedNetwork {
     node.backSinceMs = this.world.nowMs;
     this.world.thaw(node.process);
     this.#back(node);
+  }
+
+  /** Cuts a process off from the servers, in one direction or both; its clients' pings notice it. */
+  cut(process: Process, directions: ReadonlyArray<Direction>): void {
+    const [least, most] = pingLostMs;
+    for (const connection of this.#connectionsOf(process)) {
+      for (const direction of directions) connection.cut(direction);
+      const cut = this.#cuts.get(connection) ?? 0;
+      this.world.later(this.nature, this.random.between(least, most), () => {
+        if (connection.isCut && (this.#cuts.get(connection) ?? 0) === cut) connection.lose();
+      });
+    }
+  }
+
+  mend(process: Process): void {
+    for (const connection of this.#connectionsOf(process)) {
+      this.#cuts.set(connection, (this.#cuts.get(connection) ?? 0) + 1);
+      connection.mend();
+    }
+  }
+
+  #connectionsOf(process: Process): ReadonlyArray<SimulatedConnection> {
+    return [...this.#connections].filter((connection) => connection.process === process);
   }
 
   isolate(node: SimulatedNode): void {

@@ -161,3 +161,17 @@ export function subjectFits(pattern: string, subject: string): boolean {
   }
   return parts.length === wanted.length;
 }
+
+/** A message as a leader's answer has it. */
+export function apiMessage({ subject, sequence, data, headers, atMs }: StreamMessage) {
+  const lines = [...headers ?? []].map(([name, values]) => `${name}: ${values[0]}\r\n`);
+  return {
+    subject,
+    seq: sequence,
+    data: Buffer.from(data).toString("base64"),
+    ...(headers === undefined
+      ? {}
+      : { hdrs: Buffer.from(`NATS/1.0\r\n${lines.join("")}\r\n`).toString("base64") }),
+    time: new Date(Date.UTC(2026, 0, 1) + atMs).toISOString(),
+  };
+}

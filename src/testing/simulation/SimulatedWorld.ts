@@ -12,6 +12,8 @@ export interface Process {
   readonly name: string;
   isDead: boolean;
   isFrozen: boolean;
+  /** How far its wall clock is ahead of the world's, or behind. */
+  readonly skewMs: number;
   /** Its turns that came while it was frozen. */
   readonly held: Array<() => void>;
 }
@@ -32,6 +34,7 @@ const real = {
   setImmediate: globalThis.setImmediate,
   clearImmediate: globalThis.clearImmediate,
   now: performance.now.bind(performance),
+  timeOrigin: performance.timeOrigin,
   dateNow: Date.now,
   random: Math.random,
   randomUUID: crypto.randomUUID.bind(crypto),
@@ -39,6 +42,8 @@ const real = {
 
 /** When worlds begin, in ms since 1970. */
 const epochMs = Date.UTC(2026, 0, 1);
+/** Wall clocks of processes are wrong by up to this much. */
+const skewMsMax = 600_000;
 
 /** The world whose turn runs now. */
 let present: SimulatedWorld | undefined;
@@ -65,7 +70,8 @@ export class SimulatedWorld {
   }
 
   process(name: string): Process {
-    return { name, isDead: false, isFrozen: false, held: [] };
+    const skewMs = this.random.between(-skewMsMax, skewMsMax);
+    return { name, isDead: false, isFrozen: false, skewMs, held: [] };
   }
 
   /** Gives a process a turn in `ms`. */
@@ -105,6 +111,11 @@ export class SimulatedWorld {
     if (this.#turns.first === undefined || this.#turns.first.atMs > untilMs) {
       this.#nowMs = Math.max(this.#nowMs, Math.min(untilMs, Number.MAX_SAFE_INTEGER));
     }
+  }
+
+  /** What the wall clock of the current process shows when its own time begins, ms since 1970. */
+  get timeOrigin(): number {
+    return epochMs + (this.#process?.skewMs ?? 0);
   }
 
   /** Has the current process do something later; for the timers of the runtime. */
@@ -238,7 +249,11 @@ function install(): void {
     clearImmediate: (handle: unknown) => clear(handle, real.clearImmediate),
   });
   performance.now = () => present?.nowMs ?? real.now();
-  Date.now = () => present === undefined ? real.dateNow() : epochMs + Math.floor(present.nowMs);
+  Object.defineProperty(performance, "timeOrigin", {
+    get: () => present?.timeOrigin ?? real.timeOrigin,
+  });
+  Date.now = () =>
+    present === undefined ? real.dateNow() : Math.floor(present.timeOrigin + present.nowMs);
   Math.random = () => present?.otherFraction() ?? real.random();
   crypto.randomUUID = () => {
     if (present === undefined) return real.randomUUID();

@@ -5,7 +5,7 @@
  *    TR-3  no record is in a partition's log at two offsets
  *    TR-4  the committed segments of a partition are one chain without gap or overlap
  *    TR-5  when faults are over, everything is acknowledged, answered and flushed within a bounded time */
-import type { StoredOp } from "./SimulatedStream.ts";
+import type { StoredOp, StreamMessage } from "./SimulatedStream.ts";
 
 export interface Violation {
   readonly id: "TR-1" | "TR-2" | "TR-3" | "TR-4" | "TR-5";
@@ -58,23 +58,55 @@ export function checkLog(
   return violations;
 }
 
-/** TR-4, from the operations of the index's bucket. */
+/** TR-4, from the operations of the index's bucket: with each segment that is added, those that are there are one chain. */
 export function checkSegments(ops: ReadonlyArray<StoredOp>): ReadonlyArray<Violation> {
-  const next = new Map<number, number>();
+  const segments = new Map<string, SegmentPlace>();
   const violations: Violation[] = [];
   for (const op of ops) {
-    if (op.kind !== "store" || !op.message.subject.startsWith("$KV.tailrace_index.segment.")) {
+    if (op.kind !== "store" || !op.message.subject.startsWith(segmentPrefix)) continue;
+    const key = op.message.subject.slice(segmentPrefix.length);
+    if (op.message.data.length === 0) {
+      segments.delete(key);
       continue;
     }
-    const { key, partition, logFrom, logTo } = JSON.parse(
-      new TextDecoder().decode(op.message.data),
-    ) as { key: string; partition: number; logFrom: number; logTo: number };
-    const wanted = next.get(partition) ?? 1;
-    if (logFrom !== wanted) {
-      const message = `segment ${key} begins at ${logFrom}, the one before ended at ${wanted}`;
-      violations.push({ id: "TR-4", message });
+    const added = placeOf(op.message);
+    segments.set(key, added);
+    const same = [...segments.values()].filter(({ partition }) => partition === added.partition);
+    let next = 1;
+    for (const { logFrom, logTo } of same.sort((a, b) => a.logFrom - b.logFrom)) {
+      if (logFrom !== next) {
+        const message =
+          `with ${key} a segment begins at ${logFrom}, the one before ended at ${next}`;
+        violations.push({ id: "TR-4", message });
+      }
+      next = Math.max(next, logTo);
     }
-    next.set(partition, Math.max(wanted, logTo));
   }
   return violations;
+}
+
+/** How many segments took the place of others. */
+export function countMerges(ops: ReadonlyArray<StoredOp>): number {
+  const ends = new Map<number, number>();
+  let count = 0;
+  for (const op of ops) {
+    if (op.kind !== "store" || !op.message.subject.startsWith(segmentPrefix)) continue;
+    if (op.message.data.length === 0) continue;
+    const { partition, logFrom, logTo } = placeOf(op.message);
+    if (logFrom < (ends.get(partition) ?? 1)) count++;
+    ends.set(partition, Math.max(logTo, ends.get(partition) ?? 1));
+  }
+  return count;
+}
+
+const segmentPrefix = "$KV.tailrace_index.segment.";
+
+function placeOf({ data }: StreamMessage): SegmentPlace {
+  return JSON.parse(new TextDecoder().decode(data)) as SegmentPlace;
+}
+
+interface SegmentPlace {
+  readonly partition: number;
+  readonly logFrom: number;
+  readonly logTo: number;
 }

@@ -5,9 +5,11 @@ import { buildBatch, encodeBatch } from "../../streams/batch.ts";
 import { makeMatcher } from "../../streams/matcher.ts";
 import { columnsOf } from "../modelRows.ts";
 import { randomFrom } from "../random.ts";
-import { checkAnswer, checkLog, checkSegments, type Violation } from "./invariants.ts";
+import { checkAnswer, checkLog, checkSegments, countMerges, type Violation } from "./invariants.ts";
+import type { Direction } from "./SimulatedConnection.ts";
 import { settingsOfTwo, SimulatedMember, simulatedSettings } from "./SimulatedCluster.ts";
-import { type Mutations, SimulatedJetStream } from "./SimulatedJetStream.ts";
+import type { Mutations } from "./mutations.ts";
+import { SimulatedJetStream } from "./SimulatedJetStream.ts";
 import { SimulatedNetwork } from "./SimulatedNetwork.ts";
 import { SimulatedWorld } from "./SimulatedWorld.ts";
 
@@ -16,6 +18,8 @@ export interface RunResult {
   readonly faults: ReadonlyArray<string>;
   readonly acknowledged: number;
   readonly answers: number;
+  /** Segments that took the place of others. */
+  readonly merges: number;
   /** Equal for equal runs. */
   readonly trace: number;
   readonly turns: number;
@@ -68,6 +72,8 @@ class Scenario {
       member("ingester", "i2"),
       member("distributor", "d1"),
       member("querier", "q1"),
+      member("compactor", "c1"),
+      member("compactor", "c2"),
     ];
     this.#writers = ["w0", "w1"].map((name) => ({ name, sent: 0, acknowledged: 0 }));
   }
@@ -99,6 +105,7 @@ class Scenario {
       faults: this.#faults,
       acknowledged,
       answers: this.#answers,
+      merges: countMerges(this.#jetStream.streams.get("KV_tailrace_index")?.ops ?? []),
       trace: world.trace >>> 0,
       turns: world.turnCount,
     };
@@ -185,6 +192,7 @@ class Scenario {
       ? leader
       : random.pick(this.#network.nodes);
     const member = random.pick([...this.#members, ...this.#of("ingester")]);
+    const ways = random.pick<ReadonlyArray<Direction>>([["up"], ["down"], ["up", "down"]]);
     // As long as an election takes, or not.
     const ms = random.oneIn(2) ? random.between(50, 800) : random.between(800, 9000);
     const choices: ReadonlyArray<readonly [string, () => void, () => void]> = [
@@ -209,8 +217,14 @@ class Scenario {
         () => this.#network.isolate(node),
         () => this.#network.heal(node),
       ],
+      [
+        `cut ${ways.join(" and ")} of ${member.name}`,
+        () => member.cutOff(ways),
+        () => member.mend(),
+      ],
       ["move leaders", () => this.#moveLeaders(), () => {}],
       ["damage", () => this.#damage(), () => {}],
+      ["sweep", () => this.#sweep(this.#world.nowMs + ms), () => {}],
     ];
     const [name, begin, end] = random.pick(choices);
     this.#faults.push(`${this.#world.nowMs} ${name} for ${ms} ms`);
@@ -225,6 +239,15 @@ class Scenario {
     for (const stream of this.#jetStream.streams.values()) {
       if (this.#world.random.oneIn(2)) this.#jetStream.stepDown(stream);
     }
+  }
+
+  /** Again and again, so that some come between an object and its commit. */
+  #sweep(endMs: number): void {
+    const { nature } = this.#network;
+    const { random } = this.#world;
+    if (this.#world.nowMs > endMs || !this.#isWriting) return;
+    random.pick(this.#of("ingester")).ask(nature, ({ sweep }) => sweep(), () => {});
+    this.#world.later(nature, random.between(5, 100), () => this.#sweep(endMs));
   }
 
   /** Some messages of the log are gone at a server that does not lead. */
@@ -245,7 +268,10 @@ class Scenario {
     }
     for (const member of this.#members) {
       if (member.isDead) member.start();
-      else member.thaw();
+      else {
+        member.thaw();
+        member.mend();
+      }
     }
   }
 
