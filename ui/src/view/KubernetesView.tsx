@@ -3,13 +3,16 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { hues } from "../model/hues.ts";
+import { type Line, linesOf, matchersOfPods, type Node, type Order } from "../model/podTree.ts";
 import { printSelector } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
-import { ask, asked, matchersOfPods, type Node } from "../state/kubernetes.ts";
+import { ask, asked } from "../state/kubernetes.ts";
 import { AskedState } from "./AskedState.tsx";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 
+/** Rows drawn at once; a search leads to those beyond. */
+const rowsMax = 500;
 const errorFilter = ' | detected_level=~"error|critical|fatal"';
 
 export function KubernetesView() {
@@ -17,9 +20,14 @@ export function KubernetesView() {
   const open = useSignal<ReadonlySet<string>>(new Set());
   const chosen = useSignal<ReadonlyMap<string, Node>>(new Map());
   const search = useSignal("");
+  const order = useSignal<Order>("name");
   useMemo(() => hues.begin(), []);
   useEffect(ask, [range, tenant]);
   const roots = asked.answer.value;
+  const lines = useMemo(
+    () => linesOf(roots ?? [], open.value, search.value.trim().toLowerCase(), order.value),
+    [roots, open.value, search.value, order.value],
+  );
   return (
     <main class="place" aria-label="Kubernetes" aria-busy={asked.loading.value}>
       <div class="place-head">
@@ -60,43 +68,53 @@ export function KubernetesView() {
           <table class="tree pods" role="table">
             <thead role="rowgroup">
               <tr role="row">
-                <th role="columnheader" scope="col">Name</th>
-                <th role="columnheader" scope="col" class="number">Lines</th>
-                <th role="columnheader" scope="col" class="number">Errors</th>
+                <Head order={order} by="name" words="Name" />
+                <Head order={order} by="lines" words="Lines" />
+                <Head order={order} by="errors" words="Errors" />
                 <th role="columnheader" scope="col">Show</th>
               </tr>
             </thead>
             <tbody role="rowgroup">
-              {roots.map((node) => (
-                <Branch
-                  key={node.key}
-                  node={node}
-                  depth={0}
-                  open={open}
-                  chosen={chosen}
-                  search={search.value.trim().toLowerCase()}
-                />
+              {lines.slice(0, rowsMax).map((line) => (
+                <Branch key={line.node.key} line={line} open={open} chosen={chosen} />
               ))}
             </tbody>
           </table>
+          {lines.length === 0 && <p class="empty">Nothing has this in its name.</p>}
+          {lines.length > rowsMax && (
+            <p class="hint list-end">
+              The first {rowsMax} of {formatCount(lines.length)}: find the others by name.
+            </p>
+          )}
         </div>
       )}
     </main>
   );
 }
 
+interface HeadProps {
+  readonly order: Signal<Order>;
+  readonly by: Order;
+  readonly words: string;
+}
+
+function Head({ order, by, words }: HeadProps) {
+  const sort = order.value !== by ? undefined : by === "name" ? "ascending" : "descending";
+  return (
+    <th role="columnheader" scope="col" class={by === "name" ? "" : "number"} aria-sort={sort}>
+      <button type="button" onClick={() => order.value = by}>{words}</button>
+    </th>
+  );
+}
+
 interface BranchProps {
-  readonly node: Node;
-  readonly depth: number;
+  readonly line: Line;
   readonly open: Signal<ReadonlySet<string>>;
   /** Pods by their keys. */
   readonly chosen: Signal<ReadonlyMap<string, Node>>;
-  readonly search: string;
 }
 
-function Branch({ node, depth, open, chosen, search }: BranchProps) {
-  if (search !== "" && !holds(node, search)) return null;
-  const isOpen = open.value.has(node.key) || search !== "";
+function Branch({ line: { node, depth, isOpen }, open, chosen }: BranchProps) {
   const isLeaf = node.children.length === 0;
   const weight = isLeaf ? "" : "label-name";
   const name = (
@@ -108,50 +126,38 @@ function Branch({ node, depth, open, chosen, search }: BranchProps) {
     </>
   );
   return (
-    <>
-      <tr role="row" class={`tree-${node.kind}`}>
-        <th role="rowheader" scope="row" style={{ paddingLeft: `${8 + depth * 20}px` }}>
-          <span class="row">
-            {node.kind === "pod" && (
-              <input
-                type="checkbox"
-                aria-label={`Choose ${node.name}`}
-                checked={chosen.value.has(node.key)}
-                onChange={() => chosen.value = chosenOrNot(chosen.value, node)}
-              />
-            )}
-            {isLeaf ? <span class="leaf">{name}</span> : (
-              <button
-                type="button"
-                class="fold"
-                aria-expanded={isOpen}
-                onClick={() => open.value = toggled(open.value, node.key)}
-              >
-                <Icon name={isOpen ? "down" : "right"} />
-                {name}
-              </button>
-            )}
-          </span>
-        </th>
-        <td role="cell" class="number">{formatCount(node.lines)}</td>
-        <td role="cell" class={`number ${node.errors > 0 ? "has-errors" : ""}`}>
-          {formatCount(node.errors)}
-        </td>
-        <td role="cell">
-          <Show node={node} />
-        </td>
-      </tr>
-      {isOpen && node.children.map((child) => (
-        <Branch
-          key={child.key}
-          node={child}
-          depth={depth + 1}
-          open={open}
-          chosen={chosen}
-          search={search}
-        />
-      ))}
-    </>
+    <tr role="row" class={`tree-${node.kind}`}>
+      <th role="rowheader" scope="row" style={{ paddingLeft: `${8 + depth * 20}px` }}>
+        <span class="row">
+          {node.kind === "pod" && (
+            <input
+              type="checkbox"
+              aria-label={`Choose ${node.name}`}
+              checked={chosen.value.has(node.key)}
+              onChange={() => chosen.value = chosenOrNot(chosen.value, node)}
+            />
+          )}
+          {isLeaf ? <span class="leaf">{name}</span> : (
+            <button
+              type="button"
+              class="fold"
+              aria-expanded={isOpen}
+              onClick={() => open.value = toggled(open.value, node.key)}
+            >
+              <Icon name={isOpen ? "down" : "right"} />
+              {name}
+            </button>
+          )}
+        </span>
+      </th>
+      <td role="cell" class="number">{formatCount(node.lines)}</td>
+      <td role="cell" class={`number ${node.errors > 0 ? "has-errors" : ""}`}>
+        {formatCount(node.errors)}
+      </td>
+      <td role="cell">
+        <Show node={node} />
+      </td>
+    </tr>
   );
 }
 
@@ -207,11 +213,6 @@ function SideBySide({ chosen }: { chosen: Signal<ReadonlyMap<string, Node>> }) {
       <button type="button" class="button" onClick={() => chosen.value = new Map()}>Clear</button>
     </>
   );
-}
-
-function holds(node: Node, search: string): boolean {
-  return node.name.toLowerCase().includes(search) ||
-    node.children.some((child) => holds(child, search));
 }
 
 function chosenOrNot(chosen: ReadonlyMap<string, Node>, pod: Node): ReadonlyMap<string, Node> {
