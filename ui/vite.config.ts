@@ -55,8 +55,14 @@ export default defineConfig({
   base: "./",
   plugins: [inlineBoot, compress],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  // The parser comes along, the engine of regular expressions it would run on the server does not.
-  resolve: { alias: { re2js: `${import.meta.dirname}/src/editor/re2.ts` } },
+  // The parser comes along, the engine of regular expressions it would run on the server does not; nor do syntax trees.
+  resolve: {
+    alias: {
+      re2js: `${import.meta.dirname}/src/editor/re2.ts`,
+      "@codemirror/language": `${import.meta.dirname}/src/editor/language.ts`,
+      "@lezer/common": `${import.meta.dirname}/src/editor/language.ts`,
+    },
+  },
   build: {
     outDir: "dist",
     emptyOutDir: true,
