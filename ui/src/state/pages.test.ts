@@ -66,6 +66,18 @@ t.test("every entry of the range is given once, in order", async (t) => {
   );
 });
 
+t.test("entries that a query made equal are each given, wherever pages and pieces end", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(times, orders, few, few, async (at, order, limit, pieceRows) => {
+      const stored = at.map((time) => ({ ...entryAt(time, 0), metadata: {} }));
+      const range = { start: 2n, end: 11n };
+      const pages = new Pages(range, order, inPieces(stored, order, pieceRows), limit, 100);
+      t.strictSame(await readAll(pages), answer(stored, order, range, Infinity));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 t.test("more entries in one nanosecond than an answer holds are announced, the rest is found", async (t) => {
   const stored = [5, 6, 6, 6, 6, 6, 6, 7].map(entryAt);
   const range = { start: 0n, end: 10n };

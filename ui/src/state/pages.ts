@@ -1,7 +1,7 @@
 // Pages through a range from one end to the other. Owns the cursor; explore.ts owns when a page is wanted.
 // Invariant: no entry of the range is left out or given twice, however many share a nanosecond, also when a page fails half
 // way; where one nanosecond holds more entries than the server gives at once, a notice says so.
-import { EntrySet } from "../model/entrySet.ts";
+import { EntryBag } from "../model/entryKey.ts";
 import type { Entry, Row } from "../model/row.ts";
 import type { ResolvedRange } from "../model/timeRange.ts";
 
@@ -21,8 +21,8 @@ export class Pages {
   #left: ResolvedRange;
   /** Timestamp of the last entry given; it is asked for again, since a page may end among its equals. */
   #edge: string | undefined;
-  /** Those given already at `#edge`. */
-  #seen = new EntrySet();
+  /** Those given already at `#edge`; equal ones, which a query can make of different lines, as often as they were given. */
+  #seen = new EntryBag();
 
   /** `limitMax` is the most the server gives at once: max_entries_limit_per_query. */
   constructor(
@@ -39,17 +39,20 @@ export class Pages {
     this.#limitMax = limitMax;
   }
 
-  /** Gives the next page's rows as they come; true when the range holds no more. After a failure, call again to go on. */
-  async next(onRows: (rows: Row[]) => void): Promise<boolean> {
-    for (let limit = this.#limit;;) {
+  /** Gives the next page's rows as they come; true when the range holds no more. After a failure, call again to go on. A page
+   *  has `limitNow` entries where that is given, for instance fewer because they are long. */
+  async next(onRows: (rows: Row[]) => void, limitNow = this.#limit): Promise<boolean> {
+    for (let limit = limitNow;;) {
       const range = this.#rest();
       if (range.start >= range.end) return true;
       let received = 0;
       let given = 0;
+      const edge = this.#edge;
+      const repeated = this.#seen.copy();
       await this.#fetch(range, limit, (entries) => {
         received += entries.length;
         const fresh = entries.filter((entry) =>
-          entry.nanoseconds !== this.#edge || !this.#seen.has(entry)
+          entry.nanoseconds !== edge || !repeated.take(entry)
         );
         if (fresh.length === 0) return;
         given += fresh.length;
@@ -72,7 +75,7 @@ export class Pages {
   #remember(fresh: Entry[]): void {
     const edge = fresh.at(-1)?.nanoseconds;
     if (edge === undefined) return;
-    if (edge !== this.#edge) this.#seen = new EntrySet();
+    if (edge !== this.#edge) this.#seen = new EntryBag();
     this.#edge = edge;
     for (let i = fresh.length - 1; i >= 0; i--) {
       const entry = fresh[i];
@@ -87,7 +90,7 @@ export class Pages {
       ? { ...this.#left, end: edge }
       : { ...this.#left, start: edge + 1n };
     this.#edge = undefined;
-    this.#seen = new EntrySet();
+    this.#seen = new EntryBag();
     return {
       kind: "notice",
       text: `More than ${limit} lines share this nanosecond; the server gives no more at once. ` +
