@@ -69,3 +69,21 @@ t.test("RowHeights places rows where their heights add up to", (t) => {
   );
   t.end();
 });
+
+t.test("RowHeights assumes the mean for rows that are not held, until they are drawn", (t) => {
+  const heights = new RowHeights();
+  const rows = { first: 0, end: 2_000_000 };
+  // Every other stretch is known, one row of 20 pixels to one of 40.
+  const held = (sequence: number) => Math.floor(sequence / 10_000) % 2 === 0;
+  heights.follow(rows, (sequence) => held(sequence) ? 20 + 20 * (sequence % 2) : undefined);
+  t.ok(Math.abs(heights.total / 60_000_000 - 1) < 0.001);
+  const far = 1_515_151;
+  t.equal(heights.sequenceAt(heights.offsetOf(far)), far);
+  const before = heights.total;
+  t.equal(heights.offsetOf(far + 1) - heights.offsetOf(far), 30);
+  t.ok(heights.set(far, 100));
+  t.equal(heights.offsetOf(far + 1) - heights.offsetOf(far), 100);
+  t.equal(heights.total - before, 70);
+  t.notOk(heights.set(far, 100));
+  t.end();
+});

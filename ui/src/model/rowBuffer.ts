@@ -20,6 +20,11 @@ export class RowBuffer {
     return this.end - this.first;
   }
 
+  /** Rows in memory: all of them. */
+  get held(): number {
+    return this.size;
+  }
+
   /** True when the next row would push another out. */
   get full(): boolean {
     return this.bytes >= this.bytesMax;

@@ -2,13 +2,19 @@
 // row among groups, so that lists and selections work on groups as on rows. Invariant: with "none" groups are the rows
 // themselves, at no cost; otherwise appending and evicting cost what the new and old rows cost.
 import type { Row } from "./row.ts";
-import type { RowBuffer } from "./rowBuffer.ts";
 
 /** When two lines count as the same: equal; equal but for digits; equal in punctuation alone. */
 export type Sameness = "none" | "exact" | "numbers" | "signature";
 
+/** What is folded: RowBuffer or RowPages. */
+interface Rows {
+  readonly first: number;
+  readonly end: number;
+  at(sequence: number): Row | undefined;
+}
+
 export class RowGroups {
-  readonly #buffer: RowBuffer;
+  readonly #buffer: Rows;
   readonly #sameness: Sameness;
   /** Per group, the sequence number of its first row in the buffer; `#starts[0]` is group `#first`. */
   #starts: number[] = [];
@@ -16,7 +22,7 @@ export class RowGroups {
   #followed: number;
   #lastKey: string | undefined;
 
-  constructor(buffer: RowBuffer, sameness: Sameness) {
+  constructor(buffer: Rows, sameness: Sameness) {
     this.#buffer = buffer;
     this.#sameness = sameness;
     this.#followed = buffer.first;
@@ -55,9 +61,13 @@ export class RowGroups {
 
   /** The group's first row. */
   at(sequence: number): Row | undefined {
-    if (this.#sameness === "none") return this.#buffer.at(sequence);
-    const start = this.#starts[sequence - this.#first];
-    return start === undefined ? undefined : this.#buffer.at(start);
+    return this.#buffer.at(this.rowOf(sequence));
+  }
+
+  /** The sequence number, among the rows, of the group's first; -1 when there is no such group. */
+  rowOf(sequence: number): number {
+    if (this.#sameness === "none") return sequence;
+    return this.#starts[sequence - this.#first] ?? -1;
   }
 
   /** Rows in the group. */

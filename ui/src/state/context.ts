@@ -1,13 +1,13 @@
 // The lines around one entry in its stream. Owns fetching them in both directions; view/ContextView.tsx shows them.
 // Invariant: the stream alone decides, not the query that led to the entry: filters would hide the very lines one looks for.
 import { signal } from "@preact/signals-core";
-import { queryRange } from "../api/loki.ts";
 import { ApiError } from "../api/request.ts";
 import { EntrySet } from "../model/entrySet.ts";
 import { nanosecondsPerSecond } from "../model/nanoseconds.ts";
 import type { Entry } from "../model/row.ts";
 import { printSelector } from "../model/selector.ts";
-import { Pages } from "./pages.ts";
+import type { Pages } from "./pages.ts";
+import { pagesOfQuery } from "./pagesOfQuery.ts";
 
 export type Side = "before" | "after";
 
@@ -36,17 +36,7 @@ export class Context {
     const time = BigInt(entry.nanoseconds);
     this.#self.add(entry);
     const pages = (order: "newest" | "oldest", start: bigint, end: bigint, rows: number) =>
-      new Pages(
-        { start, end },
-        order,
-        async (range, limit, onEntries) => {
-          const direction = order === "newest" ? "backward" : "forward";
-          const query = { query: this.selector, ...range, limit, direction } as const;
-          onEntries((await queryRange(query, this.#abort.signal)).entries);
-        },
-        rows,
-        5000,
-      );
+      pagesOfQuery(this.selector, { start, end }, order, rows, this.#abort.signal);
     // Later lines may share the entry's nanosecond, so that page starts with the entry itself.
     this.#pages = {
       before: pages("newest", time - day, time, pageRows),

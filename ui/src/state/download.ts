@@ -1,13 +1,12 @@
 // Saves lines as a file: those that are loaded, or all that the query matches, fetched page by page. And series. Invariant: the
 // file holds all of these lines in their order, and its name says of when they are; what was cut off is said.
 import { signal } from "@preact/signals-core";
-import { queryRange } from "../api/loki.ts";
 import { formatRfc3339 } from "../model/nanoseconds.ts";
 import { allLabels, type Entry, type Labels, type Row } from "../model/row.ts";
 import { printSelector } from "../model/selector.ts";
 import { address } from "./address.ts";
 import { rows, series, shown } from "./explore.ts";
-import { Pages } from "./pages.ts";
+import { answerRowsMax, pagesOfQuery } from "./pagesOfQuery.ts";
 import { say } from "./screen.ts";
 
 export type FileFormat = "txt" | "jsonl" | "csv";
@@ -17,7 +16,7 @@ export const saving = signal<{ readonly lines: number; readonly stop: () => void
   undefined,
 );
 
-/** Saves the loaded lines. */
+/** Saves the lines that are held. */
 export function downloadLoaded(format: FileFormat): void {
   const buffer = rows.peek();
   const loaded: Row[] = [];
@@ -36,17 +35,7 @@ export async function downloadAll(format: FileFormat): Promise<void> {
   if (run === undefined || saving.peek() !== undefined) return;
   const abort = new AbortController();
   const { order } = address.peek();
-  const direction = order === "newest" ? "backward" : "forward";
-  const pages = new Pages(
-    run.range,
-    order,
-    async (range, limit, onEntries) => {
-      const query = { query: run.query, ...range, limit, direction } as const;
-      onEntries((await queryRange(query, abort.signal)).entries);
-    },
-    pageLines,
-    pageLines,
-  );
+  const pages = pagesOfQuery(run.query, run.range, order, answerRowsMax, abort.signal);
   const text = new LinesText(format);
   const tell = () =>
     saving.value = {
@@ -67,8 +56,6 @@ export async function downloadAll(format: FileFormat): Promise<void> {
   }
 }
 
-/** Loki's default of max_entries_limit_per_query. */
-const pageLines = 5000;
 const charactersMax = 1_000_000_000;
 
 /** Lines as text, added page by page; the text is handed to the browser at once, which may keep it on disk. */

@@ -11,12 +11,16 @@ import { isMetricQuery } from "../model/queryKind.ts";
 import { type Entry, entryName, type Row } from "../model/row.ts";
 import { RowBuffer } from "../model/rowBuffer.ts";
 import { RowGroups } from "../model/rowGroups.ts";
+import { RowPages } from "../model/rowPages.ts";
 import type { ResolvedRange } from "../model/timeRange.ts";
 import { address, go } from "./address.ts";
 import { LiveSession } from "./liveSession.ts";
+import { PageReturns } from "./pageReturns.ts";
 import { Pages } from "./pages.ts";
+import { answerRowsMax, pagesOfQuery } from "./pagesOfQuery.ts";
 import { remember } from "./queries.ts";
 import { askedLines, askedRange, askedSeries, pageRows } from "./question.ts";
+import { say } from "./screen.ts";
 
 /** What a run asked, made absolute. */
 export interface Run {
@@ -46,7 +50,9 @@ export const failure = signal<{ readonly error: ApiError; readonly query: string
 export const shown = signal<Run | undefined>(undefined);
 /** True while what is shown is not yet the answer to what runs. */
 export const stale = signal(false);
-export const rows = signal(new RowBuffer(0));
+export const rows = signal<RowBuffer | RowPages>(new RowBuffer(0));
+/** Brings rows back that were let go of; live mode lets go for good. */
+export const returns = signal<PageReturns | undefined>(undefined);
 // Of its own, so that the list stays the same, and where it is scrolled to, when anything else of the address changes.
 const sameness = computed(() => address.value.dedup);
 /** The rows with repetitions folded, as the address wants. */
@@ -65,13 +71,19 @@ export const opened = signal<Entry | undefined>(undefined);
 let running = new AbortController();
 let pages: Pages | undefined;
 let ranFor = "";
+let arrangedBy = "";
 
 /** Makes the screen agree with the address; runs the query again only when what it asks changed, or with `force`. */
 export function follow(force = false): void {
-  const { query, range, live: wantsLive, order, instant, tenant } = address.peek();
+  const { query, range, live: wantsLive, order, instant, tenant, dedup, split } = address.peek();
   const metric = isMetricQuery(query);
   const key = JSON.stringify([query, range, wantsLive, metric ? instant : order, tenant]);
-  if (key === ranFor && !force) return;
+  // Folding and setting side by side look at every row: where some were let go of, the list begins anew.
+  const arrangement = `${dedup} ${split}`;
+  const lacks = arrangement !== arrangedBy && rows.peek().held < rows.peek().size;
+  arrangedBy = arrangement;
+  if (key === ranFor && !force && !lacks) return;
+  if (key === ranFor && lacks) say("The list begins anew: not all of its lines were held");
   ranFor = key;
   draft.value = query;
   document.title = query.trim() === "" ? "Tailrace" : `${query.slice(0, 80)} - Tailrace`;
@@ -104,11 +116,26 @@ export async function loadMore(): Promise<void> {
     const ended = await pages.next((page) => {
       for (const row of page) buffer.push(row);
       changed();
-    });
+    }, nextLimit(buffer));
     if (!abort.aborted) more.value = stateAfter(buffer, ended);
   } catch (cause) {
     if (!abort.aborted) more.value = asApiError(cause);
   }
+}
+
+/** Notes which of the groups a view shows, the most wanted first, so that they are held or come back; undefined when the view
+ *  is gone. */
+export function look(view: unknown, sequences: readonly number[] | undefined): void {
+  const list = groups.peek();
+  const { held } = rows.peek();
+  returns.peek()?.look(view, sequences?.map((sequence) => list.rowOf(sequence)));
+  if (rows.peek().held !== held) changed();
+}
+
+/** About when a group's lines are that are not held; nanoseconds. */
+export function timeNear(sequence: number): string | undefined {
+  const list = rows.peek();
+  return list instanceof RowPages ? list.timeNear(groups.peek().rowOf(sequence)) : undefined;
 }
 
 /** Tells views, in the next frame, that the rows changed; a fast stream is drawn a dozen times a second. */
@@ -138,9 +165,10 @@ let scheduled = false;
 export const fastLinesPerSecond = 1000;
 const fastDrawMs = 45;
 
-/** Loki's default of max_entries_limit_per_query. */
-const pageRowsMax = 5000;
-const loadedBytesMax = 64 * 1024 * 1024;
+/** Who reads this far reads on: fewer requests bring more. */
+const manyRows = 10 * pageRows;
+const answerBytesMax = 4 * 1024 * 1024;
+const heldBytesMax = 64 * 1024 * 1024;
 const liveBytesMax = 32 * 1024 * 1024;
 
 async function run(): Promise<void> {
@@ -192,11 +220,13 @@ async function runSeries(asked: Run, abort: AbortSignal): Promise<void> {
 
 async function runLines(asked: Run, abort: AbortSignal): Promise<void> {
   const fetched = pagesOf(asked, address.peek().order, abort);
-  const buffer = new RowBuffer(Infinity);
+  const buffer = new RowPages(heldBytesMax);
+  const { order } = address.peek();
   const begin = () => {
     if (rows.peek() === buffer) return;
     show(asked, buffer);
     pages = fetched;
+    returns.value = returnsOf(asked, order, buffer);
     more.value = "loading";
   };
   const ended = await fetched.next((page) => {
@@ -219,8 +249,9 @@ async function runLive(asked: Run, abort: AbortSignal): Promise<void> {
   await pagesOf(asked, "newest", abort).next((page) => known.push(...page));
   if (abort.aborted) return;
   batch(() => {
-    show(asked, new RowBuffer(liveBytesMax));
-    followLive(asked, known.reverse(), abort);
+    const buffer = new RowBuffer(liveBytesMax);
+    show(asked, buffer);
+    followLive(asked, buffer, known.reverse(), abort);
     finish();
   });
 }
@@ -237,11 +268,28 @@ function pagesOf(asked: Run, order: "newest" | "oldest", abort: AbortSignal): Pa
     statistics.value = outcome.statistics;
     warnings.value = outcome.warnings;
   };
-  return new Pages(asked.range, order, fetch, pageRows, pageRowsMax);
+  return new Pages(asked.range, order, fetch, pageRows, answerRowsMax);
+}
+
+function returnsOf(asked: Run, order: "newest" | "oldest", buffer: RowPages): PageReturns {
+  return new PageReturns(buffer, {
+    read: (range, limit, abort) => pagesOfQuery(asked.query, range, order, limit, abort),
+    after,
+    changed,
+    asError: asApiError,
+  });
+}
+
+/** How many rows the next page shall have; long ones come by fewer. */
+function nextLimit({ size, bytes, held }: RowBuffer | RowPages): number {
+  const most = size < manyRows ? pageRows : answerRowsMax;
+  return Math.max(50, Math.min(most, Math.floor(answerBytesMax * held / Math.max(1, bytes))));
 }
 
 /** Puts a new run's (still empty) buffer on the screen. */
-function show(asked: Run, buffer: RowBuffer): void {
+function show(asked: Run, buffer: RowBuffer | RowPages): void {
+  returns.peek()?.stop();
+  returns.value = undefined;
   stale.value = false;
   shown.value = asked;
   selected.value = undefined;
@@ -258,12 +306,16 @@ function finish(): void {
   reopen();
 }
 
-function stateAfter(buffer: RowBuffer, ended: boolean): MoreState {
-  return ended ? "end" : buffer.bytes > loadedBytesMax ? "full" : "more";
+function stateAfter(buffer: RowBuffer | RowPages, ended: boolean): MoreState {
+  return ended ? "end" : buffer.full ? "full" : "more";
 }
 
-function followLive(asked: Run, known: readonly Row[], abort: AbortSignal): void {
-  const buffer = rows.peek();
+function followLive(
+  asked: Run,
+  buffer: RowBuffer,
+  known: readonly Row[],
+  abort: AbortSignal,
+): void {
   for (const row of known) buffer.push(row);
   const newest = known.findLast((row) => row.kind === "entry");
   const start = asked.range.end - 5n * nanosecondsPerSecond;
@@ -275,14 +327,17 @@ function followLive(asked: Run, known: readonly Row[], abort: AbortSignal): void
       return (await queryRange(query, abort)).entries;
     },
     now: nowNanoseconds,
-    after: (milliseconds, callback) => {
-      const timer = setTimeout(callback, milliseconds);
-      return () => clearTimeout(timer);
-    },
+    after,
     changed,
   });
   live.value = session;
   session.start();
+}
+
+/** Calls back after some milliseconds; gives what cancels it. */
+function after(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 /** Opens the entry that the address names, when it is among the rows. */
@@ -304,6 +359,8 @@ function reopen(): void {
 }
 
 function clear(): void {
+  returns.peek()?.stop();
+  returns.value = undefined;
   loading.value = false;
   stale.value = false;
   shown.value = undefined;

@@ -1,6 +1,8 @@
-// Which row the keyboard is at, and moving it. explore.ts holds the signals.
+// Which row the keyboard is at, and moving it. explore.ts holds the signals. Invariant: what is to be opened and not held opens
+// when it comes, unless the keyboard has gone on.
+import { effect } from "@preact/signals-core";
 import type { Entry } from "../model/row.ts";
-import { groups, live, open, opened, selected } from "./explore.ts";
+import { groups, live, open, opened, selected, version } from "./explore.ts";
 
 /** Selects a row, or the nearest there is; live mode holds still. */
 export function select(sequence: number): void {
@@ -8,9 +10,22 @@ export function select(sequence: number): void {
   if (list.size === 0) return;
   live.peek()?.pause();
   selected.value = Math.max(list.first, Math.min(list.end - 1, sequence));
-  const row = list.at(selected.peek() ?? 0);
-  if (opened.peek() !== undefined && row?.kind === "entry") open(row);
+  if (opened.peek() !== undefined) openSelected();
 }
+
+/** Opens the details of the row that the keyboard is at. */
+export function openSelected(): void {
+  const row = groups.peek().at(selected.peek() ?? -1);
+  awaited = row === undefined ? selected.peek() : undefined;
+  if (row?.kind === "entry") open(row);
+}
+
+/** The row to be opened that is not held. */
+let awaited: number | undefined;
+effect(() => {
+  void version.value;
+  if (awaited !== undefined && awaited === selected.peek()) openSelected();
+});
 
 /** Moves the selection; at first it starts where the newest row is. */
 export function move(step: number): void {

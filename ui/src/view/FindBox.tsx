@@ -1,6 +1,8 @@
-// Finds and marks a text in the lines that are loaded, which the browser's own search cannot do: it knows only those drawn.
+// Finds and marks a text in the lines that are held, which the browser's own search cannot do: it knows only those drawn.
+import { rows } from "../state/explore.ts";
 import { findText, say } from "../state/screen.ts";
 import { selectNext } from "../state/selection.ts";
+import { formatCount } from "./figures.ts";
 
 /** Puts the keyboard into the box. */
 export function focusFind(): void {
@@ -14,8 +16,16 @@ export function findNext(step: 1 | -1): void {
   const wanted = findText.peek().toLowerCase();
   if (wanted === "") return focusFind();
   if (!selectNext(step, (entry) => entry.line.toLowerCase().includes(wanted))) {
-    say("No loaded line holds this text");
+    say(nothing("line with this text"));
   }
+}
+
+/** That there is none, and where none was looked for. */
+export function nothing(what: string): string {
+  const { held, size } = rows.peek();
+  return held === size
+    ? `No ${what} is loaded`
+    : `No ${what} among the ${formatCount(held)} lines held of ${formatCount(size)}`;
 }
 
 export function FindBox() {

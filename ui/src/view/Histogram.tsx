@@ -5,6 +5,7 @@ import { useRef } from "preact/hooks";
 import { ApiError } from "../api/request.ts";
 import { formatDay, formatRfc3339, formatTimeOfDay } from "../model/nanoseconds.ts";
 import { type Level, levelNames } from "../model/row.ts";
+import { RowPages } from "../model/rowPages.ts";
 import { filterField } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
 import { draft, rows, submit, version } from "../state/explore.ts";
@@ -175,12 +176,12 @@ function Edges({ volume }: { volume: Volume }) {
 function LoadedBand({ volume }: { volume: Volume }) {
   version.value;
   const buffer = rows.value;
-  const [first, last] = [buffer.at(buffer.first), buffer.at(buffer.end - 1)];
-  if (first?.kind !== "entry" || last?.kind !== "entry") return null;
+  const span = buffer instanceof RowPages ? buffer.span : undefined;
+  if (span === undefined) return null;
   const { start, end } = volume.range;
   const share = (nanoseconds: string) =>
     Math.max(0, Math.min(1, Number(BigInt(nanoseconds) - start) / Number(end - start)));
-  const [a, b] = [share(first.nanoseconds), share(last.nanoseconds)];
+  const [a, b] = [share(span[0]), share(span[1])];
   const least = 0.003;
   const left = Math.min(a, b, 1 - least);
   return (

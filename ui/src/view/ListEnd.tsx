@@ -1,8 +1,10 @@
 // What stands below the last row: that there is more, that this is all, or why it stopped.
 import { formatDay, formatTimeOfDay } from "../model/nanoseconds.ts";
 import { ApiError } from "../api/request.ts";
+import { listedRowsMax } from "../model/rowPages.ts";
 import { address } from "../state/address.ts";
 import { live, loadMore, more, rows, shown, version } from "../state/explore.ts";
+import { formatCount } from "./figures.ts";
 
 export function ListEnd() {
   version.value;
@@ -25,7 +27,9 @@ export function ListEnd() {
   if (state === "full") {
     return (
       <p class="list-end">
-        64 MB of lines are loaded; narrow the time range or filter to see {further} ones.
+        A list ends at {formatCount(listedRowsMax)} lines; narrow the time range or filter to see
+        {" "}
+        {further} ones.
       </p>
     );
   }

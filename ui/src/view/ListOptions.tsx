@@ -157,7 +157,7 @@ function DownloadMenu() {
       {isOpen.value && (
         <div class="panel menu" role="menu">
           <Formats
-            words={`The ${formatCount(rows.value.size)} loaded lines`}
+            words={loadedWords(rows.value)}
             save={choose(downloadLoaded)}
           />
           {!address.value.live && (
@@ -167,6 +167,12 @@ function DownloadMenu() {
       )}
     </div>
   );
+}
+
+function loadedWords({ held, size }: { readonly held: number; readonly size: number }): string {
+  return held === size
+    ? `The ${formatCount(size)} loaded lines`
+    : `The ${formatCount(held)} lines held of ${formatCount(size)}`;
 }
 
 function Formats({ words, save }: { words: string; save: (format: FileFormat) => void }) {

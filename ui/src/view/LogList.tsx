@@ -13,6 +13,7 @@ import { address } from "../state/address.ts";
 import {
   groups,
   loadMore,
+  look as lookAt,
   more,
   opened,
   selected,
@@ -23,12 +24,15 @@ import {
 import { findText } from "../state/screen.ts";
 import { ColumnHeads } from "./ColumnHeads.tsx";
 import { ListEnd } from "./ListEnd.tsx";
-import { LogRow } from "./LogRow.tsx";
-import { reveal, useScroller } from "./scroller.ts";
+import { ListTrouble } from "./ListTrouble.tsx";
+import { LogRow, sameEntry } from "./LogRow.tsx";
+import { type Scroller, useScroller } from "./scroller.ts";
 
 /** Pixels; fingers need more than mice. The style sheet knows the same two figures. */
 export const rowPixels = matchMedia("(pointer: coarse)").matches ? 28 : 20;
 const overscanRows = 6;
+/** Rows that are brought back before they come into view. */
+const nearRows = 200;
 const characterPixels = 7.3;
 const columnsBeforeTextPixels = 300;
 /** No text begins further left, and no font has narrower characters. */
@@ -43,7 +47,8 @@ interface Placement {
 }
 
 export function LogList() {
-  const { element: scroller, top: scrollTop, size, following, onScroll } = useScroller(rowPixels);
+  const scroller = useScroller(rowPixels);
+  const { following } = scroller;
   const canvas = useRef<HTMLDivElement>(null);
   const measured = useSignal(0);
   version.value;
@@ -53,33 +58,30 @@ export function LogList() {
   const { wrap, zone, pretty, columns } = address.value;
   const list = groups.value;
   list.follow();
-  const { height, width } = size.value;
+  const { height, width } = scroller.size.value;
   const heights = useHeights(list, wrap || pretty ? width : 0, pretty);
   const place = placement(list, heights);
   const furthest = Math.max(0, place.total - height);
-  const top = following ? furthest : Math.min(scrollTop.current ?? 0, furthest);
+  const canvasHeight = scroller.fit(place.total);
+  const top = following ? furthest : Math.max(0, Math.min(scroller.top, furthest));
   const first = Math.max(list.first, place.at(top) - overscanRows);
   const end = Math.min(list.end, place.at(top + height) + 1 + overscanRows);
 
+  const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+
   useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element === null) return;
-    const changed = heights !== undefined &&
-      measure(element, canvas.current, heights, place, following);
-    if (following) element.scrollTop = element.scrollHeight;
-    scrollTop.current = element.scrollTop;
-    if (changed) measured.value++;
+    if (heights !== undefined) measure(scroller, canvas.current, heights) && measured.value++;
+    scroller.drawn();
+    lookAt(scroller, [...sequences, first - nearRows, end + nearRows]);
     if (end > list.end - 100 && hasMore) void loadMore();
   });
+  useEffect(() => () => lookAt(scroller, undefined), []);
   useEffect(() => {
-    if (scroller.current !== null && !following) scroller.current.scrollTop = 0;
+    if (!following) scroller.moveTo(0);
   }, [list]);
   useEffect(() => {
-    const element = scroller.current;
-    if (element !== null && selected.value !== undefined) {
-      const sequence = selected.value;
-      reveal(element, place.top(sequence), place.top(sequence + 1));
-    }
+    const sequence = selected.value;
+    if (sequence !== undefined) scroller.reveal(place.top(sequence), place.top(sequence + 1));
   }, [selected.value]);
 
   const current = selected.value;
@@ -106,7 +108,6 @@ export function LogList() {
     }),
     [heights !== undefined, pretty, zone, days, columns, marks, characters],
   );
-  const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   const slots = heights === undefined
     ? Math.ceil(height / rowPixels) + 1 + 2 * overscanRows
     : 32 * Math.ceil((sequences.length + 1) / 32);
@@ -116,7 +117,7 @@ export function LogList() {
       {columns.length > 0 && <ColumnHeads columns={columns} days={days} />}
       <div
         class={`list ${heights === undefined ? "" : "wrap"} ${stale.value ? "stale" : ""}`}
-        ref={scroller}
+        ref={scroller.element}
         role="grid"
         aria-label="Log lines"
         aria-rowcount={list.size}
@@ -124,25 +125,27 @@ export function LogList() {
           ? `row-${current}`
           : undefined}
         tabIndex={0}
-        onScroll={onScroll}
+        onScroll={scroller.onScroll}
       >
-        <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${place.total}px` }}>
+        <div class="canvas" ref={canvas} role="rowgroup" style={{ height: `${canvasHeight}px` }}>
           {sequences.map((sequence) => (
             <LogRow
               key={slotOf(sequence)}
               sequence={sequence}
               index={sequence - list.first + 1}
               row={list.at(sequence)}
-              top={place.top(sequence)}
+              top={place.top(sequence) + scroller.shift}
+              height={heights && place.top(sequence + 1) - place.top(sequence)}
               count={list.count(sequence)}
               look={look}
               isSelected={sequence === current}
-              isOpen={details !== undefined && details === list.at(sequence)}
+              isOpen={sameEntry(details, list.at(sequence))}
             />
           ))}
         </div>
         <ListEnd />
       </div>
+      <ListTrouble />
     </>
   );
 }
@@ -185,7 +188,8 @@ function useHeights(list: RowGroups, width: number, pretty: boolean): RowHeights
   const columns = Math.max(20, Math.floor((width - columnsBeforeTextPixels) / characterPixels));
   kept.current.heights.follow(list, (sequence) => {
     const row = list.at(sequence);
-    const characters = row?.kind === "entry" ? Math.min(row.line.length, rowCharactersMax) : 0;
+    if (row === undefined) return undefined;
+    const characters = row.kind === "entry" ? Math.min(row.line.length, rowCharactersMax) : 0;
     return rowPixels * Math.max(1, Math.ceil(characters / columns));
   });
   return kept.current.heights;
@@ -206,25 +210,20 @@ function placement(list: RowGroups, heights: RowHeights | undefined): Placement 
   };
 }
 
-/** Notes the heights of the drawn rows; keeps the row at the top of the view where it is. */
-function measure(
-  scroller: HTMLElement,
-  canvas: HTMLElement | null,
-  heights: RowHeights,
-  place: Placement,
-  following: boolean,
-): boolean {
-  const anchor = place.at(scroller.scrollTop);
-  const inside = scroller.scrollTop - place.top(anchor);
+/** Notes the heights of the drawn rows; keeps the row at the top of the view where it is. Gives true when there were others. */
+function measure(scroller: Scroller, canvas: HTMLElement | null, heights: RowHeights): boolean {
+  const anchor = heights.sequenceAt(scroller.top);
+  const inside = scroller.top - heights.offsetOf(anchor);
   let changed = false;
   for (const child of canvas?.children ?? []) {
     const element = child as HTMLElement;
-    const sequence = Number(element.dataset.sequence);
-    if (heights.set(sequence, element.offsetHeight)) changed = true;
+    // A row that is not held keeps the height it had.
+    if (element.classList.contains("absent")) continue;
+    if (heights.set(Number(element.dataset.sequence), element.offsetHeight)) changed = true;
   }
   if (changed && canvas !== null) {
-    canvas.style.height = `${heights.total}px`;
-    if (!following) scroller.scrollTop = heights.offsetOf(anchor) + inside;
+    canvas.style.height = `${scroller.fit(heights.total)}px`;
+    if (!scroller.following) scroller.moveTo(heights.offsetOf(anchor) + inside);
   }
   return changed;
 }

@@ -11,6 +11,7 @@ import { linePieces, plainText, prettyJson } from "../model/lineText.ts";
 import { hues } from "../model/hues.ts";
 import {
   type Entry,
+  entryName,
   fieldOf,
   type Level,
   levelOf,
@@ -21,7 +22,7 @@ import {
 } from "../model/row.ts";
 import { address } from "../state/address.ts";
 import { writeAddress } from "../state/addressText.ts";
-import { live, open, opened, selected } from "../state/explore.ts";
+import { live, open, opened, returns, selected, timeNear } from "../state/explore.ts";
 import { formatBytes } from "./figures.ts";
 
 /** How all rows look at present; another object means another look. */
@@ -46,8 +47,10 @@ interface Props {
   readonly row: Row | undefined;
   /** Rows that this one stands for. */
   readonly count: number;
-  /** Pixels from the top of the list. */
+  /** Pixels from the top of what is scrolled. */
   readonly top: number;
+  /** Of a wrapped row, as far as it is known. */
+  readonly height?: number | undefined;
   readonly look: Look;
   readonly isSelected: boolean;
   readonly isOpen: boolean;
@@ -57,6 +60,7 @@ export class LogRow extends Component<Props> {
   /** A scroll or a new line leaves most rows as they are. */
   override shouldComponentUpdate(next: Readonly<Props>): boolean {
     const now = this.props;
+    if (next.row === undefined) return true;
     return next.row !== now.row || next.top !== now.top || next.index !== now.index ||
       next.sequence !== now.sequence || next.look !== now.look || next.count !== now.count ||
       next.isSelected !== now.isSelected || next.isOpen !== now.isOpen;
@@ -70,7 +74,15 @@ export class LogRow extends Component<Props> {
       "aria-rowindex": index,
       style: { transform: `translateY(${top}px)` },
     };
-    if (row === undefined) return <div class="log" {...common} />;
+    if (row === undefined) {
+      const { height } = this.props;
+      const style = { ...common.style, ...(height && { height: `${height}px` }) };
+      return (
+        <div {...common} class={`log absent ${isSelected ? "selected" : ""}`} style={style}>
+          {absence(sequence, this.props.look)}
+        </div>
+      );
+    }
     if (row.kind === "notice") {
       return (
         <div class="log notice" {...common}>
@@ -92,6 +104,21 @@ export class LogRow extends Component<Props> {
       </div>
     );
   }
+}
+
+/** What stands for a row that was let go of and is not back yet: about when it is from. */
+function absence(sequence: number, { zone, days }: Look) {
+  const near = timeNear(sequence);
+  return (
+    <>
+      <span class="level" role="gridcell" />
+      <time role="gridcell">
+        {near !== undefined &&
+          `${days ? `${formatDay(near, zone).slice(5)} ` : ""}${formatTimeOfDay(near, zone)}`}
+      </time>
+      <span role="gridcell">{returns.value?.trouble.value ? "Not loaded" : "Loading…"}</span>
+    </>
+  );
 }
 
 function cells(entry: Entry, level: Level, { look, count }: Props) {
@@ -178,7 +205,14 @@ function NoticeText({ notice }: { notice: Notice }) {
 function choose(sequence: number, entry: Entry) {
   if (getSelection()?.isCollapsed === false) return;
   selected.value = sequence;
-  open(opened.peek() === entry ? undefined : entry);
+  open(sameEntry(opened.peek(), entry) ? undefined : entry);
+}
+
+/** Whether a row is this entry, also when it was let go of and has come back. */
+export function sameEntry(entry: Entry | undefined, row: Row | undefined): boolean {
+  if (entry === undefined || row?.kind !== "entry") return false;
+  return entry === row ||
+    entry.nanoseconds === row.nanoseconds && entryName(entry) === entryName(row);
 }
 
 /** In live mode rows hold still from the moment one is touched: text that moves cannot be selected. */

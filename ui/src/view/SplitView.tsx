@@ -10,6 +10,7 @@ import {
   draft,
   groups,
   loadMore,
+  look as lookAt,
   opened,
   selected,
   shown,
@@ -22,8 +23,9 @@ import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
 import { ListEnd } from "./ListEnd.tsx";
 import { rowPixels, spansDays, useSlots } from "./LogList.tsx";
-import { LogRow, type Look } from "./LogRow.tsx";
-import { reveal, useScroller } from "./scroller.ts";
+import { ListTrouble } from "./ListTrouble.tsx";
+import { LogRow, type Look, sameEntry } from "./LogRow.tsx";
+import { useScroller } from "./scroller.ts";
 
 const overscanRows = 6;
 /** The most that a pane is ever wide enough for. */
@@ -67,6 +69,7 @@ export function SplitView() {
         {parts.map((part) => <Pane key={part.value} part={part} name={name} look={look} />)}
       </div>
       <ListEnd />
+      <ListTrouble />
     </>
   );
 }
@@ -124,46 +127,46 @@ function PaneButtons({ name, value }: { name: string; value: string }) {
 }
 
 function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: string }) {
-  const { element: scroller, top: scrollTop, size, following, onScroll } = useScroller(rowPixels);
+  const scroller = useScroller(rowPixels);
   version.value;
   const list = groups.value;
-  const { height } = size.value;
+  const { height } = scroller.size.value;
+  const canvasHeight = scroller.fit(part.size * rowPixels);
   const furthest = Math.max(0, part.size * rowPixels - height);
-  const top = following ? furthest : Math.min(scrollTop.current ?? 0, furthest);
+  const top = scroller.following ? furthest : Math.max(0, Math.min(scroller.top, furthest));
   const first = Math.max(0, Math.floor(top / rowPixels) - overscanRows);
   const end = Math.min(part.size, Math.ceil((top + height) / rowPixels) + overscanRows);
   const places = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   const slots = Math.ceil(height / rowPixels) + 1 + 2 * overscanRows;
-  const slotOf = useSlots(first, end, slots, following);
+  const slotOf = useSlots(first, end, slots, scroller.following);
   const current = selected.value;
   useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element === null) return;
-    if (following) element.scrollTop = element.scrollHeight;
-    scrollTop.current = element.scrollTop;
+    scroller.drawn();
+    lookAt(scroller, places.map((place) => part.at(place) ?? -1));
   });
+  useEffect(() => () => lookAt(scroller, undefined), []);
   useEffect(() => {
-    if (scroller.current === null || current === undefined) return;
+    if (current === undefined) return;
     const place = part.placeOf(current);
     if (part.at(place) !== current) return;
-    reveal(scroller.current, place * rowPixels, (place + 1) * rowPixels);
+    scroller.reveal(place * rowPixels, (place + 1) * rowPixels);
   }, [current]);
   const scroll = () => {
-    const before = scrollTop.current ?? 0;
-    onScroll();
-    if ((scrollTop.current ?? 0) > before && end > part.size - 50) void loadMore();
+    const before = scroller.top;
+    scroller.onScroll();
+    if (scroller.top > before && end > part.size - 50) void loadMore();
   };
   return (
     <div
       class="list"
-      ref={scroller}
+      ref={scroller.element}
       role="grid"
       aria-label={`Lines of ${title}`}
       aria-rowcount={part.size}
       tabIndex={0}
       onScroll={scroll}
     >
-      <div class="canvas" role="rowgroup" style={{ height: `${part.size * rowPixels}px` }}>
+      <div class="canvas" role="rowgroup" style={{ height: `${canvasHeight}px` }}>
         {places.map((place) => {
           const sequence = part.at(place) ?? -1;
           const row = list.at(sequence);
@@ -173,11 +176,11 @@ function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: str
               sequence={sequence}
               index={place + 1}
               row={row}
-              top={place * rowPixels}
+              top={place * rowPixels + scroller.shift}
               count={list.count(sequence)}
               look={look}
               isSelected={sequence === current}
-              isOpen={opened.value !== undefined && opened.value === row}
+              isOpen={sameEntry(opened.value, row)}
             />
           );
         })}

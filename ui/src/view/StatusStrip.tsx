@@ -92,6 +92,7 @@ function RunStatus() {
           up to {lastTime()}
         </span>
       )}
+      {computed === undefined && <HeldCount />}
       {stats !== undefined && stats.bytesProcessed > 0 && (
         <span class="wide-only">
           {formatBytes(stats.bytesProcessed)} searched in {formatSeconds(stats.seconds)}
@@ -99,6 +100,21 @@ function RunStatus() {
       )}
       {failure.value !== undefined && <span class="warning">these are the last good results</span>}
     </>
+  );
+}
+
+/** Finding, jumping to errors and saving the loaded lines know the lines that are held. */
+function HeldCount() {
+  version.value;
+  const { held, size } = rows.value;
+  if (held === size) return null;
+  return (
+    <span
+      class="tag"
+      title="64 MB of the lines looked at last are held; the others come back where the list is scrolled to. Finding, and going to the next error, look through those that are held."
+    >
+      {formatCount(held)} held
+    </span>
   );
 }
 

@@ -3,10 +3,10 @@
 import { address, go } from "../state/address.ts";
 import { draft, groups, live, open, opened, selected, submit } from "../state/explore.ts";
 import { refresh } from "../state/labels.ts";
-import { helpOpen, nextTheme, queriesOpen, rangeOpen, sidebarOpen } from "../state/screen.ts";
-import { levelOf } from "../model/row.ts";
-import { move, select, selectNext } from "../state/selection.ts";
-import { findNext, focusFind } from "./FindBox.tsx";
+import { helpOpen, nextTheme, queriesOpen, rangeOpen, say, sidebarOpen } from "../state/screen.ts";
+import { type Entry, levelOf } from "../model/row.ts";
+import { move, openSelected, select, selectNext } from "../state/selection.ts";
+import { findNext, focusFind, nothing } from "./FindBox.tsx";
 import { focusQuery } from "./QueryEditor.tsx";
 
 interface Binding {
@@ -136,12 +136,8 @@ function toEnd(): void {
 
 /** Goes to the next loaded line of level error or worse. */
 function nextError(step: 1 | -1): void {
-  selectNext(step, (entry) => ["error", "critical"].includes(levelOf(entry)));
-}
-
-function openSelected(): void {
-  const row = groups.peek().at(selected.peek() ?? -1);
-  if (row?.kind === "entry") open(row);
+  const isError = (entry: Entry) => ["error", "critical"].includes(levelOf(entry));
+  if (!selectNext(step, isError)) say(nothing("error"));
 }
 
 function escape(): void {
