@@ -18,7 +18,7 @@ import { exploreRoutes } from "./api/exploreRoutes.ts";
 import { queryRoutes } from "./api/queryRoutes.ts";
 import { ruleRoutes } from "./api/ruleRoutes.ts";
 import { streamRoute } from "./api/streamRoute.ts";
-import { Answers, HeldAnswers } from "./api/heldAnswers.ts";
+import { Answers, HeldAnswers } from "./actors/HeldAnswers.ts";
 import { tailRoute } from "./api/tailRoute.ts";
 import type { Settings } from "./platform/config/mod.ts";
 import {
@@ -48,10 +48,22 @@ export const serve = (settings: Settings) =>
     // Requests get time to finish, live tails never would.
     yield* system.failure.pipe(Effect.ensuring(Effect.andThen(stopping, tailer.stop)));
   }).pipe(
-    Effect.provide(processLayer(settings)),
+    Effect.provide(processLayer(settings).pipe(Layer.provide(answersLayer(settings)))),
     Effect.onInterrupt(() => Effect.logInfo("stopped")),
     Effect.provide(loggingLayer(settings.server)),
   );
+
+/** What all answers of this process may hold. */
+function answersLayer({ querier }: Settings) {
+  return Layer.effect(
+    Answers,
+    Effect.map(Effect.context<never>(), (context) =>
+      new HeldAnswers({
+        bytesMax: querier.max_held_response_bytes,
+        onEnd: (reason) => Effect.runForkWith(context)(Effect.logWarning(reason)),
+      })),
+  );
+}
 
 /** The target's services and the routes that lead to them. */
 function processLayer(settings: Settings): Layer.Layer<ActorSystem | Tailer, Error> {
@@ -115,7 +127,7 @@ function everyRoutes(settings: Settings) {
 }
 
 function http<Failure, Services>(
-  { server, limits_config, querier }: Settings,
+  { server, limits_config }: Settings,
   routes: Layer.Layer<never, Failure, Services>,
 ) {
   return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
@@ -128,6 +140,5 @@ function http<Failure, Services>(
       quietTimeoutMs: limits_config.query_timeout + 60_000,
       shutdownTimeoutMs: server.graceful_shutdown_timeout,
     })),
-    Layer.provide(Layer.sync(Answers, () => new HeldAnswers(querier.max_held_response_bytes))),
   );
 }

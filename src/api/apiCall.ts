@@ -1,5 +1,5 @@
 /** What a handler of the read API gets and gives; queryRoutes.ts makes routes of handlers. */
-import { Effect } from "effect";
+import { Effect, type Scope } from "effect";
 
 /** A request, as handlers get it. */
 export interface ApiCall {
@@ -9,8 +9,11 @@ export interface ApiCall {
   readonly path: Readonly<Record<string, string | undefined>>;
 }
 
-/** Answers with JSON, as text or as UTF-8. */
-export type Handler = (call: ApiCall) => Effect.Effect<string | Uint8Array, unknown>;
+/** JSON: a text, or pieces of UTF-8. */
+export type Json = string | ReadonlyArray<Uint8Array>;
+
+/** Answers with JSON. What it holds in its scope it needs no more when it has. */
+export type Handler = (call: ApiCall) => Effect.Effect<Json, unknown, Scope.Scope>;
 
 /** Turns what `body` throws into the effect's failure. */
 export function attempt<A>(body: () => A): Effect.Effect<A, unknown> {

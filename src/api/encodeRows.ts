@@ -22,6 +22,16 @@ export function encodeStreams(rows: Iterable<EncodableRow>, categorize: boolean)
   return [...streams.texts()].join("");
 }
 
+/** About how many bytes of JSON rows become. */
+export function encodedBytes(rows: ReadonlyArray<EncodableRow>): number {
+  return rows.reduce(
+    (sum, { line, meta, parsed }) =>
+      sum + encodedRowBytes + line.length + meta.length +
+      parsed.length,
+    0,
+  );
+}
+
 /** The same of many rows, as UTF-8 in pieces, with a pause for others after each megabyte. */
 export const encodeStreamsInTurns = Effect.fnUntraced(function* (
   rows: Iterable<EncodableRow>,
@@ -52,11 +62,13 @@ export const encodeStreamsInTurns = Effect.fnUntraced(function* (
 /** Bytes of one turn, which takes some milliseconds, and what a row counts for whatever its line. */
 const turnBytes = 1024 * 1024;
 const rowBytesLeast = 200;
+/** Of a value besides its line: a timestamp, quotes and brackets. */
+const encodedRowBytes = 30;
 
 /** Rows by the label set that they are answered under. */
 class StreamGroups {
   readonly #categorize: boolean;
-  readonly #groups = new Map<string, { readonly head: string; readonly values: string[] }>();
+  readonly #groups = new Map<string, Group>();
   readonly #cache = new LabelCache();
 
   constructor(categorize: boolean) {
@@ -69,27 +81,38 @@ class StreamGroups {
     let group = this.#groups.get(key);
     if (group === undefined) {
       const head = this.#categorize ? parseLabels(row.labels) : labels.folded;
-      this.#groups.set(key, group = { head: objectOf(head), values: [] });
+      this.#groups.set(key, group = { head: objectOf(head), rows: [], thirds: [] });
     }
-    const line = JSON.stringify(decoder.decode(row.line));
-    const third = this.#categorize ? `,${labels.categorized}` : "";
-    group.values.push(`["${row.time}",${line}${third}]`);
+    group.rows.push(row);
+    if (this.#categorize) group.thirds.push(labels.categorized);
   }
 
-  /** The JSON, piece by piece. */
+  /** The JSON, piece by piece: no more than one row is a text at a time. */
   *texts(): Iterable<string> {
     const ordered = [...this.#groups].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
     let between = "[";
-    for (const [, { head, values }] of ordered) {
+    for (const [, { head, rows, thirds }] of ordered) {
       yield `${between}{"stream":${head},"values":[`;
-      for (let index = 0; index < values.length; index++) {
-        yield index === 0 ? values[index]! : `,${values[index]}`;
+      for (let index = 0; index < rows.length; index++) {
+        const { time, line } = rows[index]!;
+        const third = this.#categorize ? `,${thirds[index]!}` : "";
+        const comma = index === 0 ? "" : ",";
+        yield `${comma}["${time}",${JSON.stringify(decoder.decode(line))}${third}]`;
       }
       yield "]}";
       between = ",";
     }
     yield between === "[" ? "[]" : "]";
   }
+}
+
+/** Rows that are answered under one label set. */
+interface Group {
+  /** That set as JSON. */
+  readonly head: string;
+  readonly rows: EncodableRow[];
+  /** With categorize-labels, JSON of the third element of each value. */
+  readonly thirds: string[];
 }
 
 /** The labels of rows that share all three kinds. */

@@ -40,7 +40,7 @@ export function metricRange(
   querier: Querier["Service"],
   expr: MetricExpr,
   call: Omit<ApiCall, "path">,
-): Effect.Effect<Uint8Array, unknown> {
+): Effect.Effect<ReadonlyArray<Uint8Array>, unknown> {
   return Effect.gen(function* () {
     const request = yield* attempt(() => ({
       ...metricCallOf(settings, expr, call),
@@ -105,10 +105,10 @@ function explained(
 }
 
 /** The JSON of a whole answer; `explain` is a member with its comma, or nothing. */
-function envelope(answer: MetricAnswer, explain: string): Uint8Array {
+function envelope(answer: MetricAnswer, explain: string): ReadonlyArray<Uint8Array> {
   const { resultType, result } = answer.samples;
   const stats = JSON.stringify(metricStats(answer));
-  return joinTexts([
+  return utf8Of([
     `{"status":"success","data":{"resultType":"${resultType}","result":`,
     result,
     `,"stats":${stats}}${warningsMember(answer.warnings)}${explain}}`,
@@ -120,16 +120,9 @@ export function metricStats({ samples, stats }: MetricAnswer) {
   return queryStats(stats, samples.sampleCount, stats.rowsFolded);
 }
 
-/** One text of several, as UTF-8; samples come as bytes and stay bytes. */
-export function joinTexts(parts: ReadonlyArray<string | Uint8Array>): Uint8Array<ArrayBuffer> {
-  const pieces = parts.map((part) => typeof part === "string" ? encoder.encode(part) : part);
-  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
+/** Texts as UTF-8; samples come as bytes and stay bytes. */
+export function utf8Of(parts: ReadonlyArray<string | Uint8Array>): ReadonlyArray<Uint8Array> {
+  return parts.map((part) => typeof part === "string" ? encoder.encode(part) : part);
 }
 
 const encoder = new TextEncoder();

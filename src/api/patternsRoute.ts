@@ -1,6 +1,6 @@
 /** `patterns`: what the newest lines of a query look like, with their counts over time. The answer says how
  *  many lines it is about; for those its counts are exact. */
-import { Effect } from "effect";
+import { Effect, type Scope } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
 import { PatternMiner } from "../logql/patternMiner.ts";
@@ -31,7 +31,7 @@ export const patternsRoute = (settings: Settings) =>
       "/loki/api/v1/patterns",
       (call) =>
         settings.querier.patterns_enabled
-          ? Effect.flatMap(patterns(settings, querier, call), respondJson)
+          ? Effect.flatMap(Effect.scoped(patterns(settings, querier, call)), respondJson)
           : Effect.succeed(HttpServerResponse.empty({ status: 404 })),
     );
   }));
@@ -90,7 +90,8 @@ const newestLines = (
   request: LogRequest,
 ): Effect.Effect<
   { readonly rows: LogAnswer["rows"]; readonly lineLimit: number },
-  unknown
+  unknown,
+  Scope.Scope
 > =>
   querier.selectLogs(request).pipe(
     Effect.map(({ rows }) => ({ rows, lineLimit: request.limit })),

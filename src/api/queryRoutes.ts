@@ -1,6 +1,7 @@
 /** Loki's read API: query_range, query, labels, label values, series. GET and POST alike. */
 import { Effect, Result } from "effect";
 import { HttpRouter } from "effect/http";
+import { growing } from "../actors/HeldAnswers.ts";
 import { ActiveQueries } from "../actors/querier/ActiveQueries.ts";
 import { type LogAnswer, type LogRequest, Querier } from "../actors/querier/Querier.ts";
 import { parseMatchers } from "../logql/mod.ts";
@@ -8,7 +9,7 @@ import { limitsFor, type Settings } from "../platform/config/mod.ts";
 import { systemNowNs } from "../platform/clock.ts";
 import type { Matcher } from "../streams/matcher.ts";
 import type { TimeRange } from "../streams/record.ts";
-import { encodeStreamsInTurns } from "./encodeRows.ts";
+import { encodedBytes, encodeStreamsInTurns } from "./encodeRows.ts";
 import { parseCursor, selectPage } from "./cursor.ts";
 import { explainLog, explainMember, wantsExplain } from "./explain.ts";
 import { logQueryOf } from "./logQuery.ts";
@@ -23,7 +24,7 @@ import {
   parseRequired,
 } from "./params.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
-import { instantQuery, joinTexts, metricExprOf, metricRange } from "./metricQuery.ts";
+import { instantQuery, metricExprOf, metricRange, utf8Of } from "./metricQuery.ts";
 import { queryStats, warningsMember } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
 import { addReadRoute } from "./readRoute.ts";
@@ -78,6 +79,8 @@ const queryRange = (settings: Settings, querier: Querier["Service"]): Handler =>
       asked,
       (chunks) => explainLog(request, answer, chunks),
     );
+    // Beside the rows there will be their text.
+    yield* growing(answer.held, answer.held.bytes + encodedBytes(answer.rows));
     const streams = yield* encodeStreamsInTurns(answer.rows, categorize);
     return streamsEnvelope(answer, streams, categorize, cursor, explain);
   });
@@ -165,11 +168,11 @@ function streamsEnvelope(
   categorize: boolean,
   cursor: string | null,
   explain: string,
-): Uint8Array {
+): ReadonlyArray<Uint8Array> {
   const next = cursor === null ? "" : `"cursor":"${cursor}",`;
   const flags = categorize ? '"encodingFlags":["categorize-labels"],' : "";
   const stats = JSON.stringify(statsOf(answer));
-  return joinTexts([
+  return utf8Of([
     `{"status":"success","data":{"resultType":"streams",${flags}${next}"result":`,
     ...streams,
     `,"stats":${stats}}${warningsMember(answer.warnings)}${explain}}`,

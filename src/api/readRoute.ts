@@ -1,6 +1,6 @@
 /** Makes a route of the read API of a handler: GET and POST, parameters from URL and form, the tenant,
  *  JSON out, errors as text. */
-import { Effect } from "effect";
+import { Effect, type Scope } from "effect";
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http";
 import type { Settings } from "../platform/config/mod.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
@@ -13,7 +13,7 @@ export type ResponseHandler = (
 ) => Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   unknown,
-  HttpServerRequest.HttpServerRequest
+  HttpServerRequest.HttpServerRequest | Scope.Scope
 >;
 
 /** Serves `path` with JSON. */
@@ -22,7 +22,13 @@ export const addReadRoute = (
   settings: Settings,
   path: HttpRouter.PathInput,
   handler: Handler,
-) => addResponseRoute(router, settings, path, (call) => Effect.flatMap(handler(call), respondJson));
+) =>
+  addResponseRoute(
+    router,
+    settings,
+    path,
+    (call) => Effect.flatMap(Effect.scoped(handler(call)), respondJson),
+  );
 
 /** Serves `path` with what the handler makes. */
 export const addResponseRoute = Effect.fnUntraced(function* (

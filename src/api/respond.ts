@@ -1,61 +1,80 @@
 /** Responses as Loki's clients expect them: JSON with gzip where accepted, errors as plain text. */
+import { type AnswerClient, growing, holdInScope } from "../actors/HeldAnswers.ts";
 import { Effect, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { gzip } from "../platform/compression.ts";
 import { QueryFailed } from "../actors/querier/Querier.ts";
 import { endConnection } from "../platform/httpServer.ts";
-import { Answers } from "./heldAnswers.ts";
+import type { Json } from "./apiCall.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
 
-/** A response that carries `json`, already text or UTF-8. Compressed when that is worth it and the client accepts it. Large
- *  answers that wait for their clients are bounded together: one more is refused with 429 (QueryFailed, Busy). */
-export const respondJson = Effect.fnUntraced(function* (json: string | Uint8Array) {
+/** A response that carries `json`, compressed when that is worth it and the client accepts it. What waits for its client is
+ *  counted among what answers hold: one for which there is no room is refused with 429 (QueryFailed, Busy). */
+export const respondJson = Effect.fnUntraced(function* (json: Json) {
   const request = yield* HttpServerRequest.HttpServerRequest;
-  const contentType = "application/json; charset=UTF-8";
-  const zips = json.length >= gzipBytesMin &&
+  const plain = typeof json === "string" ? [encoder.encode(json)] : json;
+  const plainBytes = bytesOf(plain);
+  const zips = plainBytes >= gzipBytesMin &&
     /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+  const client = new HttpClientOf(request.source);
+  const held = yield* holdInScope(client);
+  if (plainBytes > smallAnswerBytes) held.resize(plainBytes);
+  const body = zips ? yield* Effect.promise(() => gzip(plain)) : plain;
+  const contentType = "application/json; charset=UTF-8";
   const headers: Record<string, string> = zips
     ? { "content-encoding": "gzip", vary: "Accept-Encoding" }
     : {};
-  if (json.length <= smallAnswerBytes) {
-    return zips
-      ? HttpServerResponse.uint8Array(yield* Effect.promise(() => gzip(json)), {
-        contentType,
-        headers,
-      })
-      : typeof json === "string"
-      ? HttpServerResponse.text(json, { contentType })
-      : HttpServerResponse.uint8Array(json, { contentType });
+  const contentLength = bytesOf(body);
+  if (plainBytes <= smallAnswerBytes) {
+    return HttpServerResponse.uint8Array(joined(body, contentLength), { contentType, headers });
   }
-  const body = zips
-    ? yield* Effect.promise(() => gzip(json))
-    : typeof json === "string"
-    ? encoder.encode(json)
-    : json;
-  const answers = yield* Answers;
-  yield* Effect.try({
-    try: () => answers.makeRoom(body.length),
-    catch: (error) => error as QueryFailed,
-  });
-  // Held while it is sent: an answer to HEAD never is. One piece at a time, so that the socket says when it has room.
-  const pieces = Stream.unwrap(Effect.sync(() => {
-    const held = answers.hold(body.length, () => endConnection(request.source));
-    return Stream.range(0, Math.ceil(body.length / pieceBytes) - 1).pipe(
-      Stream.rechunk(1),
-      Stream.map((index) => {
-        held.progressed();
-        return body.subarray(index * pieceBytes, (index + 1) * pieceBytes);
-      }),
-      Stream.ensuring(Effect.sync(held.release)),
-    );
-  }));
-  return HttpServerResponse.stream(pieces, {
-    contentType,
-    contentLength: body.length,
-    headers,
-  });
+  held.resize(contentLength);
+  yield* growing(held, contentLength);
+  // One piece at a time, so that the socket says when it has room.
+  const pieces = Stream.fromIterable(piecesOf(body, client)).pipe(Stream.rechunk(1));
+  return HttpServerResponse.stream(pieces, { contentType, contentLength, headers });
 });
+
+/** The body in pieces that a slow client takes in moments; the client is told of each that is asked for. */
+function* piecesOf(body: ReadonlyArray<Uint8Array>, client: HttpClientOf): Iterable<Uint8Array> {
+  for (const part of body) {
+    for (let from = 0; from < part.length; from += pieceBytes) {
+      client.takes();
+      yield part.subarray(from, from + pieceBytes);
+    }
+  }
+}
+
+/** The client of an answer over HTTP: one piece is asked for when the one before has been written out. */
+class HttpClientOf implements AnswerClient {
+  readonly #source: object;
+  #tookAtMs: number | undefined;
+
+  constructor(source: object) {
+    this.#source = source;
+  }
+
+  readonly takes = () => void (this.#tookAtMs = performance.now());
+  readonly stalledMs = () => this.#tookAtMs === undefined ? 0 : performance.now() - this.#tookAtMs;
+  /** HTTP has no way to say why in the middle of an answer. */
+  readonly end = () => endConnection(this.#source);
+}
+
+function joined(pieces: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function bytesOf(pieces: ReadonlyArray<Uint8Array>): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
 
 const encoder = new TextEncoder();
 /** What the system's own buffers take of a connection, about. */

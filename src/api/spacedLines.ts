@@ -4,7 +4,8 @@
  *  Invariant: the kept lines are those that one walk over the whole answer would keep. */
 import { Effect } from "effect";
 import type { LogAnswer, LogRequest, Querier } from "../actors/querier/Querier.ts";
-import type { ResultRow } from "../actors/querier/merge.ts";
+import { growing, holdInScope, laterClient } from "../actors/HeldAnswers.ts";
+import { type ResultRow, rowObjectBytes } from "../actors/querier/merge.ts";
 
 /** Lines of a page: each of them may be the only one kept. */
 const pageLines = 1000;
@@ -16,18 +17,28 @@ export const selectSpaced = Effect.fnUntraced(function* (
   intervalNs: bigint,
 ) {
   const rows: ResultRow[] = [];
+  const client = laterClient();
+  const held = yield* holdInScope(client);
   const pageRequest = { ...request, limit: Math.max(request.limit, pageLines) };
   const warnings = new Set<string>();
   let total: LogAnswer["stats"] | undefined;
   while (true) {
     const range = rangeBehind(request, rows.at(-1), intervalNs);
-    const answer = yield* querier.selectLogs({ ...pageRequest, range });
-    keepSpaced(rows, answer.rows, request.limit, intervalNs);
+    const page = Effect.tap(
+      querier.selectLogs({ ...pageRequest, range }, { client }),
+      (found) =>
+        Effect.sync(() => {
+          keepSpaced(rows, found.rows, request.limit, intervalNs);
+          held.resize(rows.reduce((sum, row) => sum + bytesOf(row), 0));
+        }),
+    );
+    const answer: LogAnswer = yield* Effect.scoped(page);
+    yield* growing(held, held.bytes);
     total = added(total, answer.stats);
     for (const warning of answer.warnings) warnings.add(warning);
     const isLast = answer.rows.length < pageRequest.limit || rows.length === request.limit;
     if (isLast) {
-      return { ...answer, rows, warnings: [...warnings], stats: total } satisfies LogAnswer;
+      return { ...answer, rows, held, warnings: [...warnings], stats: total } satisfies LogAnswer;
     }
   }
 });
@@ -42,8 +53,17 @@ function keepSpaced(
   for (const row of rows) {
     const last = kept.at(-1);
     if (kept.length === limit) return;
-    if (last === undefined || distance(row.time, last.time) >= intervalNs) kept.push(row);
+    if (last === undefined || distance(row.time, last.time) >= intervalNs) kept.push(apart(row));
   }
+}
+
+/** A row in memory of its own: the page that it came in is not held any more. */
+function apart(row: ResultRow): ResultRow {
+  return { ...row, line: row.line.slice(), meta: row.meta.slice(), parsed: row.parsed.slice() };
+}
+
+function bytesOf({ line, meta, parsed }: ResultRow): number {
+  return line.length + meta.length + parsed.length + rowObjectBytes;
 }
 
 /** The times whose lines may be kept once `last` was. */

@@ -3,21 +3,22 @@
  *  has the frames. Invariant: the rows of all frames, one after another, are the rows that query_range answers. */
 import { Cause, Effect, Exit, Fiber, type Scope } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
+import { type AnswerClient, holdBytes } from "../actors/HeldAnswers.ts";
 import { ActiveQueries } from "../actors/querier/ActiveQueries.ts";
 import type { MetricAnswer, MetricProgress } from "../actors/querier/metricQuery.ts";
 import { type LogAnswer, Querier, type QueryFailed } from "../actors/querier/Querier.ts";
 import type { ResultRow } from "../actors/querier/merge.ts";
 import type { ScanProgress, WorkProgress } from "../actors/querier/progress.ts";
 import type { Settings } from "../platform/config/mod.ts";
-import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
+import { acceptWebSocket } from "../platform/webSocket.ts";
 import { type ApiCall, attempt } from "./apiCall.ts";
 import { encodeStreams } from "./encodeRows.ts";
-import { type HeldAnswer, holdInScope, rowBytes } from "./heldAnswers.ts";
-import { joinTexts, metricCallOf, metricExprOf, metricStats } from "./metricQuery.ts";
+import { metricCallOf, metricExprOf, metricStats } from "./metricQuery.ts";
 import { BadRequest, parseRequired, urlParams } from "./params.ts";
 import { logCallOf, statsOf } from "./queryRoutes.ts";
 import { checkOrigin, readTenantOf } from "./request.ts";
 import { failureStatus, respondFailure } from "./respond.ts";
+import { type SendHeld, sendingHeld } from "./sendHeld.ts";
 
 /** Rows, and line bytes, of one frame: a browser parses a frame at a time. */
 const frameRowsMax = 1000;
@@ -44,18 +45,20 @@ export const streamRoute = (settings: Settings) =>
         catch: (error) => error,
       });
       // A browser cannot see why a handshake was refused: errors of the query come after it, as a frame.
-      const frames = new FrameWriter(connection);
-      const served = attempt(() => {
-        const params = urlParams(request.url);
-        return { tenant: readTenantOf(settings, headers, params), params, headers };
-      }).pipe(
-        Effect.flatMap((call) => {
-          const watched = active.watch(querier, call.params.get("query") ?? "");
-          return serveQuery(settings, watched, call, frames);
-        }),
-      );
+      const served = Effect.gen(function* () {
+        const frames = new FrameWriter(yield* sendingHeld(connection));
+        yield* attempt(() => {
+          const params = urlParams(request.url);
+          return { tenant: readTenantOf(settings, headers, params), params, headers };
+        }).pipe(
+          Effect.flatMap((call) => {
+            const watched = active.watch(querier, call.params.get("query") ?? "");
+            return Effect.scoped(serveQuery(settings, watched, call, frames, connection));
+          }),
+          Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
+        );
+      });
       yield* Effect.scoped(served).pipe(
-        Effect.catchCause((cause) => frames.failed(Cause.squash(cause))),
         Effect.raceFirst(Effect.promise(() => connection.closed)),
         Effect.ensuring(Effect.sync(() => connection.close(1000, ""))),
         // What Effect writes as the request's answer must not follow the last frame.
@@ -71,17 +74,14 @@ const serveQuery = Effect.fnUntraced(function* (
   querier: Querier["Service"],
   call: Omit<ApiCall, "path">,
   frames: FrameWriter,
+  client: AnswerClient,
 ) {
   const metric = yield* attempt(() => metricExprOf(parseRequired(call.params, "query")));
   if (metric === undefined) {
     const { request, categorize } = yield* attempt(() => logCallOf(settings, call));
     frames.categorize = categorize;
     const answer = yield* reporting<ScanProgress, LogAnswer, QueryFailed>(
-      // Held from here on, also while the client reads what came before.
-      (onProgress) =>
-        querier.selectLogs(request, onProgress).pipe(
-          Effect.tap(({ rows }) => frames.hold(rowBytes(rows))),
-        ),
+      (onProgress) => querier.selectLogs(request, { onProgress, client }),
       (progress) => frames.reportRows(progress),
     );
     return yield* frames.doneRows(answer);
@@ -90,7 +90,8 @@ const serveQuery = Effect.fnUntraced(function* (
   const answer = yield* reporting<MetricProgress, MetricAnswer, QueryFailed>(
     (onProgress) =>
       querier.selectMetrics(request, onProgress).pipe(
-        Effect.tap(({ samples }) => frames.hold(samples.result.length)),
+        // Held from here on, also while the client reads what came before.
+        Effect.tap(({ samples }) => holdBytes(samples.result.length, client)),
       ),
     (progress) => frames.report(progress, { leaf: progress.leaf, leaves: progress.leaves }),
   );
@@ -124,22 +125,16 @@ function reporting<Progress, Answer, Failure>(
 
 class FrameWriter {
   categorize = false;
-  readonly #connection: WebSocketConnection;
+  readonly #send: SendHeld;
   #sentCount = 0;
-  #held: HeldAnswer | undefined;
 
-  constructor(connection: WebSocketConnection) {
-    this.#connection = connection;
-  }
-
-  /** Counts the answer among those that wait for their clients, until the scope closes. */
-  hold(bytes: number): Effect.Effect<void, QueryFailed, Scope.Scope> {
-    return Effect.map(holdInScope(bytes, this.#connection.end), (held) => void (this.#held = held));
+  constructor(send: SendHeld) {
+    this.#send = send;
   }
 
   report(progress: WorkProgress, more: object = {}): Effect.Effect<void, unknown> {
     const { unitsDone, unitsTotal, bytesDone, bytesTotal, rowsMatched, stats } = progress;
-    return this.#send(JSON.stringify({
+    const frame = JSON.stringify({
       type: "progress",
       partsDone: unitsDone,
       partsTotal: unitsTotal,
@@ -149,7 +144,8 @@ class FrameWriter {
       linesScanned: stats.rowsScanned,
       bytesScanned: stats.bytesScanned,
       ...more,
-    }));
+    });
+    return this.#send([frame]);
   }
 
   /** Sends the rows that are settled and not sent yet, then how far the scan is. */
@@ -166,7 +162,7 @@ class FrameWriter {
       stats: statsOf(answer),
     };
     return this.#sendRows(answer.rows, answer.rows.length).pipe(
-      Effect.andThen(this.#send(JSON.stringify({ type: "done", data }))),
+      Effect.andThen(this.#send([JSON.stringify({ type: "done", data })])),
     );
   }
 
@@ -174,8 +170,8 @@ class FrameWriter {
     const { resultType, result } = answer.samples;
     const head = `{"type":"samples","data":{"resultType":"${resultType}","result":`;
     const data = { resultType, stats: metricStats(answer) };
-    return this.#send(joinTexts([head, result, "}}"])).pipe(
-      Effect.andThen(this.#send(JSON.stringify({ type: "done", data }))),
+    return this.#send([head, result, "}}"]).pipe(
+      Effect.andThen(this.#send([JSON.stringify({ type: "done", data })])),
     );
   }
 
@@ -183,7 +179,7 @@ class FrameWriter {
   failed(error: unknown): Effect.Effect<void> {
     const message = error instanceof Error ? error.message : String(error);
     const frame = JSON.stringify({ type: "error", status: failureStatus(error), message });
-    return this.#send(frame).pipe(Effect.ignore);
+    return this.#send([frame]).pipe(Effect.ignore);
   }
 
   #sendRows(rows: ReadonlyArray<ResultRow>, count: number): Effect.Effect<void, unknown> {
@@ -193,16 +189,9 @@ class FrameWriter {
         const end = frameEnd(rows, this.#sentCount, count);
         const some = rows.slice(this.#sentCount, end);
         this.#sentCount = end;
-        return this.#send(`{"type":"rows","result":${encodeStreams(some, this.categorize)}}`);
+        return this.#send([`{"type":"rows","result":`, encodeStreams(some, this.categorize), "}"]);
       },
       step: () => {},
-    });
-  }
-
-  #send(frame: string | Uint8Array): Effect.Effect<void, unknown> {
-    return Effect.tryPromise({
-      try: () => this.#connection.send(frame, () => this.#held?.progressed()),
-      catch: (error) => error,
     });
   }
 }

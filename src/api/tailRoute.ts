@@ -11,7 +11,6 @@ import { systemNowNs } from "../platform/clock.ts";
 import { acceptWebSocket, type WebSocketConnection } from "../platform/webSocket.ts";
 import { parseLabels } from "../streams/labels.ts";
 import { type EncodableRow, encodeStreams } from "./encodeRows.ts";
-import { holdInScope, rowBytes as heldBytes } from "./heldAnswers.ts";
 import { type ExecutableQuery, logQueryOf } from "./logQuery.ts";
 import {
   BadRequest,
@@ -23,13 +22,15 @@ import {
 } from "./params.ts";
 import { checkOrigin, tenantOf } from "./request.ts";
 import { respondFailure } from "./respond.ts";
+import { type SendHeld, sendingHeld } from "./sendHeld.ts";
 
 const limitDefault = 100;
 const hourNs = 3_600_000_000_000n;
 /** Line bytes that wait for one client. */
 const bufferBytesMax = 16 * 1024 * 1024;
-/** Rows of one frame: a browser parses a frame at a time. */
+/** Rows, and line bytes, of one frame: a browser parses a frame at a time. */
 const frameRowsMax = 2000;
+const frameBytesMax = 1024 * 1024;
 /** What a stopping server gives clients to read what they were sent. */
 const stopMs = 2000;
 
@@ -109,10 +110,14 @@ const serveTail = (
       );
       return Effect.promise(() => connection.closed);
     }
-    const tail = tailer.subscribe({ ...call, bufferBytesMax });
-    return tail.ready.pipe(
-      Effect.andThen(Effect.scoped(sendHistory(querier, call, connection))),
-      Effect.flatMap((logTo) => sendLive(tail, call, logTo, connection)),
+    const tail = tailer.subscribe({ ...call, bufferBytesMax, client: connection });
+    const sent = Effect.gen(function* () {
+      const send = framesOf(call, yield* sendingHeld(connection));
+      yield* tail.ready;
+      const logTo = yield* Effect.scoped(sendHistory(querier, call, connection, send));
+      yield* sendLive(tail, call, logTo, send);
+    });
+    return Effect.scoped(sent).pipe(
       Effect.catchCause((cause) => Effect.sync(() => connection.close(1011, reasonOf(cause)))),
       Effect.raceFirst(Effect.promise(() => connection.closed)),
       Effect.raceFirst(tailer.stopped),
@@ -138,23 +143,38 @@ function reasonOf(cause: Cause.Cause<unknown>): string {
   );
 }
 
+/** Sends rows, and what `lost` says as members of the first of their frames. */
+type SendRows = (rows: Iterable<EncodableRow>, lost: string) => Effect.Effect<void, unknown>;
+
+function framesOf({ categorize }: TailCall, send: SendHeld): SendRows {
+  const flags = categorize ? ',"encodingFlags":["categorize-labels"]' : "";
+  return Effect.fnUntraced(function* (rows, lost) {
+    let [some, bytes, more]: [EncodableRow[], number, string] = [[], 0, lost];
+    const frame = () => send([`{"streams":${encodeStreams(some, categorize)}${more}${flags}}`]);
+    for (const row of rows) {
+      some.push(row);
+      bytes += row.line.length;
+      if (some.length < frameRowsMax && bytes < frameBytesMax) continue;
+      yield* frame();
+      [some, bytes, more] = [[], 0, ""];
+    }
+    if (some.length > 0 || more !== "") yield* frame();
+  });
+}
+
 /** Sends the newest lines since `start`; the result says where the live lines continue. */
 const sendHistory = Effect.fnUntraced(function* (
   querier: Querier["Service"],
   call: TailCall,
-  connection: WebSocketConnection,
+  client: WebSocketConnection,
+  send: SendRows,
 ) {
   const { rows, logTo } = yield* querier.selectLogs({
     ...call,
     range: { start: call.start, end: 2n ** 63n - 1n },
     direction: "backward",
-  });
-  const held = yield* holdInScope(heldBytes(rows), connection.end);
-  const oldestFirst = [...rows].reverse();
-  for (let from = 0; from < oldestFirst.length; from += frameRowsMax) {
-    const some = oldestFirst.slice(from, from + frameRowsMax);
-    yield* sendFrame(connection, call, some, "", held.progressed);
-  }
+  }, { client });
+  yield* send([...rows].reverse(), "");
   return logTo;
 });
 
@@ -162,7 +182,7 @@ const sendLive = (
   tail: Tail,
   call: TailCall,
   logTo: ReadonlyMap<number, number>,
-  connection: WebSocketConnection,
+  send: SendRows,
 ): Effect.Effect<never, unknown> =>
   Effect.forever(Effect.gen(function* () {
     const taken = yield* tail.take;
@@ -174,15 +194,7 @@ const sendLive = (
       const waitMs = last.receivedMs + call.delayMs - performance.now();
       if (waitMs > 0) yield* Effect.sleep(waitMs);
     }
-    let rows: EncodableRow[] = [];
-    let lost = encodeLost(taken);
-    for (const row of rowsOf(fresh)) {
-      rows.push(row);
-      if (rows.length < frameRowsMax) continue;
-      yield* sendFrame(connection, call, rows, lost);
-      [rows, lost] = [[], ""];
-    }
-    if (rows.length > 0 || lost !== "") yield* sendFrame(connection, call, rows, lost);
+    yield* send(rowsOf(fresh), encodeLost(taken));
   }));
 
 function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
@@ -203,18 +215,6 @@ function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
 
 function rowBytes(bytes: Uint8Array, ends: Uint32Array, row: number): Uint8Array {
   return bytes.subarray(row === 0 ? 0 : ends[row - 1]!, ends[row]!);
-}
-
-function sendFrame(
-  connection: WebSocketConnection,
-  call: TailCall,
-  rows: ReadonlyArray<EncodableRow>,
-  lost: string,
-  onPart?: () => void,
-): Effect.Effect<void, unknown> {
-  const flags = call.categorize ? ',"encodingFlags":["categorize-labels"]' : "";
-  const frame = `{"streams":${encodeStreams(rows, call.categorize)}${lost}${flags}}`;
-  return Effect.tryPromise({ try: () => connection.send(frame, onPart), catch: (error) => error });
 }
 
 /** What was dropped, as members of a frame: Loki's list, which names the first of them, and ours, which counts them all. */

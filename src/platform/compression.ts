@@ -1,13 +1,14 @@
 /** What HTTP bodies are compressed with. Owns the bounds: no input makes more output than allowed. */
 import {
+  createGzip,
   gunzip,
-  gzip as gzipCallback,
   inflate,
   inflateRaw,
   type InputType,
   type ZlibOptions,
   zstdDecompress,
 } from "node:zlib";
+import { Readable } from "node:stream";
 import { decompressLz4Frames, Lz4Invalid, Lz4TooLarge } from "./lz4.ts";
 
 /** The bytes are not what their encoding says, or are larger than allowed once decompressed. */
@@ -107,13 +108,11 @@ export async function unzipBody(
   }
 }
 
-/** Compresses a response, fast rather than small. */
-export function gzip(text: string | Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    gzipCallback(
-      text,
-      { level: 1 },
-      (error, result) => error === null ? resolve(result) : reject(error),
-    );
-  });
+/** Compresses a text, given as pieces of UTF-8. */
+export async function gzip(pieces: ReadonlyArray<Uint8Array>): Promise<Uint8Array[]> {
+  const compressed: Uint8Array[] = [];
+  for await (const part of Readable.from(pieces).pipe(createGzip({ level: 1 }))) {
+    compressed.push(part as Uint8Array);
+  }
+  return compressed;
 }

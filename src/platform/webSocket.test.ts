@@ -1,4 +1,4 @@
-/** Messages of any length arrive whole, written out in parts that are told one by one. */
+/** Messages of any length arrive whole, and a client that reads nothing is told from one that does, and why it is ended. */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import t, { type Test } from "tap";
@@ -16,7 +16,7 @@ async function connected(
   const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
   const server = await promise;
   t.teardown(() => {
-    server.end();
+    server.end("the test is over");
     client.terminate();
     http.close();
   });
@@ -26,7 +26,7 @@ async function connected(
 const mebibyte = 1024 * 1024;
 const messages = ["", "short", "ä".repeat(mebibyte), "x".repeat(mebibyte / 4)];
 
-t.test("a text or its UTF-8 arrives as one text, a quarter of a mebibyte at a time", async (t) => {
+t.test("a message of one piece or of several arrives as one text", async (t) => {
   const { server, client } = await connected(t);
   const received: string[] = [];
   const all = new Promise<void>((resolve) =>
@@ -36,12 +36,9 @@ t.test("a text or its UTF-8 arrives as one text, a quarter of a mebibyte at a ti
     })
   );
   for (const message of messages) {
-    for (const form of [message, new TextEncoder().encode(message)]) {
-      let parts = 0;
-      await server.send(form, () => parts++);
-      const bytes = Buffer.byteLength(message);
-      t.equal(parts, Math.max(1, Math.ceil(bytes / (mebibyte / 4))), `parts of ${bytes} bytes`);
-    }
+    const bytes = new TextEncoder().encode(message);
+    await server.send([bytes]);
+    await server.send([bytes.subarray(0, 1), bytes.subarray(1)]);
   }
   await all;
   t.ok(
@@ -62,7 +59,7 @@ t.test("what was sent before the end arrives also where it is read late", async 
     await new Promise<void>((resolve) => client.once("open", resolve));
   }
   client.pause();
-  await server.send("x".repeat(2 * mebibyte));
+  await server.send([new Uint8Array(2 * mebibyte).fill(0x20)]);
   server.close(1000, "");
   await new Promise((resolve) => setTimeout(resolve, 2500));
   // A server that has closed its socket answers this by taking back what was not read.
@@ -71,4 +68,25 @@ t.test("what was sent before the end arrives also where it is read late", async 
   client.resume();
   t.equal(await closed, 1000);
   t.same(received, [2 * mebibyte]);
+});
+
+t.test("a client that reads nothing is seen, and told why it is ended when it reads again", async (t) => {
+  const { server, client } = await connected(t);
+  if (client.readyState !== WebSocket.OPEN) {
+    await new Promise<void>((resolve) => client.once("open", resolve));
+  }
+  t.equal(server.stalledMs(), 0);
+  client.pause();
+  // More than the system's buffers take.
+  const sending = server.send([new Uint8Array(64 * mebibyte).fill(0x20)]);
+  while (server.stalledMs() < 100) await new Promise((resolve) => setTimeout(resolve, 10));
+  const closed = new Promise<readonly [number, string]>((resolve) =>
+    client.on("close", (code, reason: Buffer) => resolve([code, reason.toString()]))
+  );
+  server.end("read faster");
+  await t.rejects(sending, { message: "read faster" }, "what was being sent is given up");
+  t.equal(server.stalledMs(), 0);
+  client.resume();
+  t.same(await closed, [1008, "read faster"]);
+  await server.closed;
 });

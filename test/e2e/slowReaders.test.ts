@@ -14,7 +14,8 @@ onServer({ "querier.max_held_response_bytes": `${heldMax}` }, {
   "HTTP clients that read nothing give way to one that reads": (t, scenario) =>
     giveWay(t, scenario, openHttp),
   "WebSocket clients that read nothing give way to one that reads": (t, scenario) =>
-    giveWay(t, scenario, openWebSocket),
+    giveWay(t, scenario, (scenario) => openWebSocket(scenario)),
+  "live tails that read nothing give way, too": tailsGiveWay,
   "an answer in pieces is whole, over HTTP and over WebSocket": whole,
 });
 
@@ -46,6 +47,30 @@ async function giveWay(
   while (reply.status === 429) reply = await askForAll(scenario);
   t.equal(reply.status, 200);
   t.equal(linesOf(reply.body), lineCount, "who reads gets an answer");
+  t.ok(await metric(scenario, "tailrace_slow_clients_ended_total") > endedBefore);
+  await Promise.race(stuck.map(({ ended }) => ended));
+  for (const { leave } of stuck) leave();
+  await until(async () => await metric(scenario, "tailrace_held_answer_bytes") === 0);
+}
+
+/** Their lines are counted like answers: whoever asks ends tails that read nothing, and gets an answer. */
+async function tailsGiveWay(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const endedBefore = await metric(scenario, "tailrace_slow_clients_ended_total");
+  const query = new URLSearchParams({ query: `{app="${scenario.app}"}` });
+  const stuck = Array.from(
+    { length: 4 },
+    () => openWebSocket(scenario, `/loki/api/v1/tail?${query}`),
+  );
+  await until(async () => await metric(scenario, "tailrace_tail_clients") === stuck.length);
+  // Each may have 16 MB waiting, and as much that is being sent.
+  while (await metric(scenario, "tailrace_held_answer_bytes") < 40_000_000) {
+    await pushLines(scenario);
+  }
+  const held = await metric(scenario, "tailrace_held_answer_bytes");
+  t.ok(held <= heldMax, `${held} bytes are held`);
+  let reply = await askForAll(scenario);
+  while (reply.status === 429) reply = await askForAll(scenario);
+  t.equal(reply.status, 200);
   t.ok(await metric(scenario, "tailrace_slow_clients_ended_total") > endedBefore);
   await Promise.race(stuck.map(({ ended }) => ended));
   for (const { leave } of stuck) leave();
@@ -115,8 +140,8 @@ function openHttp(scenario: Scenario): Stuck {
   };
 }
 
-function openWebSocket(scenario: Scenario): Stuck {
-  const socket = webSocket(scenario);
+function openWebSocket(scenario: Scenario, path?: string): Stuck {
+  const socket = webSocket(scenario, path);
   socket.on("open", () => socket.pause());
   socket.on("error", () => {});
   const ended = new Promise((resolve) => socket.on("close", resolve));
@@ -129,9 +154,11 @@ function openWebSocket(scenario: Scenario): Stuck {
   };
 }
 
-function webSocket(scenario: Scenario): WebSocket {
-  const base = scenario.server.baseUrl.replace(/^http/, "ws");
-  return new WebSocket(`${base}/tailrace/api/v1/query?${parametersOf(scenario)}`);
+function webSocket(
+  scenario: Scenario,
+  path = `/tailrace/api/v1/query?${parametersOf(scenario)}`,
+): WebSocket {
+  return new WebSocket(`${scenario.server.baseUrl.replace(/^http/, "ws")}${path}`);
 }
 
 async function metric({ query }: Scenario, name: string): Promise<number> {

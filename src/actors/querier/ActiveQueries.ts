@@ -27,11 +27,11 @@ export class ActiveQueries extends Context.Service<ActiveQueries, {
   static readonly layer = Layer.sync(ActiveQueries, () => {
     const running = new Map<string, Running>();
     let count = 0;
-    const track = <A, E>(
+    const track = <A, E, R>(
       tenant: string,
       query: string,
-      work: (report: (progress: WorkProgress) => void) => Effect.Effect<A, E>,
-    ): Effect.Effect<A, E | QueryFailed> =>
+      work: (report: (progress: WorkProgress) => void) => Effect.Effect<A, E, R>,
+    ): Effect.Effect<A, E | QueryFailed, R> =>
       Effect.suspend(() => {
         const id = String(++count);
         const one: Running = {
@@ -47,11 +47,14 @@ export class ActiveQueries extends Context.Service<ActiveQueries, {
     return ActiveQueries.of({
       watch: (querier, text) => ({
         ...querier,
-        selectLogs: (request, onProgress) =>
+        selectLogs: (request, watcher = {}) =>
           track(request.tenant, text, (report) =>
-            querier.selectLogs(request, (progress) => {
-              report(progress);
-              onProgress?.(progress);
+            querier.selectLogs(request, {
+              ...watcher,
+              onProgress: (progress) => {
+                report(progress);
+                watcher.onProgress?.(progress);
+              },
             })),
         selectMetrics: (request, onProgress) =>
           track(request.tenant, text, (report) =>

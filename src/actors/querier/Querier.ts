@@ -2,7 +2,7 @@
  *  the index, and has worker threads read both. Also labels and series, which need no scan. Owns
  *  concurrency and time limits of queries. Invariant: every acknowledged row is in an answer exactly
  *  once, whatever is flushed meanwhile. */
-import { Context, Effect, Layer, Metric, Schedule, Semaphore } from "effect";
+import { Context, Effect, Layer, Metric, Schedule, type Scope, Semaphore } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { queryBytesScanned } from "../../platform/metrics.ts";
 import { compilePipeline } from "../../logql/pipeline.ts";
@@ -16,6 +16,7 @@ import { Ingester } from "../ingester/Ingester.ts";
 import { Retention } from "../policy/retention.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
+import { type AnswerClient, Answers, type HeldAnswer } from "../HeldAnswers.ts";
 import { Scanners } from "../Scanners.ts";
 import type { ResultRow } from "./merge.ts";
 import {
@@ -50,6 +51,8 @@ export interface LogRequest {
 
 export interface LogAnswer {
   readonly rows: ReadonlyArray<ResultRow>;
+  /** What they hold. */
+  readonly held: HeldAnswer;
   /** What is missing, if anything is. */
   readonly warnings: ReadonlyArray<string>;
   readonly stats: ScanStats & {
@@ -64,12 +67,20 @@ export interface LogAnswer {
   readonly logTo: ReadonlyMap<number, number>;
 }
 
+/** Who waits for an answer. */
+export interface LogWatcher {
+  /** Called as the scan goes on; it must not throw, and the scan does not wait for what it starts. */
+  readonly onProgress?: (progress: ScanProgress) => void;
+  /** Is ended when it reads nothing while the query needs memory. */
+  readonly client?: AnswerClient;
+}
+
 export class Querier extends Context.Service<Querier, {
-  /** `onProgress` is called as the scan goes on; it must not throw, and the scan does not wait for what it starts. */
+  /** The rows are counted among what answers hold until the scope closes. */
   readonly selectLogs: (
     request: LogRequest,
-    onProgress?: (progress: ScanProgress) => void,
-  ) => Effect.Effect<LogAnswer, QueryFailed>;
+    watcher?: LogWatcher,
+  ) => Effect.Effect<LogAnswer, QueryFailed, Scope.Scope>;
   readonly selectMetrics: (
     request: MetricRequest,
     onProgress?: (progress: MetricProgress) => void,
@@ -100,6 +111,7 @@ export class Querier extends Context.Service<Querier, {
         const index = yield* Index;
         const ingester = yield* Ingester;
         const scanners = yield* Scanners;
+        const answers = yield* Answers;
         const turns = Semaphore.makeUnsafe(settings.querier.max_concurrent);
         const waiting = new Map<string, number>();
 
@@ -121,8 +133,10 @@ export class Querier extends Context.Service<Querier, {
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
           { queuedMs, missing }: Turn,
+          held: HeldAnswer,
           onProgress?: (progress: ScanProgress) => void,
         ) {
+          held.resize(0);
           const startMs = performance.now();
           yield* checkMatchers(request);
           const { units: found, heads } = yield* finder.units(request, request.direction, missing);
@@ -138,6 +152,7 @@ export class Querier extends Context.Service<Querier, {
                   bytesMax: settings.querier.max_response_bytes,
                   bytesScannedMax: limitsFor(settings, request.tenant).max_query_bytes_read,
                 },
+                held,
                 signal,
                 onProgress,
               ),
@@ -153,7 +168,8 @@ export class Querier extends Context.Service<Querier, {
             return { ...countUnits(found, pruned), indexMs: plannedMs - startMs, scanMs };
           };
           const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
-          return { rows, warnings: missing?.warnings() ?? [], logTo, work, stats: timed };
+          const warnings = missing?.warnings() ?? [];
+          return { rows, held, warnings, logTo, work, stats: timed };
         });
 
         /** Runs a query when its turn has come, within the tenant's time limit. */
@@ -205,10 +221,16 @@ export class Querier extends Context.Service<Querier, {
           );
         });
 
-        const selectLogs = Effect.fn("Querier.selectLogs")(
-          (request: LogRequest, onProgress?: (progress: ScanProgress) => void) =>
-            inTurn(request, (turn) => scan(request, turn, onProgress)),
-        );
+        const selectLogs = Effect.fn("Querier.selectLogs")(function* (
+          request: LogRequest,
+          { client, onProgress }: LogWatcher = {},
+        ) {
+          const held = yield* Effect.acquireRelease(
+            Effect.sync(() => answers.open(client)),
+            ({ release }) => Effect.sync(release),
+          );
+          return yield* inTurn(request, (turn) => scan(request, turn, held, onProgress));
+        });
 
         const selectMetrics = Effect.fn("Querier.selectMetrics")((
           request: MetricRequest,
@@ -328,6 +350,7 @@ function timedOut(timeoutMs: number): QueryFailed {
 }
 
 function scanFailure(error: unknown): QueryFailed {
+  if (error instanceof QueryFailed) return error;
   if (isQueryError(error)) return new QueryFailed({ reason: "Refused", message: error.message });
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (error instanceof ObjectStoreError && error.reason === "NotFound") {

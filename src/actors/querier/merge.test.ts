@@ -8,6 +8,7 @@ import type { Direction, ScanJob, ScanResult } from "../protocol/scan.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import { TopRows } from "./merge.ts";
 import type { LogRequest } from "./Querier.ts";
+import { HeldAnswers } from "../HeldAnswers.ts";
 import { runScan } from "./runScan.ts";
 
 /** Rows of one unit: times in the order of the stream's arrival. */
@@ -156,6 +157,9 @@ function scanned(units: ReadonlyArray<ModelUnit>, direction: Direction, threadCo
   return { filled, order, pool };
 }
 
+/** Also where there is hardly any room. */
+const held = () => new HeldAnswers({ bytesMax: 10 }).open();
+
 t.test("runScan answers with the first rows, however jobs overtake each other", async (t) => {
   await fc.assert(
     fc.asyncProperty(
@@ -169,10 +173,18 @@ t.test("runScan answers with the first rows, however jobs overtake each other", 
         const large = order.map((unit) => ({ ...unit, bytes: 1_000_000 }));
         const request = requestOf(limit, direction);
         const settled: string[][] = [];
-        const { rows } = await runScan(pool, large, request, limitless, signal, (progress) => {
-          t.ok(progress.bytesDone <= progress.bytesTotal);
-          settled.push(linesOf(progress.rows.slice(0, progress.settledCount)));
-        });
+        const { rows } = await runScan(
+          pool,
+          large,
+          request,
+          limitless,
+          held(),
+          signal,
+          (progress) => {
+            t.ok(progress.bytesDone <= progress.bytesTotal);
+            settled.push(linesOf(progress.rows.slice(0, progress.settledCount)));
+          },
+        );
         const wanted = naive(filled, limit, direction);
         t.same(linesOf(rows), wanted);
         for (const some of settled) t.same(some, wanted.slice(0, some.length));
@@ -188,7 +200,7 @@ t.test("runScan ends a query that returns or reads more than allowed", async (t)
   const run = (limits: { readonly bytesMax: number; readonly bytesScannedMax: number }) => {
     const { order, pool } = scanned(units, "forward", 1);
     const { signal } = new AbortController();
-    return runScan(pool, order, requestOf(10, "forward"), limits, signal);
+    return runScan(pool, order, requestOf(10, "forward"), limits, held(), signal);
   };
   await t.rejects(run({ bytesMax: 8, bytesScannedMax: 0 }), { name: "ResponseTooLarge" });
   await t.rejects(run({ bytesMax: 100, bytesScannedMax: 8 }), { name: "QueryReadsTooMuch" });

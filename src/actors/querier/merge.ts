@@ -26,6 +26,7 @@ export class TopRows {
   readonly #sign: number;
   #rows: ResultRow[] = [];
   #bytes = 0;
+  #pinnedBytes = 0;
 
   constructor(limit: number, direction: Direction) {
     this.#limit = limit;
@@ -37,9 +38,14 @@ export class TopRows {
     return this.#rows;
   }
 
-  /** Line and label bytes that the kept rows hold on to. */
+  /** Line and label bytes of the kept rows. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** The memory that they take, with all of the scan results that they lie in. */
+  get heldBytes(): number {
+    return this.#pinnedBytes + this.#rows.length * rowObjectBytes;
   }
 
   /** The time that a row must not be behind to be wanted; undefined while there is room. */
@@ -76,24 +82,45 @@ export class TopRows {
             row === 0 ? 0 : result.lineEnds[row - 1]!,
             result.lineEnds[row]!,
           ),
-          meta: result.meta.subarray(
-            row === 0 ? 0 : result.metaEnds[row - 1]!,
-            result.metaEnds[row]!,
-          ),
-          parsed: result.parsed.subarray(
-            row === 0 ? 0 : result.parsedEnds[row - 1]!,
-            result.parsedEnds[row]!,
-          ),
+          meta: setOf(result.meta, result.metaEnds, row),
+          parsed: setOf(result.parsed, result.parsedEnds, row),
         });
       }
     }
     if (added.length === 0) return;
     this.#rows = this.#rows.concat(added).sort((a, b) => this.#compare(a, b));
     if (this.#rows.length > this.#limit) this.#rows.length = this.#limit;
+    this.#measure();
+    if (this.#pinnedBytes > 2 * this.#bytes + pinnedBytesMin) this.#copyRows();
+  }
+
+  #measure(): void {
+    const buffers = new Set<ArrayBufferLike>();
     this.#bytes = 0;
     for (const { line, meta, parsed } of this.#rows) {
       this.#bytes += line.length + meta.length + parsed.length;
+      for (const { buffer } of [line, meta, parsed]) buffers.add(buffer);
     }
+    this.#pinnedBytes = 0;
+    for (const { byteLength } of buffers) this.#pinnedBytes += byteLength;
+  }
+
+  /** Moves the kept rows out of results of which they are a small part. */
+  #copyRows(): void {
+    const bytes = new Uint8Array(this.#bytes);
+    let at = 0;
+    const moved = (part: Uint8Array): Uint8Array => {
+      if (part.length === 0) return nothing;
+      bytes.set(part, at);
+      return bytes.subarray(at, at += part.length);
+    };
+    this.#rows = this.#rows.map((row) => ({
+      ...row,
+      line: moved(row.line),
+      meta: moved(row.meta),
+      parsed: moved(row.parsed),
+    }));
+    this.#pinnedBytes = bytes.length;
   }
 
   #compare(a: ResultRow, b: ResultRow): number {
@@ -103,3 +130,16 @@ export class TopRows {
     return a.place - b.place;
   }
 }
+
+/** A metadata set of a row; rows without one share what is empty. */
+function setOf(sets: Uint8Array, ends: Uint32Array, row: number): Uint8Array {
+  const start = row === 0 ? 0 : ends[row - 1]!;
+  const end = ends[row]!;
+  return start === end ? nothing : sets.subarray(start, end);
+}
+
+const nothing = new Uint8Array(0);
+/** Results are worth copying out of from here on. */
+const pinnedBytesMin = 1024 * 1024;
+/** What a ResultRow takes besides the bytes of its line: three objects, and two or three views. */
+export const rowObjectBytes = 500;

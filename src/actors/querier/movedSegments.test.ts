@@ -150,7 +150,7 @@ function layerOf(
 
 const timesOf = (t: Test, { querier }: Bench, what: string) =>
   Effect.map(
-    querier.selectLogs(logs),
+    Effect.scoped(querier.selectLogs(logs)),
     ({ rows }) => t.same(rows.map(({ time }) => time), allTimes, what),
   );
 
@@ -176,7 +176,7 @@ for (const storage of storages) {
     onBench(storage, (bench) =>
       Effect.gen(function* () {
         yield* bench.objectStore.remove(segmentOf(3, 5).record.key);
-        const error = yield* Effect.flip(bench.querier.selectLogs(logs));
+        const error = yield* Effect.flip(Effect.scoped(bench.querier.selectLogs(logs)));
         t.equal(error.reason, "Moved");
         t.match(error.message, segmentOf(3, 5).record.key);
       })));

@@ -74,7 +74,7 @@ function queriesOf(settings: Settings, querier: Querier["Service"]): RuleQueries
       });
       const decoder = new TextDecoder();
       return rows.map(({ line }) => decoder.decode(line));
-    }),
+    }, Effect.scoped),
   };
 }
 

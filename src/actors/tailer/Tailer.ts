@@ -12,6 +12,7 @@ import { parseLabels } from "../../streams/labels.ts";
 import { batchBlock } from "../../streams/lineBlock.ts";
 import { matchAll, type Matcher } from "../../streams/matcher.ts";
 import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
+import { type AnswerClient, Answers, type HeldAnswer } from "../HeldAnswers.ts";
 import type { PipelineRows } from "../protocol/scan.ts";
 import { RowSink } from "../worker/rowSink.ts";
 
@@ -21,6 +22,8 @@ export interface TailRequest {
   readonly pipeline: PipelineDescription;
   /** Bytes of rows that may wait for the client. */
   readonly bufferBytesMax: number;
+  /** Is ended when it reads nothing while others need memory. */
+  readonly client?: AnswerClient;
 }
 
 /** Rows of one stream in one batch that passed. */
@@ -50,7 +53,7 @@ export interface Taken {
 export interface Tail {
   /** Rows that are stored once this succeeded reach the tail. */
   readonly ready: Effect.Effect<void>;
-  /** Waits for something to send. */
+  /** Waits for something to send. What was taken before is not held any more. */
   readonly take: Effect.Effect<Taken>;
   readonly close: () => void;
 }
@@ -71,6 +74,7 @@ export class Tailer extends Context.Service<Tailer, {
     Tailer,
     Effect.gen(function* () {
       const context = yield* Effect.context<never>();
+      const answers = yield* Answers;
       const tails = new Map<string, Set<OpenTail>>();
       const stopped = Latch.makeUnsafe(false);
       const onDropped = (count: number) => tailLinesDropped.updateUnsafe(count, context);
@@ -78,7 +82,7 @@ export class Tailer extends Context.Service<Tailer, {
         subscribe: (request) => {
           const same = tails.get(request.tenant) ?? new Set();
           tails.set(request.tenant, same);
-          const tail = new OpenTail(request, onDropped, () => {
+          const tail = new OpenTail(request, answers.open(request.client), onDropped, () => {
             // Closed before. Its tenant may have a new set since.
             if (!same.delete(tail)) return;
             tailClients.modifyUnsafe(-1, context);
@@ -110,8 +114,9 @@ class TailTooSlow extends Error {}
 const batchMsMax = 50;
 const droppedNamesMax = 1000;
 const knownStreamsMax = 10_000;
-/** What a waiting row costs besides its bytes. */
+/** What a waiting row costs besides its bytes, and what those of one stream in one batch cost together. */
 const rowBytes = 64;
+const tailedRowsBytes = 2000;
 const rowsBetweenChecks = 64;
 
 class OpenTail implements Tail {
@@ -124,6 +129,9 @@ class OpenTail implements Tail {
   #streams = new Map<string, StreamPipeline | "none">();
   #waiting: TailedRows[] = [];
   #waitingBytes = 0;
+  /** Of what its client is being sent. */
+  #takenBytes = 0;
+  readonly #held: HeldAnswer;
   #dropped: DroppedRow[] = [];
   #droppedCount = 0;
   #droppedFrom = 0n;
@@ -134,8 +142,14 @@ class OpenTail implements Tail {
   #processorMs: number | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(request: TailRequest, onDropped: (count: number) => void, onClose: () => void) {
+  constructor(
+    request: TailRequest,
+    held: HeldAnswer,
+    onDropped: (count: number) => void,
+    onClose: () => void,
+  ) {
     this.#request = request;
+    this.#held = held;
     this.#pipeline = compilePipeline(request.pipeline, () => this.#checkTime());
     this.#onDropped = onDropped;
     this.#onClose = onClose;
@@ -145,6 +159,7 @@ class OpenTail implements Tail {
 
   readonly close = (): void => {
     this.#waiting = [];
+    this.#held.release();
     this.#onClose();
   };
 
@@ -158,12 +173,15 @@ class OpenTail implements Tail {
         droppedFrom: this.#droppedFrom,
         droppedTo: this.#droppedTo,
       };
+      this.#takenBytes = this.#heldBytes(0);
       this.#waiting = [];
       this.#waitingBytes = 0;
       this.#dropped = [];
       this.#droppedCount = 0;
       resume(Effect.succeed(taken));
     };
+    this.#takenBytes = 0;
+    this.#held.resize(this.#heldBytes(0));
     if (this.#waiting.length > 0 || this.#droppedCount > 0) answer();
     else this.#wake = answer;
     return Effect.sync(() => this.#wake = undefined);
@@ -195,7 +213,9 @@ class OpenTail implements Tail {
       if (rowCount === 0) continue;
       const rows = this.#sink.rows();
       const bytes = this.#sink.bytes + rowBytes * rowCount;
-      if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#request.bufferBytesMax) {
+      const fits = this.#waitingBytes === 0 ||
+        this.#waitingBytes + bytes <= this.#request.bufferBytesMax;
+      if (!fits || !this.#held.tryResize(this.#heldBytes(bytes + tailedRowsBytes))) {
         this.#drop(labels, rows.timestamps);
       } else {
         this.#waitingBytes += bytes;
@@ -204,6 +224,11 @@ class OpenTail implements Tail {
       }
     }
     if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
+  }
+
+  /** Of all that it holds, and so many more. */
+  #heldBytes(more: number): number {
+    return this.#takenBytes + this.#waitingBytes + this.#waiting.length * tailedRowsBytes + more;
   }
 
   lose(): void {

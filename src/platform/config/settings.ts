@@ -140,7 +140,7 @@ export const Settings = Schema.Struct({
     max_held_response_bytes: setting(
       ByteSize,
       "256MB",
-      "Bytes of answers, all together, that may wait for clients to read them; beyond it those that read nothing are ended",
+      "Memory of answers, all together, while queries find them and clients read them; beyond it queries wait, and clients that read nothing are ended",
     ),
     multi_tenant_queries_enabled: setting(
       Toggle,
