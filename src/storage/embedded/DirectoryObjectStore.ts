@@ -19,6 +19,7 @@ import {
   ObjectStoreError,
   objectStoreOf,
 } from "../ObjectStore.ts";
+import { OnePerKey } from "../OnePerKey.ts";
 import { DataDirectory } from "./DataDirectory.ts";
 
 export interface DirectoryObjectStoreOptions {
@@ -47,8 +48,7 @@ const compareBytes = 1024 * 1024;
 class ObjectFiles {
   readonly #disk: Disk;
   readonly #directory: string;
-  /** Puts that run, by key: a second one of the same key waits for the first. */
-  readonly #puts = new Map<string, Promise<void>>();
+  readonly #puts = new OnePerKey();
   #unfinishedCount = 0;
 
   constructor(disk: Disk, directory: string) {
@@ -64,18 +64,8 @@ class ObjectFiles {
     }
   }
 
-  async put(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
-    for (let running = this.#puts.get(key); running !== undefined;) {
-      await running.catch(() => {});
-      running = this.#puts.get(key);
-    }
-    const put = this.#putAlone(key, parts);
-    this.#puts.set(key, put);
-    try {
-      await put;
-    } finally {
-      this.#puts.delete(key);
-    }
+  put(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
+    return this.#puts.run(key, () => this.#putAlone(key, parts));
   }
 
   get(key: string): Promise<Uint8Array> {

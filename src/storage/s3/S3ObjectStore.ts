@@ -18,6 +18,7 @@ import {
   ObjectStoreError,
   objectStoreOf,
 } from "../ObjectStore.ts";
+import { OnePerKey } from "../OnePerKey.ts";
 import { completeUpload, readListing, readUploadId } from "./s3Answers.ts";
 import { S3Client, S3Failed } from "./S3Client.ts";
 
@@ -71,8 +72,7 @@ class S3Bucket {
   readonly #client: S3Client;
   readonly #partBytes: number;
   readonly #pageObjects: number;
-  /** Puts that run, by key: a second one of the same key waits for the first. */
-  readonly #puts = new Map<string, Promise<void>>();
+  readonly #puts = new OnePerKey();
 
   constructor(client: S3Client, partBytes: number, pageObjects: number) {
     this.#client = client;
@@ -84,18 +84,8 @@ class S3Bucket {
     await this.#page("", undefined, 1);
   }
 
-  async put(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
-    for (let running = this.#puts.get(key); running !== undefined;) {
-      await running.catch(() => {});
-      running = this.#puts.get(key);
-    }
-    const put = this.#putAlone(key, parts);
-    this.#puts.set(key, put);
-    try {
-      await put;
-    } finally {
-      this.#puts.delete(key);
-    }
+  put(key: string, parts: ReadonlyArray<Uint8Array>): Promise<void> {
+    return this.#puts.run(key, () => this.#putAlone(key, parts));
   }
 
   async get(key: string): Promise<Uint8Array> {
