@@ -44,12 +44,19 @@ export class Scanners extends Context.Service<Scanners, {
           // One more job than threads, so that fetching and scanning go on at the same time.
           threadCount: workers.threadCount + 1,
           run: async <Result>(kind: string, job: UnitsJob, jobOptions: JobOptions) => {
-            const held = await cache.hold(rangesOf(job));
-            try {
-              const onFiles = { ...job, units: unitsOn(job.units, held.fileOf) };
-              return await workers.run<Result>(kind, onFiles, jobOptions);
-            } finally {
-              held.release();
+            const ranges = rangesOf(job);
+            for (let attempt = 1;; attempt++) {
+              const held = await cache.hold(ranges, jobOptions.signal);
+              try {
+                const onFiles = { ...job, units: unitsOn(job.units, held.fileOf) };
+                return await workers.run<Result>(kind, onFiles, jobOptions);
+              } catch (error) {
+                // No file where the cache has made one: somebody has tidied up.
+                const isMissing = error instanceof Error && error.name === "ObjectMissing";
+                if (!isMissing || attempt > 1 || !await held.forgetRemoved()) throw error;
+              } finally {
+                held.release();
+              }
             }
           },
           compute: (kind, job, options) => workers.run(kind, job, options),

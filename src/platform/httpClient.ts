@@ -14,6 +14,8 @@ export interface ClientRequest {
   readonly idleMs: number;
   /** Bytes of an answer at which it fails. */
   readonly bytesMax: number;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ClientAnswer {
@@ -37,7 +39,7 @@ export class HttpClient {
 
   /** The whole answer, whatever its status. Rejects if there is none, or if it ends before it said it would. */
   send(
-    { method, url, headers, body = [], idleMs, bytesMax }: ClientRequest,
+    { method, url, headers, body = [], idleMs, bytesMax, signal }: ClientRequest,
   ): Promise<ClientAnswer> {
     const { request } = this.#isSecure ? https : http;
     const length = body.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -50,8 +52,13 @@ export class HttpClient {
           idleMs,
         );
       };
-      const fail = (error: Error) => {
+      const onAbort = () => fail(new Error("the request was given up"));
+      const end = () => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const fail = (error: Error) => {
+        end();
         reject(error);
         sent.destroy();
       };
@@ -77,7 +84,7 @@ export class HttpClient {
           if (method !== "HEAD" && declared !== undefined && Number(declared) !== bytes) {
             return fail(new Error(`the answer has ${bytes} of ${declared} bytes`));
           }
-          clearTimeout(timer);
+          end();
           resolve({
             status: answer.statusCode ?? 0,
             headers: answer.headers as ClientAnswer["headers"],
@@ -86,6 +93,8 @@ export class HttpClient {
         });
       });
       sent.on("error", fail);
+      if (signal?.aborted === true) return onAbort();
+      signal?.addEventListener("abort", onAbort, { once: true });
       stay();
       const write = (index: number) => {
         stay();

@@ -22,7 +22,7 @@ export class ObjectStore extends Context.Service<ObjectStore, {
     parts: ReadonlyArray<Uint8Array>,
   ) => Effect.Effect<void, ObjectStoreError>;
   readonly get: (key: string) => Effect.Effect<Uint8Array, ObjectStoreError>;
-  /** Exactly `length` bytes from `offset`; BadRange if the object does not have them. */
+  /** Exactly `length` bytes from `offset`; BadRange if the object does not have them. Interrupted, it reads no further. */
   readonly getRange: (
     key: string,
     offset: number,
@@ -56,7 +56,12 @@ export function notFound(key: string): ObjectStoreError {
 export interface PromisedObjects {
   readonly put: (key: string, parts: ReadonlyArray<Uint8Array>) => Promise<void>;
   readonly get: (key: string) => Promise<Uint8Array>;
-  readonly getRange: (key: string, offset: number, length: number) => Promise<Uint8Array>;
+  readonly getRange: (
+    key: string,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>;
   readonly list: (prefix: string) => Promise<ReadonlyArray<ObjectInfo>>;
   readonly remove: (key: string) => Promise<void>;
 }
@@ -66,9 +71,9 @@ export function objectStoreOf(
   objects: PromisedObjects,
   failureOf: (key: string, error: unknown) => ObjectStoreError,
 ): ObjectStore["Service"] {
-  const attempt = <Result>(key: string, work: () => Promise<Result>) =>
+  const attempt = <Result>(key: string, work: (signal: AbortSignal) => Promise<Result>) =>
     attemptObject(key, work, failureOf);
-  const withKey = <Result>(key: string, work: () => Promise<Result>) =>
+  const withKey = <Result>(key: string, work: (signal: AbortSignal) => Promise<Result>) =>
     Effect.suspend(() => {
       const problem = keyProblem(key);
       return problem === undefined ? attempt(key, work) : Effect.fail(problem);
@@ -76,7 +81,8 @@ export function objectStoreOf(
   return ObjectStore.of({
     put: (key, parts) => withKey(key, () => objects.put(key, parts)),
     get: (key) => withKey(key, () => objects.get(key)),
-    getRange: (key, offset, length) => withKey(key, () => objects.getRange(key, offset, length)),
+    getRange: (key, offset, length) =>
+      withKey(key, (signal) => objects.getRange(key, offset, length, signal)),
     list: (prefix) => attempt(prefix, () => objects.list(prefix)),
     remove: (key) => withKey(key, () => objects.remove(key)),
   });
@@ -85,7 +91,7 @@ export function objectStoreOf(
 /** Runs `work`, which is about `key`, with what it throws in the port's words. */
 export function attemptObject<Result>(
   key: string,
-  work: () => Promise<Result>,
+  work: (signal: AbortSignal) => Promise<Result>,
   failureOf: (key: string, error: unknown) => ObjectStoreError,
 ): Effect.Effect<Result, ObjectStoreError> {
   return Effect.tryPromise({

@@ -89,3 +89,58 @@ t.test("a file that cannot be made is the caller's failure, and is made when it 
     t.equal(cache.bytes, 10);
     held.release();
   }));
+
+/** A store whose ranges come when `let go` is called, and that knows which reads were interrupted. */
+function slowStore() {
+  const waiting: (() => void)[] = [];
+  const log: string[] = [];
+  const store = {
+    getRange: (key: string, offset: number, length: number) =>
+      Effect.callback<Uint8Array>((resume) => {
+        log.push(`${key} ${offset}+${length}`);
+        waiting.push(() => resume(Effect.succeed(new Uint8Array(length))));
+        return Effect.sync(() => void log.push(`${key} given up`));
+      }),
+  } as unknown as ObjectStore["Service"];
+  return { store, log, letGo: () => waiting.splice(0).forEach((go) => go()) };
+}
+
+t.test("a scan that is given up is not fetched for, unless others wait for the same", async (t) => {
+  const directory = fs.mkdtempSync(join(tmpdir(), "tailrace-cache-"));
+  t.teardown(() => fs.rmSync(directory, { recursive: true }));
+  const { store, log, letGo } = slowStore();
+  const cache = await SegmentCache.open(store, directory, 1e9);
+  const stop = new AbortController();
+  const wanted = [range("s0", 0, 10), range("s1", 0, 10)];
+  const givenUp = cache.hold(wanted, stop.signal);
+  const other = cache.hold([range("s1", 0, 10)]);
+  stop.abort(new Error("nobody waits"));
+  await t.rejects(givenUp, { message: "nobody waits" });
+  await t.rejects(cache.hold(wanted, stop.signal), { message: "nobody waits" });
+  t.same(log, ["s0 0+10", "s1 0+10", "s0 given up"]);
+  const again = cache.hold(wanted);
+  t.equal(log.at(-1), "s0 0+10", "it is fetched anew, and only it");
+  t.equal(log.length, 4);
+  letGo();
+  for (const held of [await other, await again]) held.release();
+  t.equal(cache.bytes, 20);
+  await cache.close();
+});
+
+t.test("a file that somebody removed is forgotten when that is seen, and fetched again", (t) =>
+  withCache(t, 1e9, async (cache, directory, asked) => {
+    const wanted = [range("s0", 0, 10), range("s1", 0, 10)];
+    const [held, other] = [await cache.hold(wanted), await cache.hold(wanted)];
+    t.equal(await held.forgetRemoved(), false);
+    fs.unlinkSync(join(directory, held.fileOf("s0")));
+    t.equal(await held.forgetRemoved(), true);
+    t.equal(cache.bytes, 10);
+    const again = await cache.hold(wanted);
+    t.equal(await other.forgetRemoved(), true, "who had it before sees that, too");
+    t.same(asked, ["s0 0+10", "s1 0+10", "s0 0+10"]);
+    t.ok(fs.existsSync(join(directory, again.fileOf("s0"))));
+    t.equal(again.fileOf("s1"), held.fileOf("s1"));
+    t.equal(await again.forgetRemoved(), false);
+    for (const each of [held, other, again]) each.release();
+    t.equal(cache.bytes, 20);
+  }));

@@ -16,18 +16,30 @@ export interface SegmentRange {
 export interface HeldRanges {
   /** The file, below the cache's directory, that has a segment's ranges at their offsets. */
   readonly fileOf: (key: string) => string;
+  /** Forgets those of these files that somebody has removed, so that whoever wants them next has them fetched again; whether
+   *  there were any. */
+  readonly forgetRemoved: () => Promise<boolean>;
   readonly release: () => void;
 }
 
 interface CachedSegment {
   readonly name: string;
   readonly file: Promise<DiskFile>;
-  /** By offset: done when the range is in the file. */
-  readonly ranges: Map<number, Promise<void>>;
+  /** By offset. */
+  readonly ranges: Map<number, Fetch>;
   bytes: number;
   holders: number;
   /** The last write; writes of one file must not overlap. */
   writing: Promise<unknown>;
+}
+
+/** Ranges of a segment that are fetched together. */
+interface Fetch {
+  /** Done when they are in the file. */
+  readonly done: Promise<void>;
+  /** Scans that wait for it; without one it is given up. */
+  waiters: number;
+  readonly giveUp: () => void;
 }
 
 /** Ranges closer than this are fetched together: the store's own unit is larger. */
@@ -72,30 +84,39 @@ export class SegmentCache {
     return this.#bytes;
   }
 
-  /** Fetches what is missing. Rejects with the object store's error; then nothing is held. */
-  async hold(ranges: ReadonlyArray<SegmentRange>): Promise<HeldRanges> {
+  /** Fetches what is missing. Rejects with the object store's error or the signal's reason; then nothing is held, and what
+   *  nobody else waits for is not fetched any more. */
+  async hold(ranges: ReadonlyArray<SegmentRange>, signal?: AbortSignal): Promise<HeldRanges> {
+    signal?.throwIfAborted();
     const held = new Map<string, CachedSegment>();
     const release = () => {
-      for (const segment of held.values()) segment.holders--;
+      for (const [key, segment] of held) {
+        if (--segment.holders === 0 && this.#segments.get(key) !== segment) {
+          void this.#remove(segment);
+        }
+      }
       held.clear();
       this.#evict();
     };
-    const waiting: Promise<void>[] = [];
+    const waiting = new Set<Fetch>();
     for (const [key, ofKey] of Map.groupBy(ranges, (range) => range.key)) {
       const segment = this.#segment(key);
       segment.holders++;
       held.set(key, segment);
       this.#fetchMissing(key, segment, ofKey);
-      for (const { offset } of ofKey) waiting.push(segment.ranges.get(offset)!);
+      for (const { offset } of ofKey) waiting.add(segment.ranges.get(offset)!);
     }
     const names = new Map([...held].map(([key, { name }]) => [key, name]));
-    const results = await Promise.allSettled(waiting);
-    const failed = results.find((result) => result.status === "rejected");
+    const failed = await waitFor(waiting, signal);
     if (failed !== undefined) {
       release();
       throw failed.reason;
     }
-    return { fileOf: (key) => names.get(key)!, release };
+    return {
+      fileOf: (key) => names.get(key)!,
+      forgetRemoved: () => this.#forgetRemoved(held),
+      release,
+    };
   }
 
   /** Closes all files. Nothing may be held. */
@@ -105,6 +126,13 @@ export class SegmentCache {
       await file.then((open) => open.close(), () => {});
     }
     this.#segments.clear();
+  }
+
+  async #forgetRemoved(held: ReadonlyMap<string, CachedSegment>): Promise<boolean> {
+    const there = new Set(await nodeDisk.list(this.#directory));
+    const removed = [...held].filter(([, { name }]) => !there.has(name));
+    for (const [key, segment] of removed) this.#forget(key, segment);
+    return removed.length > 0;
   }
 
   #segment(key: string): CachedSegment {
@@ -141,28 +169,51 @@ export class SegmentCache {
         if (next.offset - end > gapBytes || nextEnd - start > fetchBytesMax) break;
         end = nextEnd;
       }
-      const done = this.#fetch(key, segment, start, end - start);
-      for (const { offset, length } of missing.slice(from, at)) {
-        segment.ranges.set(offset, done);
-        segment.bytes += length;
-        this.#bytes += length;
-        // Whoever wants it next tries again.
-        done.catch(() => {
-          if (!segment.ranges.delete(offset)) return;
-          segment.bytes -= length;
-          if (this.#segments.get(key) === segment) this.#bytes -= length;
-        });
-      }
+      this.#fetch(key, segment, missing.slice(from, at), { start, end });
     }
   }
 
-  async #fetch(
+  #fetch(
+    key: string,
+    segment: CachedSegment,
+    ranges: ReadonlyArray<SegmentRange>,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): void {
+    const stop = new AbortController();
+    /** Whoever wants them next tries again. */
+    const forget = () => {
+      for (const { offset, length } of ranges) {
+        if (segment.ranges.get(offset) !== fetch) continue;
+        segment.ranges.delete(offset);
+        segment.bytes -= length;
+        if (this.#segments.get(key) === segment) this.#bytes -= length;
+      }
+    };
+    const fetch: Fetch = {
+      done: this.#read(key, segment, start, end - start, stop.signal),
+      waiters: 0,
+      giveUp: () => {
+        forget();
+        stop.abort();
+      },
+    };
+    for (const { offset, length } of ranges) {
+      segment.ranges.set(offset, fetch);
+      segment.bytes += length;
+      this.#bytes += length;
+    }
+    fetch.done.catch(forget);
+  }
+
+  async #read(
     key: string,
     segment: CachedSegment,
     offset: number,
     length: number,
+    signal: AbortSignal,
   ): Promise<void> {
-    const bytes = await Effect.runPromise(this.#objectStore.getRange(key, offset, length));
+    const range = this.#objectStore.getRange(key, offset, length);
+    const bytes = await Effect.runPromise(range, { signal });
     const file = await segment.file;
     const write = segment.writing.then(() => file.write([bytes], offset));
     segment.writing = write.catch(() => {});
@@ -190,4 +241,23 @@ export class SegmentCache {
     // A file that stays is removed at the next start.
     await nodeDisk.remove(joinPath(this.#directory, name)).catch(() => {});
   }
+}
+
+/** Waits for all of them; the first that failed, or that the signal was aborted. Those that nobody waits for then are given up. */
+async function waitFor(
+  fetches: ReadonlySet<Fetch>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly reason: unknown } | undefined> {
+  for (const fetch of fetches) fetch.waiters++;
+  const all = Promise.allSettled([...fetches].map(({ done }) => done));
+  let onAbort = () => {};
+  const aborted = new Promise<"aborted">((resolve) => onAbort = () => resolve("aborted"));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const results = await Promise.race([all, aborted]);
+  signal?.removeEventListener("abort", onAbort);
+  const isAborted = results === "aborted";
+  for (const fetch of fetches) if (--fetch.waiters === 0 && isAborted) fetch.giveUp();
+  return isAborted
+    ? { reason: signal?.reason }
+    : results.find((result) => result.status === "rejected");
 }

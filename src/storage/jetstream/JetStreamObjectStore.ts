@@ -57,7 +57,8 @@ export function jetStreamObjectStoreLayer(
       return objectStoreOf({
         put: (key, parts) => bucketOf(key).put(key, parts),
         get: (key) => bucketOf(key).get(key),
-        getRange: (key, offset, length) => bucketOf(key).getRange(key, offset, length),
+        getRange: (key, offset, length, signal) =>
+          bucketOf(key).getRange(key, offset, length, signal),
         list: async (prefix) => {
           const found = await Promise.all(buckets.map((bucket) => bucket.list(prefix)));
           return found.flat().sort((a, b) => a.key < b.key ? -1 : 1);
@@ -137,12 +138,17 @@ class ObjectBucket {
     throw failure("Io", key, `its bytes have digest ${digest}, its record says ${meta.digest}`);
   }
 
-  async getRange(key: string, offset: number, length: number): Promise<Uint8Array> {
+  async getRange(
+    key: string,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     const meta = await this.#meta(key);
     if (!(offset >= 0 && length >= 0 && offset + length <= meta.size)) {
       throw failure("BadRange", key, `it has no ${length} bytes at ${offset}, but ${meta.size}`);
     }
-    return await this.#read(key, meta, offset, length);
+    return await this.#read(key, meta, offset, length, signal);
   }
 
   /** Names from the leader, which knows all; sizes from the records. */
@@ -271,6 +277,7 @@ class ObjectBucket {
     meta: ObjectMeta,
     offset: number,
     length: number,
+    signal?: AbortSignal,
   ): Promise<Uint8Array> {
     if (length === 0) return new Uint8Array(0);
     const sequences = sequencesOf(meta);
@@ -281,6 +288,7 @@ class ObjectBucket {
     const [first, last] = [Math.floor(offset / size), Math.floor((offset + length - 1) / size)];
     const chunks: Uint8Array[] = [];
     for (let from = first; from <= last; from += chunksOfGet) {
+      signal?.throwIfAborted();
       const wanted = sequences.slice(from, Math.min(from + chunksOfGet, last + 1));
       chunks.push(...await this.#chunks(key, meta.nuid, wanted));
     }

@@ -17,6 +17,8 @@ export interface S3Request {
   readonly body?: ReadonlyArray<Uint8Array>;
   /** Bytes of an answer at which it is an error. */
   readonly bytesMax?: number;
+  /** Ends it, and its retries. */
+  readonly signal?: AbortSignal;
   /** Statuses that are answers to the question and not failures. */
   readonly expects: ReadonlyArray<number>;
   /** Whether an answer is what it should be; one that is not is asked for again. Says what is wrong with it. */
@@ -88,6 +90,7 @@ export class S3Client {
     for (;;) {
       const outcome = await this.#attempt(request);
       if ("answer" in outcome) return outcome.answer;
+      request.signal?.throwIfAborted();
       const pauseMs = waitMs * (0.5 + Math.random());
       if (!outcome.passes || performance.now() + pauseMs > endMs) throw outcome.failure;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -126,7 +129,7 @@ export class S3Client {
     return { failure: this.#refusal(request, answer, error), passes };
   }
 
-  async #sendOnce({ method, key, query, headers, body = [], bytesMax }: S3Request) {
+  async #sendOnce({ method, key, query, headers, body = [], bytesMax, signal }: S3Request) {
     const url = new URL(this.#base);
     if (key !== undefined) url.pathname += this.#prefix + key;
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
@@ -150,6 +153,7 @@ export class S3Client {
       body,
       idleMs: this.#settings.timeout,
       bytesMax: bytesMax ?? textBytesMax,
+      ...(signal === undefined ? {} : { signal }),
     });
   }
 

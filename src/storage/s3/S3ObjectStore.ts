@@ -106,7 +106,12 @@ class S3Bucket {
     return body;
   }
 
-  async getRange(key: string, offset: number, length: number): Promise<Uint8Array> {
+  async getRange(
+    key: string,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     const isRange = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 &&
       length >= 0;
     if (!isRange) throw badRange(key, offset, length);
@@ -122,6 +127,7 @@ class S3Bucket {
       headers: { range: `bytes=${offset}-${offset + length - 1}` },
       expects: [200, 206, 416],
       bytesMax: objectBytesMax,
+      signal,
       check: (answer) => rangeProblem(answer, key, offset, length),
     });
     if (answer.status === 416) throw badRange(key, offset, length);
