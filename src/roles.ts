@@ -9,6 +9,7 @@ import { Handover } from "./actors/distributor/Handover.ts";
 import { Ingester } from "./actors/ingester/Ingester.ts";
 import { PartitionOwners } from "./actors/ingester/PartitionOwners.ts";
 import { sweepLayer } from "./actors/ingester/sweepStorage.ts";
+import { ActiveQueries } from "./actors/querier/ActiveQueries.ts";
 import { Querier } from "./actors/querier/Querier.ts";
 import { Notifier } from "./actors/ruler/Notifier.ts";
 import { RemoteWrite } from "./actors/ruler/RemoteWrite.ts";
@@ -44,7 +45,7 @@ export function embeddedLayer(settings: Settings) {
       Querier.layer(settings),
       Compactor.layer(settings).pipe(Layer.provide(CompactorTurns.all)),
     )),
-    Layer.provideMerge(Tailer.layer),
+    Layer.provideMerge(Layer.mergeAll(Tailer.layer, ActiveQueries.layer)),
     Layer.provideMerge(Ingester.layer(settings)),
     Layer.provideMerge(ownScanners(settings)),
     Layer.provideMerge(threadsAndActors(settings, segmentDirectory(settings))),
@@ -101,7 +102,7 @@ export function querierLayer(settings: Settings, takesJobs: boolean) {
   const { cachedSegments } = dataPaths(settings.common.path_prefix);
   return (takesJobs ? sharedQuerier(settings) : Querier.layer(settings)).pipe(
     Layer.provideMerge(RuleBook.layer(settings)),
-    Layer.provideMerge(jetStreamRuleStoreLayer),
+    Layer.provideMerge(Layer.mergeAll(jetStreamRuleStoreLayer, ActiveQueries.layer)),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings)),
     Layer.provideMerge(sharedScanners(settings, takesJobs)),
@@ -152,7 +153,7 @@ export function clusterLayer(settings: Settings) {
       sharedQuerier(settings),
       Compactor.layer(settings).pipe(Layer.provide(clusterTurns(settings))),
     )),
-    Layer.provideMerge(jetStreamRuleStoreLayer),
+    Layer.provideMerge(Layer.mergeAll(jetStreamRuleStoreLayer, ActiveQueries.layer)),
     Layer.provideMerge(clusterTailerLayer),
     Layer.provideMerge(clusterIngesterLayer(settings).pipe(Layer.provide(ownersLayer(settings)))),
     Layer.provideMerge(sharedScanners(settings, true)),

@@ -6,7 +6,6 @@ import { HttpRouter } from "effect/http";
 import { localOverview } from "./actors/localCluster.ts";
 import { ActorSystem } from "./actors/runtime/mod.ts";
 import { Tailer } from "./actors/tailer/Tailer.ts";
-import { ActiveQueries } from "./actors/querier/ActiveQueries.ts";
 import { clusterRoute } from "./api/clusterRoute.ts";
 import { activeQueriesRoutes } from "./api/activeQueriesRoutes.ts";
 import { actorsPage } from "./api/actorsPage.ts";
@@ -115,7 +114,7 @@ function readRoutes(settings: Settings) {
     activeQueriesRoutes(settings),
     ruleRoutes(settings),
     pageRoutes(settings),
-  ).pipe(Layer.provide(ActiveQueries.layer));
+  );
 }
 
 const localClusterRoutes = clusterRoute.pipe(Layer.provide(localOverview));

@@ -4,6 +4,7 @@
 import type { Test } from "tap";
 import { onServer, type Scenario, type ScenarioBody } from "../../src/testing/onServer.ts";
 import { randomFrom } from "../../src/testing/random.ts";
+import { RuleClient } from "../../src/testing/ruleClient.ts";
 import { type QueryFrame, streamQuery } from "../../src/testing/streamQueryClient.ts";
 
 const second = 1_000_000_000n;
@@ -26,24 +27,7 @@ onServer({
       t.match(frames.at(-1), { type: "error", status: 499 });
     }),
   "closing an HTTP request stops its evaluation": closedRequest,
-});
-
-onServer({
-  "querier.workers": "1",
-  "limits_config.max_query_samples": "2000000000",
-  "limits_config.query_timeout": "3s",
-}, {
-  "query_timeout ends an evaluation, and the next query has its turn": async (t, scenario) => {
-    await pushSeries(scenario);
-    const before = await jobsOf(scenario, "evaluate", "cancelled");
-    const reply = await scenario.query.get("/loki/api/v1/query_range", costly(scenario));
-    t.equal(reply.status, 504);
-    t.match(reply.body, /query_timeout is 3 s/);
-    await idle(scenario);
-    t.equal(await jobsOf(scenario, "evaluate", "cancelled"), before + 1);
-    const ordinary = { ...costly(scenario), query: `sum(${leafOf(scenario)})`, step: "600" };
-    t.equal((await scenario.query.get("/loki/api/v1/query_range", ordinary)).status, 200);
-  },
+  "a rule's query that another request ends stops its scan": endedRule,
 });
 
 /** How a client that evaluates can leave. */
@@ -88,9 +72,8 @@ async function closedRequest(t: Test, scenario: Scenario): Promise<void> {
   t.same(await activeQueries(scenario), []);
 }
 
-/** A regex that takes 14 us for each byte of lines in which no two parts are alike: half a minute for all of them. */
-async function closedScan(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
-  const { push, app, now } = scenario;
+/** A query that takes half a minute: a regex that needs 14 us for each byte of lines in which no two parts are alike. */
+async function pushSlowLines({ push, app, now }: Scenario): Promise<string> {
   const random = randomFrom(app);
   await push.push(Array.from({ length: 64 }, (_, stream) => ({
     labels: `{app="${app}", stream="${stream}"}`,
@@ -99,13 +82,49 @@ async function closedScan(...[t, scenario]: Parameters<ScenarioBody>): Promise<v
       line: Array.from({ length: 400 }, () => random.oneIn(2) ? "a" : "b").join(""),
     })),
   })));
+  return `{app="${app}"} |~ "a[ab]{200}[x-z]"`;
+}
+
+/** The list of queries has the rule's, and ending it is the rule's failure. */
+async function endedRule(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const slow = await pushSlowLines(scenario);
+  const rules = new RuleClient(scenario.server.baseUrl);
+  const expr = `sum(count_over_time(${slow} [1h])) > 0`;
+  const group = JSON.stringify({
+    name: "slow",
+    interval: "1s",
+    rules: [{ alert: "Slow", expr }],
+  });
+  t.equal((await rules.send("POST", "/loki/api/v1/rules/test", group))[0], 202);
+  await until(never, async () => (await activeQueries(scenario)).length === 1);
+  const { id, query } = await activeQuery(scenario);
+  t.equal(query, expr);
+  await until(never, async () => await running(scenario, "aggregate") > 0);
+  const path = `/tailrace/api/v1/queries/${id}`;
+  t.equal((await scenario.push.request("DELETE", path)).status, 204);
+  const [shown] = await rules.groupsUntil(([found]) => found?.rules[0]?.health === "err");
+  t.match(shown?.rules[0]?.lastError, /the query was cancelled by another request/);
+  t.equal((await rules.send("DELETE", "/loki/api/v1/rules/test"))[0], 202);
+  // It may have been asked again meanwhile.
+  await until(never, async () => {
+    const left = await activeQueries(scenario);
+    for (const { id } of left) {
+      await scenario.push.request("DELETE", `/tailrace/api/v1/queries/${id}`);
+    }
+    return left.length === 0 && (await rules.groups()).length === 0;
+  });
+  await idle(scenario);
+}
+
+async function closedScan(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const { now } = scenario;
+  const slow = await pushSlowLines(scenario);
   const ended = () =>
     Promise.all(
       ["succeeded", "cancelled"].map((outcome) => jobsOf(scenario, "scan", outcome)),
     );
   const [succeededBefore = 0, cancelledBefore = 0] = await ended();
   const frames: QueryFrame[] = [];
-  const slow = `{app="${app}"} |~ "a[ab]{200}[x-z]"`;
   const start = String(now - second);
   const client = opened(scenario, { query: slow, start }, frames);
   await until(client.ended, async () => (await activeQueries(scenario)).length === 1);
@@ -153,6 +172,7 @@ async function evaluating(t: Test, scenario: Scenario, ended: Promise<unknown>):
 
 interface Listed {
   readonly id: string;
+  readonly query: string;
 }
 
 async function activeQueries({ query }: Scenario): Promise<ReadonlyArray<Listed>> {

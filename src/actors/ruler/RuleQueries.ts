@@ -1,5 +1,6 @@
 /** What rules ask: an instant metric query, and the newest lines that such a query reads. Answered by the querier of this
- *  process (layer), or over NATS by whichever querier takes the question (ruleQueriesBus.ts).
+ *  process (layer), or over NATS by whichever querier takes the question (ruleQueriesBus.ts). They are listed among the queries
+ *  that run, and whoever may end those ends them.
  *  Invariant: a question is answered in full or fails with a text for the rule's lastError. */
 import { Context, Effect, Layer, Result } from "effect";
 import { systemNowNs } from "../../platform/clock.ts";
@@ -17,6 +18,7 @@ import {
 import { planMetric } from "../../logql/planner/metricPlan.ts";
 import { isLabelName, type Labels, quote } from "../../streams/labels.ts";
 import { decodeInstant } from "../worker/encodeSamples.ts";
+import { ActiveQueries } from "../querier/ActiveQueries.ts";
 import { Querier, QueryFailed } from "../querier/Querier.ts";
 
 export interface RuleQuery {
@@ -43,16 +45,26 @@ export class RuleQueries extends Context.Service<RuleQueries, {
   readonly lines: (query: LinesQuery) => Effect.Effect<ReadonlyArray<string>, QueryFailed>;
 }>()("tailrace/actors/RuleQueries") {
   static readonly layer = (settings: Settings) =>
-    Layer.effect(RuleQueries, Effect.map(Querier, (querier) => queriesOf(settings, querier)));
+    Layer.effect(
+      RuleQueries,
+      Effect.gen(function* () {
+        return queriesOf(settings, yield* Querier, yield* ActiveQueries);
+      }),
+    );
 }
 
-function queriesOf(settings: Settings, querier: Querier["Service"]): RuleQueries["Service"] {
+function queriesOf(
+  settings: Settings,
+  unwatched: Querier["Service"],
+  active: ActiveQueries["Service"],
+): RuleQueries["Service"] {
   const oldestNs = (tenant: string) => {
     const { max_query_lookback: lookbackMs } = limitsFor(settings, tenant);
     return lookbackMs === 0 ? null : systemNowNs() - BigInt(lookbackMs) * 1_000_000n;
   };
   return {
     instant: Effect.fn("RuleQueries.instant")(function* ({ tenant, expr, atMs }) {
+      const querier = active.watch(unwatched, expr);
       const plan = planMetric(yield* metricOf(expr));
       const grid = instantGrid(BigInt(Math.round(atMs)) * 1_000_000n);
       const request = { tenant, plan, grid, form: "vector", oldestNs: oldestNs(tenant) } as const;
@@ -60,6 +72,7 @@ function queriesOf(settings: Settings, querier: Querier["Service"]): RuleQueries
       return decodeInstant(samples);
     }),
     lines: Effect.fn("RuleQueries.lines")(function* ({ tenant, expr, atMs, labels, count }) {
+      const querier = active.watch(unwatched, expr);
       const range = firstRange(yield* metricOf(expr));
       if (range === undefined) return [];
       const end = BigInt(Math.round(atMs)) * 1_000_000n - range.offsetNs + 1n;

@@ -60,12 +60,12 @@ export const serveRuleQueries = Effect.fnUntraced(function* (service: MicroServi
   const queries = yield* RuleQueries;
   const run = Effect.runPromiseWith(yield* Effect.context<never>());
   const answer = (message: Msg) =>
-    answerInFrames(link, message, async () => {
+    answerInFrames(link, message, async (signal) => {
       const { kind, query } = message.json<Question>();
       const found = kind === "lines"
-        ? await run(queries.lines(query as LinesQuery))
+        ? await run(queries.lines(query as LinesQuery), { signal })
         // JSON has no NaN and no infinities.
-        : (await run(queries.instant(query))).map(({ labels, value }) => ({
+        : (await run(queries.instant(query), { signal })).map(({ labels, value }) => ({
           labels,
           value: String(value),
         }));
