@@ -243,7 +243,8 @@ export class SegmentCache {
   }
 }
 
-/** Waits for all of them; the first that failed, or that the signal was aborted. Those that nobody waits for then are given up. */
+/** Waits for all of them; the first that failed, or that the signal was aborted. Those that nobody waits for then are given
+ *  up. */
 async function waitFor(
   fetches: ReadonlySet<Fetch>,
   signal: AbortSignal | undefined,

@@ -140,8 +140,8 @@ export const Limits = Schema.Struct({
     "Samples the range aggregations of a metric query may hold at once: series times steps, and values kept for quantiles; its operators may hold 4 times and work through 50 times as many",
   ),
   query_timeout: setting(DurationMs, "1m", "Time after which a query is ended with an error"),
-  // Loki's 10 is used up by a team that watches an incident. An idle tail costs nothing, a slow one at most 16 MB of lines that wait, and as many
-  // that are being sent, of what querier.max_held_response_bytes allows all of them.
+  // Loki's 10 is used up by a team that watches an incident. An idle tail costs nothing, a slow one at most 16 MB of lines that
+  // wait, and as many that are being sent, of what querier.max_held_response_bytes allows all of them.
   max_concurrent_tail_requests: setting(
     wholeNumber(1),
     100,
