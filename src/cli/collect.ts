@@ -171,6 +171,14 @@ const run = Effect.fnUntraced(function* (
   const bufferBytesMax = yield* Effect.fromResult(
     Schema.decodeUnknownResult(ByteSize)(options.bufferSize),
   ).pipe(Effect.mapError((error) => misused(`--buffer-size: ${error.message}`)));
+  const batchBytes = Math.max(...config.clients.map(({ batchsize }) => batchsize));
+  if (bufferBytesMax < 2 * batchBytes) {
+    return yield* misused(
+      `--buffer-size: ${options.bufferSize} is too small, two batches (batchsize) have ${
+        2 * batchBytes
+      } bytes`,
+    );
+  }
   const dataDirectory = directoryOf(config, options);
   // Loaded here: it has native code, and other commands start faster without it.
   const { collect } = yield* Effect.promise(() => import("../collector/Collector.ts"));

@@ -9,6 +9,7 @@ import { DataDirectory } from "../storage/embedded/DataDirectory.ts";
 import { fileWriteLogLayer } from "../storage/embedded/FileWriteLog.ts";
 import { CollectorMetrics } from "./collectorMetrics.ts";
 import type { CollectorConfig } from "./config/collectorConfig.ts";
+import { clientNames } from "./delivery/clientNames.ts";
 import { Delivery } from "./delivery/Delivery.ts";
 import { dryDeliveryLayer } from "./delivery/dryDelivery.ts";
 import { PushClient } from "./delivery/PushClient.ts";
@@ -91,7 +92,12 @@ function deliveryLayer(
   return Layer.unwrap(Effect.gen(function* () {
     const clients = yield* Effect.acquireRelease(
       Effect.try({
-        try: () => config.clients.map((client) => new PushClient(client, metrics)),
+        try: () => {
+          const names = clientNames(config.clients);
+          return config.clients.map((client, index) =>
+            new PushClient(client, metrics, names[index]!)
+          );
+        },
         catch: (error) => error instanceof Error ? error : new Error(String(error)),
       }),
       (clients) => Effect.sync(() => clients.forEach((client) => client.close())),

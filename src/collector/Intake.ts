@@ -17,6 +17,9 @@ import type { LineColumns, LineSink, Origin, Stream } from "./tailing/lineSink.t
 /** Ticks that are farther apart mean that there was no room, ms. */
 const pauseMs = 1_000;
 
+/** What a batch may weigh beyond its bytes: short lines of very many streams. */
+const weightMax = 16 << 20;
+
 /** What leaves the intake: pushes to be, and the positions that they reach. */
 export interface SealedBatch {
   readonly requests: ReadonlyArray<PushRequestDraft>;
@@ -124,7 +127,9 @@ export class Intake implements LineSink {
   /** Not right after lines were taken: their origin moves its position on when that has returned, and a batch
    *  without the positions of its lines would be read again after a crash. */
   #sealIfFull(): void {
-    if (this.#builder.bytes >= this.#options.batchBytes) this.seal();
+    const { batchBytes } = this.#options;
+    const { bytes, weight } = this.#builder;
+    if (bytes >= batchBytes || weight >= batchBytes + weightMax) this.seal();
   }
 
   /** To be called about every 100 ms: lets stages give up what they have held for long enough, and seals a

@@ -2,7 +2,7 @@
  *  run, when it ends. Owns the words; passwords are not among them. */
 import type { CollectorConfig } from "./config/collectorConfig.ts";
 import type { ScrapeConfig } from "./config/scrapeConfig.ts";
-import { withoutPassword } from "./delivery/PushClient.ts";
+import { withoutPassword } from "./delivery/clientNames.ts";
 import { staticTargets, targetRelabeler } from "./relabel/targetLabels.ts";
 
 /** Things of one kind that are named; of more the number is. */

@@ -77,3 +77,18 @@ t.test("many large streams do not keep their memory for ever", (t) => {
   }
   t.end();
 });
+
+t.test("streams and short lines weigh more than their bytes", (t) => {
+  const builder = new BatchBuilder(noExternals);
+  for (let line = 0; line < 1000; line++) add(builder, a, "", 1);
+  t.equal(builder.bytes, 0);
+  t.ok(builder.weight >= 10_000, `${builder.weight} of 1000 empty lines`);
+  for (let stream = 0; stream < 1000; stream++) {
+    add(builder, LabelSet.of({ app: String(stream) }), "x", 1);
+  }
+  t.equal(builder.bytes, 1000);
+  t.ok(builder.weight >= 512_000, `${builder.weight} of 1000 streams`);
+  builder.take();
+  t.equal(builder.weight, 0);
+  t.end();
+});

@@ -7,6 +7,10 @@ import { LabelSet } from "../stages/labelSet.ts";
 
 /** Memory of buffers that are kept for the next batch: new memory costs more than what is written to it. */
 const spareBytesMax = 8 << 20;
+/** What a stream takes beside its labels: very many of them with short lines must not grow a batch without bound. */
+const streamBytes = 512;
+/** The same of a line. */
+const lineBytes = 16;
 
 /** A request before compression. */
 export interface PushRequestDraft {
@@ -37,6 +41,7 @@ export class BatchBuilder {
   /** That of the last line: lines of a stream come in runs. */
   #latest: StreamEntries | undefined;
   #bytes = 0;
+  #weight = 0;
 
   /** `externals`: the distinct sets of labels that clients add. */
   constructor(externals: ReadonlyArray<LabelSet>) {
@@ -46,6 +51,11 @@ export class BatchBuilder {
   /** Bytes of lines and metadata. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** About how much memory the batch takes: more than `bytes` where lines are short or streams very many. */
+  get weight(): number {
+    return this.#weight;
   }
 
   /** Memory that it keeps for the next batch. */
@@ -59,8 +69,10 @@ export class BatchBuilder {
     if (this.#latest?.labels !== labels) this.#latest = this.#streamOf(labels);
     const { entries, tenant } = this.#latest;
     entries.add(bytes, start, end, seconds, nanos, metadata);
-    this.#bytes += end - start;
-    for (const [name, value] of metadata) this.#bytes += name.length + value.length;
+    let added = end - start;
+    for (const [name, value] of metadata) added += name.length + value.length;
+    this.#bytes += added;
+    this.#weight += added + lineBytes;
     tenant.lines++;
     tenant.lineBytes += end - start;
   }
@@ -76,6 +88,7 @@ export class BatchBuilder {
     if (stream === undefined) {
       stream = { labels, tenant, entries: this.#emptyBuffer() };
       tenant.streams.set(labels.text, stream);
+      this.#weight += labels.text.length + streamBytes;
     }
     return stream;
   }
@@ -101,7 +114,7 @@ export class BatchBuilder {
     }
     this.#tenants = new Map();
     this.#latest = undefined;
-    this.#bytes = 0;
+    this.#bytes = this.#weight = 0;
     return drafts;
   }
 

@@ -23,7 +23,7 @@ t.test("lines of a tenant that no header can carry are given up, counted and tol
   const parsed = parseConfig({ file: "p.yaml", text, environment: null });
   if (Result.isFailure(parsed)) return void t.fail(parsed.failure.message);
   const metrics = new CollectorMetrics();
-  const client = new PushClient(parsed.success.clients[0]!, metrics);
+  const client = new PushClient(parsed.success.clients[0]!, metrics, "a");
   t.teardown(() => client.close());
   for (const tenant of ["good", "sn\u2603w", "two\r\nx-lines: 1", "nul\0", "good"]) {
     const body = { tenant, external: "", lines: 3, lineBytes: 30, bytes: new Uint8Array(10) };

@@ -36,13 +36,13 @@ export class PushClient {
   readonly #host: string;
   #failingSinceMs: number | undefined;
 
-  /** Throws if a certificate cannot be read. */
-  constructor(config: ClientConfig, metrics: CollectorMetrics) {
+  /** `name`: see clientNames. Throws if a certificate cannot be read. */
+  constructor(config: ClientConfig, metrics: CollectorMetrics, name: string) {
     this.#config = config;
     this.#metrics = metrics;
     this.#sender = new HttpSender(config.url, config.tls_config, connectionsMax);
     this.#host = new URL(config.url).host;
-    this.name = config.name ?? `${config.tenant_id}@${withoutPassword(config.url)}`;
+    this.name = name;
     this.external = LabelSet.of(config.external_labels);
   }
 
@@ -196,11 +196,4 @@ function fateOf(
   if (status === 0 || status >= 500 || status === 408) return "passing";
   if (isRedirect(status)) return "misdirected";
   return [401, 403, 404, 407].includes(status) ? "misdirected" : "refused";
-}
-
-/** A URL as it may be shown. */
-export function withoutPassword(address: string): string {
-  const url = new URL(address);
-  url.username = url.password = "";
-  return url.href;
 }

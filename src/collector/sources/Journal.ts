@@ -135,7 +135,12 @@ class JournalReader {
       this.state.problem = `an entry cannot be read: ${errorText(error)}`;
       return;
     }
-    if (entry.cursor === known) return;
+    if (entry.cursor === known) {
+      // How many of its microsecond came before it is not known any more.
+      this.#lastUs = entry.realtimeUs;
+      this.#sameUs = 499;
+      return;
+    }
     this.state.problem = undefined;
     const bytes = this.#config.json ? new TextEncoder().encode(journalJson(entry)) : entry.message;
     if (bytes === undefined) metrics.series(metrics.journalErrors, { error: "no_message" }).value++;

@@ -94,10 +94,7 @@ function receive(
   if (target === null) return;
   const origin: Origin = { id: `syslog/${source.id}`, positionBefore: () => undefined };
   const line = new TextEncoder().encode(config.use_rfc5424_message ? text : message.message);
-  const { timeMs } = message;
-  const time = config.use_incoming_timestamp && timeMs !== undefined
-    ? { seconds: Math.floor(timeMs / 1000), nanos: (timeMs % 1000) * 1_000_000 }
-    : undefined;
+  const time = config.use_incoming_timestamp ? message.time : undefined;
   lines.intake.line(line, time, { pipeline: job.pipeline, labels: target.labels }, origin, 0);
   // A message is whole: nothing of it waits for another.
   job.pipeline.flushOrigin(origin);

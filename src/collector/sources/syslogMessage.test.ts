@@ -14,7 +14,7 @@ t.test("parseRfc5424", (t) => {
       appName: "su",
       procId: "",
       msgId: "ID47",
-      timeMs: Date.UTC(2003, 9, 11, 22, 14, 15, 3),
+      time: { seconds: Date.UTC(2003, 9, 11, 22, 14, 15) / 1000, nanos: 3_000_000 },
       structuredData: [],
       message: "'su root' failed",
     },
@@ -27,6 +27,12 @@ t.test("parseRfc5424", (t) => {
     ["b@2", "c", ""],
   ]);
   t.equal(parseRfc5424(text)?.message, "An event");
+  t.strictSame(
+    parseRfc5424("<34>1 2003-08-24T05:14:15.000003-07:00 - - - - - x")?.time,
+    { seconds: Date.UTC(2003, 7, 24, 12, 14, 15) / 1000, nanos: 3000 },
+    "to the microsecond, which is what the form has",
+  );
+  t.equal(parseRfc5424("<34>1 yesterday - - - - - x"), undefined);
   t.equal(parseRfc5424("<34>1 - - - - - -")?.message, "", "a message may be empty");
   t.equal(parseRfc5424("<192>1 - - - - - - x"), undefined, "there is no such priority");
   t.equal(parseRfc5424("hello"), undefined);
@@ -42,7 +48,7 @@ t.test("parseRfc3164", (t) => {
     hostname: "mymachine",
     appName: "su",
     procId: "42",
-    timeMs: Date.UTC(2025, 9, 11, 22, 14, 15),
+    time: { seconds: Date.UTC(2025, 9, 11, 22, 14, 15) / 1000, nanos: 0 },
     message: "'su root' failed",
   });
   t.equal(parseRfc3164("<13>just text", now)?.message, "just text");
@@ -58,10 +64,15 @@ t.test("SyslogFramer takes counted and line-feed frames, however they are cut", 
     const frames = [...framer.push(stream.subarray(0, cut)), ...framer.push(stream.subarray(cut))];
     t.strictSame(frames.map((frame) => new TextDecoder().decode(frame)), expected, `cut at ${cut}`);
   }
-  t.throws(() => new SyslogFramer(10).push(new Uint8Array(40).fill(60)), /max_message_length/);
-  t.throws(
-    () => new SyslogFramer(10).push(new TextEncoder().encode("999 <1>")),
-    /max_message_length/,
-  );
+  const taken: string[] = [];
+  const take = (text: string) => {
+    for (const frame of new SyslogFramer(10).push(new TextEncoder().encode(text))) {
+      taken.push(new TextDecoder().decode(frame));
+    }
+  };
+  t.throws(() => take("<".repeat(40)), /max_message_length/);
+  t.throws(() => take("999 <1>"), /max_message_length/);
+  t.throws(() => take(`<13>a\n<13>b\n${"<".repeat(40)}`), /max_message_length/);
+  t.strictSame(taken, ["<13>a", "<13>b"], "what came before is taken");
   t.end();
 });

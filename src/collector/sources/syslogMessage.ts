@@ -1,4 +1,5 @@
 /** Syslog messages, RFC 5424 and the older form of RFC 3164, as text. Pure; Syslog.ts owns the sockets. */
+import { setRfc3339 } from "../stages/rfc3339.ts";
 
 export interface SyslogMessage {
   readonly severity: string;
@@ -7,8 +8,8 @@ export interface SyslogMessage {
   readonly appName: string;
   readonly procId: string;
   readonly msgId: string;
-  /** ms since 1970; undefined if the message has no time. */
-  readonly timeMs: number | undefined;
+  /** Since 1970; undefined if the message has no time. */
+  readonly time: { readonly seconds: number; readonly nanos: number } | undefined;
   /** Id of the element, name, value. */
   readonly structuredData: ReadonlyArray<readonly [id: string, name: string, value: string]>;
   readonly message: string;
@@ -38,11 +39,11 @@ export function parseRfc5424(text: string): SyslogMessage | undefined {
   const data = parseStructuredData(text, match[0].length);
   if (data === undefined) return undefined;
   const value = (index: number) => match[index] === "-" ? "" : match[index]!;
-  const timeMs = match[2] === "-" ? undefined : Date.parse(match[2]!);
-  if (Number.isNaN(timeMs)) return undefined;
+  const time = match[2] === "-" ? undefined : timeOf(match[2]!);
+  if (time === null) return undefined;
   return {
     ...priority,
-    timeMs,
+    time,
     hostname: value(3),
     appName: value(4),
     procId: value(5),
@@ -69,7 +70,9 @@ export function parseRfc3164(text: string, nowMs: number): SyslogMessage | undef
     : written;
   return {
     ...priority,
-    timeMs: Number.isNaN(timeMs) ? undefined : timeMs,
+    time: timeMs === undefined || Number.isNaN(timeMs)
+      ? undefined
+      : { seconds: timeMs / 1000, nanos: 0 },
     hostname: match[5] ?? "",
     appName: match[6] ?? "",
     procId: match[7] ?? "",
@@ -77,6 +80,13 @@ export function parseRfc3164(text: string, nowMs: number): SyslogMessage | undef
     structuredData: [],
     message: text.slice(match[0].length),
   };
+}
+
+/** To the nanosecond: equal messages within a millisecond would be stored once. Null if it is no time. */
+function timeOf(text: string): { readonly seconds: number; readonly nanos: number } | null {
+  const time = { seconds: 0, nanos: 0 };
+  const bytes = new TextEncoder().encode(text);
+  return setRfc3339(time, bytes, 0, bytes.byteLength) ? time : null;
 }
 
 function priorityOf(text: string | undefined) {
@@ -109,21 +119,20 @@ export class SyslogFramer {
   readonly #bytesMax: number;
   #rest: Uint8Array = new Uint8Array(0);
 
-  /** Throws from `push` when a message is longer than `bytesMax`. */
+  /** `push` throws when a message is longer than `bytesMax`, behind those before it. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  push(part: Uint8Array): ReadonlyArray<Uint8Array> {
+  *push(part: Uint8Array): Generator<Uint8Array> {
     const bytes = new Uint8Array(this.#rest.byteLength + part.byteLength);
     bytes.set(this.#rest);
     bytes.set(part, this.#rest.byteLength);
-    const messages: Uint8Array[] = [];
     let start = 0;
     for (;;) {
       const frame = this.#frameAt(bytes, start);
       if (frame === undefined) break;
-      if (frame.end > frame.start) messages.push(bytes.subarray(frame.start, frame.end));
+      if (frame.end > frame.start) yield bytes.subarray(frame.start, frame.end);
       start = frame.next;
     }
     this.#rest = bytes.slice(start);
@@ -132,7 +141,6 @@ export class SyslogFramer {
         `a syslog message is longer than max_message_length, ${this.#bytesMax} bytes`,
       );
     }
-    return messages;
   }
 
   #frameAt(bytes: Uint8Array, start: number) {

@@ -82,12 +82,15 @@ export function effectiveStages(stages: StageConfigs): StageConfigs {
   return prepareAll(stages, [], []).map(({ name, effective }) => ({ [name]: effective }));
 }
 
-/** Stages one after another. */
+/** Stages one after another. A line that a stage fails on goes on without it: its source would read it again, and all
+ *  lines that it had just handed over, for ever. */
 class StageChain implements NestedStages {
   readonly stages: ReadonlyArray<Stage>;
+  readonly #onError: (stage: number) => void;
 
-  constructor(stages: ReadonlyArray<Stage>) {
+  constructor(stages: ReadonlyArray<Stage>, onError: (stage: number) => void) {
     this.stages = stages;
+    this.#onError = onError;
   }
 
   run(entry: StageEntry): Verdict {
@@ -96,10 +99,16 @@ class StageChain implements NestedStages {
 
   runFrom(entry: StageEntry, first: number): Verdict {
     const { stages } = this;
-    for (let index = first; index < stages.length; index++) {
-      if (stages[index]!.apply(entry) === drop) return drop;
+    for (let index = first;;) {
+      try {
+        for (; index < stages.length; index++) {
+          if (stages[index]!.apply(entry) === drop) return drop;
+        }
+        return keep;
+      } catch {
+        this.#onError(index++);
+      }
     }
-    return keep;
   }
 
   tick(nowMs: number): void {
@@ -143,11 +152,12 @@ class Compiler {
   ): StageChain {
     if (depth > nestingMax) {
       this.problems.push({ path, message: `match stages are nested more than ${nestingMax} deep` });
-      return new StageChain([]);
+      return new StageChain([], () => {});
     }
     const prepared = prepareAll(configs, path, this.problems);
     const stages: Stage[] = [];
-    const chain = new StageChain(stages);
+    const { metrics } = this.#environment;
+    const chain = new StageChain(stages, (index) => metrics.failed(prepared[index]!.name).value++);
     prepared.forEach((stage, index) => {
       const later = prepared.slice(index + 1);
       const isWanted = (name: string) =>

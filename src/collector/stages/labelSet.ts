@@ -10,12 +10,18 @@ export const tenantLabel = "__tenant_id__";
 
 /** How many neighbours a set remembers before it forgets them all. */
 const neighboursMax = 1024;
+/** How many all sets together remember: with several labels of very many values each set leads to as many others. */
+const rememberedMax = 100_000;
 
 export class LabelSet {
   /** Sorted by name, without empty values. */
   readonly pairs: Labels;
   #neighbours: Map<string, Map<string, LabelSet>> = new Map();
   #neighbourCount = 0;
+  /** What it remembers counts in this generation only. */
+  #generation = 0;
+  static #currentGeneration = 0;
+  static #remembered = 0;
   #text: string | null = null;
 
   private constructor(pairs: Labels) {
@@ -54,21 +60,30 @@ export class LabelSet {
 
   /** With `name` set to `value`; an empty value removes it. */
   with(name: string, value: string): LabelSet {
+    if (this.#generation !== LabelSet.#currentGeneration) this.#forget();
     const byValue = this.#neighbours.get(name);
     const known = byValue?.get(value);
     if (known !== undefined) return known;
     const next = (this.get(name) ?? "") === value
       ? this
       : LabelSet.of([...this.pairs, [name, value]]);
-    if (this.#neighbourCount >= neighboursMax) {
-      this.#neighbours = new Map();
-      this.#neighbourCount = 0;
-    }
+    if (LabelSet.#remembered >= rememberedMax) {
+      LabelSet.#currentGeneration++;
+      LabelSet.#remembered = 0;
+      this.#forget();
+    } else if (this.#neighbourCount >= neighboursMax) this.#forget();
     this.#neighbourCount++;
+    LabelSet.#remembered++;
     const remembered = this.#neighbours.get(name);
     if (remembered === undefined) this.#neighbours.set(name, new Map([[value, next]]));
     else remembered.set(value, next);
     return next;
+  }
+
+  #forget(): void {
+    this.#neighbours = new Map();
+    this.#neighbourCount = 0;
+    this.#generation = LabelSet.#currentGeneration;
   }
 
   without(name: string): LabelSet {

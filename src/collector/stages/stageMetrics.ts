@@ -117,6 +117,14 @@ export class StageMetrics {
     ),
   );
 
+  readonly #failed = this.family(
+    new MetricFamily(
+      "tailrace_collector_stage_errors_total",
+      "counter",
+      "Lines that a stage failed on and that went on without it, by stage",
+    ),
+  );
+
   /** The family of that name; jobs that define the same metric share it. Null if another kind, or
    *  other buckets, have the name. */
   define(family: MetricFamily): MetricFamily | null {
@@ -130,6 +138,11 @@ export class StageMetrics {
   /** What a stage adds one to for each line that it drops for `reason`. */
   droppedLines(reason: string): Series {
     return this.#dropped.series(LabelSet.of({ reason }), 0);
+  }
+
+  /** What a stage that fails on a line adds one to. */
+  failed(stage: string): Series {
+    return this.#failed.series(LabelSet.of({ stage }), 0);
   }
 
   /** Prometheus' text format. */

@@ -21,6 +21,8 @@ export interface ContainerLogOptions {
   readonly labels: ReadonlyMap<string, string>;
   /** Whether the container runs, when its log has ended. */
   readonly isRunning: () => boolean;
+  /** Whether there is such a container, when its log cannot be read. */
+  readonly isPresent: () => boolean;
 }
 
 export class ContainerLog {
@@ -51,7 +53,7 @@ export class ContainerLog {
     return this.#labelsOf("stdout")?.text ?? "";
   }
 
-  /** Resolves when the container has stopped and all is read, or `signal` aborts. */
+  /** Resolves when the container has stopped and all is read, or is gone, or `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { job, trail } = this.#options;
     while (!signal.aborted) {
@@ -62,6 +64,7 @@ export class ContainerLog {
       } catch (error) {
         if (signal.aborted) break;
         this.problem = errorText(error);
+        if (!this.#options.isPresent()) break;
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }

@@ -84,6 +84,8 @@ class Containers {
   /** Where containers that are not read at the moment were left. */
   readonly #left = new Map<string, CursorTrail>();
   readonly #running = new Set<string>();
+  /** All that the last look found. */
+  #present: ReadonlySet<string> = new Set();
   /** Containers that have stopped and whose log has been read to its end. */
   readonly #finished = new Set<string>();
   /** Set once the containers are known that there were before us. */
@@ -134,6 +136,7 @@ class Containers {
       const containers = await this.#engine.containers(signal);
       const networks = await this.#engine.networks(signal);
       this.#running.clear();
+      this.#present = new Set(containers.map(({ Id }) => Id));
       for (const { Id, State } of containers) {
         if (State === "running" || State === "paused") this.#running.add(Id);
       }
@@ -143,7 +146,7 @@ class Containers {
         const [labels] = containerLabels(container, containers, networks, this.#config);
         if (labels !== undefined) this.#start(container, labels);
       }
-      this.#forget(new Set(containers.map(({ Id }) => Id)));
+      this.#forget();
       this.state.isReady = true;
       return undefined;
     } catch (error) {
@@ -176,6 +179,7 @@ class Containers {
       trail,
       labels,
       isRunning: () => this.#running.has(id),
+      isPresent: () => this.#present.has(id),
     });
     this.#logs.set(id, log);
     this.#finished.delete(id);
@@ -187,9 +191,9 @@ class Containers {
   }
 
   /** Containers that are no more do not come back under their id: their positions are given up. */
-  #forget(present: ReadonlySet<string>): void {
+  #forget(): void {
     for (const [id, trail] of this.#left) {
-      if (present.has(id)) continue;
+      if (this.#present.has(id)) continue;
       this.#left.delete(id);
       this.#finished.delete(id);
       const { last } = trail;
