@@ -61,8 +61,11 @@ export class IndexReplica {
 
   /** Deletes a copy that lacks what the bucket must have; the next poll makes a new one. Rejects always. */
   async giveUp(what: string): Promise<never> {
-    await this.#polling?.catch(() => {});
-    return await this.#forget(what);
+    while (this.#polling !== undefined) await this.#polling.catch(() => {});
+    // A poll meanwhile would open files that are about to be deleted.
+    const forgetting = this.#forget(what).finally(() => this.#polling = undefined);
+    this.#polling = forgetting;
+    return await forgetting;
   }
 
   async #forget(what: string): Promise<never> {

@@ -1,6 +1,6 @@
 /** The index on real NATS servers: the port's contract on one and on three; that a claim fences
  *  earlier owners; that a copy can be deleted; that another process's commits are seen when a question needs them. */
-import { Context, Effect, Layer, type Scope } from "effect";
+import { Cause, Context, Effect, Exit, Fiber, Layer, type Scope } from "effect";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,9 @@ import t from "tap";
 import type { SegmentRecord } from "../../streams/record.ts";
 import { NatsServers } from "../../testing/natsServer.ts";
 import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
-import { Index, type IndexError } from "../Index.ts";
+import { Index, IndexError } from "../Index.ts";
 import { indexContract } from "../Index.contract.ts";
-import { sqliteCopy } from "./IndexCopy.ts";
+import { type IndexCopy, sqliteCopy } from "./IndexCopy.ts";
 import { jetStreamIndexLayer } from "./JetStreamIndex.ts";
 
 t.setTimeout(0);
@@ -158,6 +158,55 @@ t.test("a copy that was deleted is made again", async (t) => {
   t.equal(await use(count), 3, "made again");
   await removeStreams(one);
   t.equal(await use(count), 0, "another bucket of the same name");
+  await removeStreams(one);
+});
+
+t.test("while a copy that lacks something is deleted, questions fail and nobody opens it", async (t) => {
+  const isForgotten: boolean[] = [];
+  let isClosing = false;
+  const slowCopy = (created: string): IndexCopy => {
+    const copy = sqliteCopy(newDirectory(), created);
+    return {
+      ...copy,
+      open: () => {
+        isForgotten.push(!isClosing);
+        return copy.open();
+      },
+      close: async () => {
+        isClosing = true;
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        await copy.close();
+      },
+      remove: async () => {
+        await copy.remove();
+        isClosing = false;
+      },
+    };
+  };
+  const range = { start: 0n, end: 1000n };
+  const query = { tenant: "fake", matchers: [], range, coveredTo: new Map([[0, 9]]) };
+  const body = Effect.gen(function* () {
+    const index = yield* Index;
+    // What the bucket must have had at offset 1 is gone.
+    yield* index.restore(segment(5, 9));
+    const asking = yield* Effect.forkChild(Effect.flip(index.findChunks(query)));
+    const exits: Array<Exit.Exit<unknown, IndexError>> = [];
+    for (let times = 0; times < 60; times++) {
+      exits.push(
+        yield* Effect.exit(index.segments()),
+        yield* Effect.exit(index.findChunks({ ...query, coveredTo: new Map() })),
+      );
+      yield* Effect.sleep(10);
+    }
+    t.equal((yield* Fiber.join(asking)).reason, "Corrupt");
+    const failures = exits.filter(Exit.isFailure);
+    t.ok(failures.length > 0, "some were asked in between");
+    t.ok(failures.every(({ cause }) => Cause.squash(cause) instanceof IndexError));
+    t.notOk(failures.some(({ cause }) => Cause.hasDies(cause)), "and told so");
+    t.ok(isForgotten.length > 1 && isForgotten.every(Boolean), "opened again when it was gone");
+  });
+  const layer = jetStreamIndexLayer({ copyOf: slowCopy }).pipe(Layer.provide(natsLayer(one)));
+  await Effect.runPromise(body.pipe(Effect.provide(layer), Effect.scoped));
   await removeStreams(one);
 });
 

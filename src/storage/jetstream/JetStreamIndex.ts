@@ -73,13 +73,12 @@ const stream = `KV_${indexBucket}`;
 const waitMs = 15_000;
 
 function serviceOf(index: BucketIndex, replica: IndexReplica): Index["Service"] {
+  // Which may be being made again since it was brought up to date.
+  const copy = Effect.try({ try: () => replica.local, catch: indexFailure });
   const ask = <Result>(
     coveredTo: ReadonlyMap<number, number>,
     question: (local: Index["Service"]) => Effect.Effect<Result, IndexError>,
-  ) =>
-    run(() => index.catchUp(coveredTo)).pipe(
-      Effect.flatMap(() => Effect.suspend(() => question(replica.local))),
-    );
+  ) => run(() => index.catchUp(coveredTo)).pipe(Effect.andThen(copy), Effect.flatMap(question));
   const asked = (query: IndexQuery) => query.coveredTo;
   return Index.of({
     claim: (partition) => run(() => index.claim(partition)),
@@ -96,7 +95,8 @@ function serviceOf(index: BucketIndex, replica: IndexReplica): Index["Service"] 
     // All that are committed now: who removes what is in none of them must not miss one.
     segments: () =>
       run(() => index.reachEnd()).pipe(
-        Effect.flatMap(() => Effect.suspend(() => replica.local.segments())),
+        Effect.andThen(copy),
+        Effect.flatMap((local) => local.segments()),
       ),
   });
 }
