@@ -25,12 +25,17 @@ class Querier {
   /** Whether its scans never end by themselves; how many were given up. */
   isStuck = false;
   givenUp = 0;
+  /** How long its scans take. */
+  slowMs = 0;
 
   constructor(network: SimulatedNetwork, name: string, takesJobs: boolean) {
     this.#world = network.world;
     this.process = network.world.process(name);
     const run = (_kind: string, _job: UnitsJob, { signal }: JobOptions) => {
       if (this.isFailing) return Promise.reject(new Error("cannot read"));
+      if (this.slowMs > 0) {
+        return new Promise((resolve) => setTimeout(() => resolve(name), this.slowMs));
+      }
       if (!this.isStuck) return Promise.resolve(name);
       return new Promise((_resolve, reject) =>
         signal?.addEventListener("abort", () => {
@@ -105,6 +110,14 @@ t.test("jobs go where the segment should be, and come back when nobody there doe
   b.isStuck = false;
   await world.run(world.nowMs + 100);
   t.equal(b.givenUp, 1, "which need not go on");
+
+  b.slowMs = 3000;
+  a.isFailing = true;
+  t.equal((await a.ask(ofB)).by, "b", "one that is slow, when who asked cannot do it");
+  b.isFailing = true;
+  t.match((await a.ask(ofB)).by, /cannot read/, "nobody can");
+  b.isFailing = a.isFailing = false;
+  b.slowMs = 0;
 
   world.freeze(b.process);
   const hedged = await a.ask(ofB);

@@ -77,10 +77,9 @@ export const shareScans = Effect.fnUntraced(function* (
       const early = await Promise.race([remote, sleep(hedgeMs)]).catch(() => undefined);
       if (early !== undefined) return early;
       options.signal?.throwIfAborted();
-      // Here it ends as it would have there, with the error's own type if it is the query's fault.
       const here = local.run<Result>(kind, job, { ...options, signal });
-      remote.catch(() => {});
-      return await Promise.race([here, remote.catch(() => here)]);
+      // If neither can, it is the error from here that counts, which has its own type when it is the query's fault.
+      return await Promise.any([here, remote]).catch(() => here);
     } finally {
       stop.abort();
     }
