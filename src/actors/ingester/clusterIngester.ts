@@ -3,7 +3,7 @@
  *  queried whoever dies. Which partitions there are is asked with each question
  *  (src/cluster/logMarks.ts says why), while those that are known already are. */
 import { errors } from "@nats-io/transport-node";
-import { Effect, Layer, Option } from "effect";
+import { Effect, Latch, Layer, Option } from "effect";
 import { requestFrames } from "../../cluster/frames.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import { flushSubject, headSubject } from "../../cluster/subjects.ts";
@@ -76,14 +76,26 @@ export const clusterIngesterLayer = (settings: Settings) =>
           catch: (error) => error,
         });
         const fromLog = headOfLog(writeLog, index, partition, query, bytesMax);
+        const ownerFailed = Latch.makeUnsafe(false);
+        let [ownersProblem, logsProblem] = ["it does not answer", ""];
+        // Neither's failure is the other's: an owner that is slow may answer what is too much to be read from the log.
         return fromOwner.pipe(
-          Effect.raceFirst(Effect.delay(fromLog, hedgeMs)),
-          Effect.catch((error) =>
-            Effect.logDebug(`partition ${partition} does not answer: ${errorText(error)}`).pipe(
-              Effect.andThen(fromLog),
-            )
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              ownersProblem = errorText(error);
+              ownerFailed.openUnsafe();
+            })
           ),
-          Effect.mapError((error) => new IngesterUnavailable({ message: errorText(error) })),
+          Effect.race(
+            ownerFailed.await.pipe(
+              Effect.timeoutOption(hedgeMs),
+              Effect.andThen(fromLog),
+              Effect.tapError((error) => Effect.sync(() => logsProblem = errorText(error))),
+            ),
+          ),
+          Effect.mapError(() =>
+            new IngesterUnavailable({ message: `${logsProblem} (its owner: ${ownersProblem})` })
+          ),
         );
       };
 

@@ -91,13 +91,14 @@ export function decodeHead(parts: ReadonlyArray<Uint8Array>): HeadSnapshot {
   return { partition: partition!, logFrom: logFrom!, logTo: logTo!, streams: streamsOf(streams) };
 }
 
-/** Adds the slices of a batch whose stream is `wanted`. */
+/** Adds the slices of a batch whose stream is `wanted`; the result is how many. */
 export function addSlices(
   streams: Map<string, HeadSlice[]>,
   batch: Batch,
   offset: number,
   wanted: (labels: string, slice: HeadSlice) => boolean,
-): void {
+): number {
+  let count = 0;
   for (let index = 0; index < batch.sliceCount; index++) {
     const labels = batch.labelsOf(index);
     const slice = headSlice(batch, offset, index);
@@ -105,7 +106,9 @@ export function addSlices(
     const same = streams.get(labels);
     if (same === undefined) streams.set(labels, [slice]);
     else same.push(slice);
+    count++;
   }
+  return count;
 }
 
 export function streamsOf(streams: ReadonlyMap<string, HeadSlice[]>): ReadonlyArray<HeadStream> {

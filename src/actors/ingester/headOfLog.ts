@@ -61,15 +61,16 @@ const readHead = Effect.fnUntraced(function* (
       if (record.offset >= logTo) break;
       const batch = decodeBatch(record.bytes);
       if (batch.tenant !== tenant) continue;
-      const before = streams.size;
-      addSlices(streams, batch, record.offset, isWanted);
-      if (streams.size > before || verdicts.size > 0) bytes += batch.buffer.byteLength;
+      // A slice holds on to all of its batch.
+      const added = addSlices(streams, batch, record.offset, isWanted);
+      if (added > 0) bytes += batch.buffer.byteLength;
     }
     if (records.length === 0) return undefined;
     if (bytes > bytesMax) {
       return yield* Effect.fail(
         new Error(
-          `partition ${partition} has no owner, and the rows of its log that the query needs exceed ${bytesMax} bytes`,
+          `no owner of partition ${partition} answers, and the records of its log that the query needs exceed ${bytesMax} bytes: ` +
+            "try again in a moment, or with more label matchers or a shorter time range",
         ),
       );
     }
