@@ -46,6 +46,9 @@ interface Bench {
   readonly stored: Effect.Effect<Map<string, ModelRow[]>, Error>;
 }
 
+/** Called as each merge begins. */
+let onMerge: () => void | Promise<void> = () => {};
+
 /** Compacting is asked for, and never begins by itself. */
 const quiet = { "compactor.compaction_interval": "10h", "compactor.merge_min_segments": "2" };
 
@@ -69,10 +72,11 @@ function layerOf(settings: Settings, directory: string) {
   const reader = openObjectReader(join(directory, "objects"));
   const scanners = Layer.succeed(Scanners, {
     threadCount: 1,
-    run: <Result>(kind: string, job: UnitsJob) => {
-      if (kind !== "merge") return Promise.reject(new Error(kind));
+    run: async <Result>(kind: string, job: UnitsJob) => {
+      if (kind !== "merge") throw new Error(kind);
+      await onMerge();
       const context = { cancelled: () => false, transfer: [], sharedBytes: 0 };
-      return Promise.resolve(merge(job as unknown as MergeJob, reader, context) as Result);
+      return merge(job as unknown as MergeJob, reader, context) as Result;
     },
     compute: (kind) => Promise.reject(new Error(kind)),
   });
@@ -232,6 +236,35 @@ t.test("duplicates in neighbours are removed for good, small chunks become one",
         7,
         "queries that have begun find the old ones",
       );
+    })));
+
+t.test("what was replaced goes while there is work left, when its time has come", (t) =>
+  onBench({}, (bench) =>
+    Effect.gen(function* () {
+      const days = 5;
+      for (let segment = 0; segment < 3 * days; segment++) {
+        const timestamp = BigInt(Math.floor(segment / 3)) * 24n * hourNs;
+        const row = { timestamp, line: [65 + segment], metadata: [] };
+        yield* bench.commit([{ tenant: "fake", labels: '{a="b"}', rows: [row] }]);
+      }
+      const counts: number[] = [];
+      const realNow = performance.now.bind(performance);
+      let passedMs = 0;
+      performance.now = () => realNow() + passedMs;
+      onMerge = async () => {
+        passedMs += 3_600_000;
+        counts.push((await Effect.runPromise(bench.objectStore.list(""))).length);
+      };
+      const reports = yield* bench.compact.pipe(
+        Effect.ensuring(Effect.sync(() => {
+          performance.now = realNow;
+          onMerge = () => {};
+        })),
+      );
+      t.equal(reports.length, days, "three of a day become one");
+      // With each merge an object comes, and three go that the merge before last has replaced.
+      t.same(counts, [15, 16, 14, 12, 10]);
+      yield* checkTiles(t, bench);
     })));
 
 t.test("a segment that cannot be read is left alone, and its neighbours go on", (t) =>

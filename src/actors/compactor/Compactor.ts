@@ -133,9 +133,10 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
   const compact = Effect.gen(function* () {
     const reports: RewriteReport[] = [];
     const failed = new Map<number, Error>();
-    yield* Effect.ignore(removed.removeDue());
     for (let isDone = false; !isDone;) {
       isDone = true;
+      // Also in between: there may be work for hours, and all of it would be stored twice.
+      yield* Effect.ignore(removed.removeDue());
       const all = yield* index.segments();
       view.look(all, systemNowNs());
       yield* Metric.update(storedBytes, all.reduce((sum, { bytes }) => sum + bytes, 0));
