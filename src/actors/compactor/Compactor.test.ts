@@ -180,7 +180,7 @@ const streamRows = fc.record({
 });
 const segmentsArbitrary = fc.array(
   fc.uniqueArray(streamRows, { maxLength: 4, selector: ({ tenant, labels }) => tenant + labels }),
-  { minLength: 1, maxLength: 8 },
+  { minLength: 3, maxLength: 9 },
 );
 
 t.test("merging changes no answer, whatever the rows", async (t) => {
