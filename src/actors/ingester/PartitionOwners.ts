@@ -5,10 +5,21 @@
  *  Invariant: a partition is given up when its lease could not be renewed for as long as it lasts.
  *  That two processes think they own one for a moment is possible and harmless: only the one that
  *  claimed last can commit. */
-import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect";
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Schedule,
+  Scope,
+  Semaphore,
+} from "effect";
 import type { Msg } from "@nats-io/transport-node";
 import { answerInFrames, AnswerRefused } from "../../cluster/frames.ts";
-import { leaseMs, Leases, renewEveryMs } from "../../cluster/Leases.ts";
+import { leaseMs, Leases, membersOf, renewEveryMs } from "../../cluster/Leases.ts";
 import { LogMark, logMarkKey, partitionCount } from "../../cluster/logMarks.ts";
 import type { MicroService } from "../../cluster/microService.ts";
 import { Nats } from "../../cluster/Nats.ts";
@@ -32,7 +43,8 @@ interface OwnedPartition {
   readonly mark: LogMark;
   /** When the lease ends if it is not renewed, by this process's clock. */
   endsMs: number;
-  isLeaving: boolean;
+  /** Done when it was handed over; undefined while it is to stay. */
+  leaving: Deferred.Deferred<void> | undefined;
 }
 
 export class PartitionOwners extends Context.Service<PartitionOwners, {
@@ -60,22 +72,14 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
   const me = service.id;
   let isDraining = false;
 
-  const start = Effect.fnUntraced(function* (partition: number, revision: number) {
+  const start = Effect.fnUntraced(function* (partition: number, revision: number, endsMs: number) {
     const mark = yield* Effect.tryPromise(() => LogMark.open(link, partition));
     const scope = yield* Scope.make();
     const actor = yield* system.spawn(partitionBehaviour(optionsOf(partition)), {
       name: `partition-${partition}`,
       supervision: clusterSupervision,
     });
-    const entry = {
-      actor,
-      scope,
-      revision,
-      mark,
-      endsMs: performance.now() + leaseMs,
-      isLeaving: false,
-    };
-    owned.set(partition, entry);
+    owned.set(partition, { actor, scope, revision, mark, endsMs, leaving: undefined });
     const follow = followLog(
       link,
       writeLog,
@@ -140,27 +144,35 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     });
 
   /** Ends this process's part in a partition at once; what it holds in memory is in the log. */
-  const drop = Effect.fnUntraced(function* (partition: number, why: string) {
-    const entry = owned.get(partition);
-    if (entry === undefined) return;
+  const drop = Effect.fnUntraced(function* (partition: number, entry: OwnedPartition, why: string) {
+    if (owned.get(partition) !== entry) return;
     yield* Scope.close(entry.scope, Exit.void);
     yield* entry.actor.kill;
+    // Two may be at it: the second must not forget who owns the partition by then.
+    if (owned.get(partition) !== entry) return;
     owned.delete(partition);
     yield* Effect.logInfo(`gave up partition ${partition}: ${why}`);
   });
 
-  /** Flushes, so that the next owner has little to read, then gives the lease back. */
-  const handOver = Effect.fnUntraced(function* (partition: number, why: string) {
-    const entry = owned.get(partition);
-    if (entry === undefined || entry.isLeaving) return;
-    entry.isLeaving = true;
+  const release = (partition: number, entry: OwnedPartition) =>
+    Effect.tryPromise(() => leases.release(`partition.${partition}`, entry.revision)).pipe(
+      Effect.ignore,
+    );
+
+  /** Flushes, so that the next owner has little to read, then gives the lease back. Who asks for it again waits for it. */
+  const handOver = Effect.fnUntraced(function* (
+    partition: number,
+    entry: OwnedPartition,
+    why: string,
+  ) {
+    if (entry.leaving !== undefined) return yield* Deferred.await(entry.leaving);
+    const left = entry.leaving = Deferred.makeUnsafe<void>();
     yield* entry.actor.ask<void, Error>((reply) => ({ type: "Flush", reply })).pipe(
       Effect.timeoutOption(drainMs),
       Effect.catch((error) => Effect.logWarning(`partition ${partition}: ${error.message}`)),
-    );
-    yield* drop(partition, why);
-    yield* Effect.tryPromise(() => leases.release(`partition.${partition}`, entry.revision)).pipe(
-      Effect.ignore,
+      Effect.andThen(drop(partition, entry, why)),
+      Effect.andThen(release(partition, entry)),
+      Effect.ensuring(Deferred.succeed(left, undefined)),
     );
   });
 
@@ -175,7 +187,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
       const next = Number(entry.actor.observe()?.["next"] ?? 1);
       yield* Effect.tryPromise(() => entry.mark.note(next)).pipe(Effect.ignore);
     } else if (performance.now() > entry.endsMs) {
-      yield* drop(partition, "its lease could not be renewed");
+      yield* drop(partition, entry, "its lease could not be renewed");
     }
   });
 
@@ -203,47 +215,51 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     yield* Fiber.await(opening).pipe(Effect.timeoutOption(renewEveryMs));
   });
 
+  const keep = Effect.fnUntraced(function* (partition: number, entry: OwnedPartition) {
+    if (entry.actor.isOpen()) return yield* renew(partition, entry);
+    yield* drop(partition, entry, "its actor ended");
+    yield* release(partition, entry);
+  });
+
   const turn = Effect.gen(function* () {
-    for (const [partition, entry] of owned) {
-      if (!entry.actor.isOpen()) {
-        yield* drop(partition, "its actor ended");
-        yield* Effect.tryPromise(() => leases.release(`partition.${partition}`, entry.revision))
-          .pipe(Effect.ignore);
-      } else yield* renew(partition, entry);
-    }
+    // At once: a lease is too short for one answer after another when NATS is slow.
+    yield* Effect.forEach([...owned], ([partition, entry]) => keep(partition, entry), {
+      concurrency: "unbounded",
+      discard: true,
+    });
     if (isDraining) return;
     yield* Effect.tryPromise(() => leases.put(`ingester.${me}`, "ready"));
     const entries = yield* Effect.tryPromise(() => leases.list());
     const byKey = new Map(entries.map((entry) => [entry.key, entry]));
     for (const [partition, entry] of owned) {
       if (!byKey.has(logMarkKey(partition))) entry.mark.missing();
-      // After a renewal whose acknowledgement was lost the revision is another, but the lease still is this process's.
       const lease = byKey.get(`partition.${partition}`);
-      if (lease?.value === me) entry.revision = lease.revision;
-      else if (lease !== undefined && lease.revision > entry.revision) {
-        yield* drop(partition, `${lease.value === "" ? "nobody" : lease.value} has its lease`);
-      }
+      // What a replica tells that lags behind is older than what is known.
+      if (lease === undefined || lease.revision <= entry.revision) continue;
+      // After a renewal whose acknowledgement was lost the revision is another, but the lease still is this process's.
+      if (lease.value === me) entry.revision = lease.revision;
+      else yield* drop(partition, entry, `${lease.value || "nobody"} has its lease`);
     }
-    const members = entries.filter(({ key, value }) => key.startsWith("ingester.") && value !== "")
-      .map(({ key }) => key.slice("ingester.".length));
     const count = partitionCount(settings.ingester.partitions, byKey.keys());
     yield* openThose(count);
-    const proposed = proposeOwners(count, members);
-    for (const [partition, owner] of proposed) {
+    for (const [partition, owner] of proposeOwners(count, membersOf(entries, "ingester"))) {
+      const mine = owned.get(partition);
       const lease = byKey.get(`partition.${partition}`);
       const isFree = lease === undefined || lease.value === "" || lease.value === me;
-      if (owner === me && !owned.has(partition) && isFree && opened.get(partition) === "open") {
+      if (owner === me && mine === undefined && isFree && opened.get(partition) === "open") {
+        const startedMs = performance.now();
         const revision = yield* Effect.tryPromise(() =>
           leases.take(`partition.${partition}`, me, lease?.revision ?? 0)
         );
-        if (revision !== undefined) yield* start(partition, revision);
-      } else if (owner !== me && owned.has(partition)) {
-        yield* Effect.forkScoped(handOver(partition, `it is ${owner}'s`));
+        if (revision !== undefined) yield* start(partition, revision, startedMs + leaseMs);
+      } else if (owner !== me && mine !== undefined) {
+        yield* Effect.forkScoped(handOver(partition, mine, `it is ${owner}'s`));
       }
     }
   });
 
-  const loop = yield* turn.pipe(
+  const oneTurn = Semaphore.makeUnsafe(1);
+  const loop = yield* oneTurn.withPermits(1)(turn).pipe(
     Effect.catchCause((cause) =>
       Effect.logWarning(`partitions are not managed: ${errorText(Cause.squash(cause))}`)
     ),
@@ -253,11 +269,14 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       isDraining = true;
+      // A turn that is under way may still take some.
+      yield* oneTurn.withPermits(1)(Effect.void);
       yield* Effect.tryPromise(() => leases.release(`ingester.${me}`)).pipe(Effect.ignore);
-      yield* Effect.forEach([...owned.keys()], (partition) => handOver(partition, "stopping"), {
-        concurrency: "unbounded",
-        discard: true,
-      });
+      yield* Effect.forEach(
+        [...owned],
+        ([partition, entry]) => handOver(partition, entry, "stopping"),
+        { concurrency: "unbounded", discard: true },
+      );
       yield* Fiber.interrupt(loop);
     })
   );
