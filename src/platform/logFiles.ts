@@ -16,6 +16,8 @@ export interface LogFileStatus {
   readonly isFile: boolean;
   readonly isDirectory: boolean;
   readonly modifiedMs: number;
+  /** When it was made, as far as the file system knows. */
+  readonly bornMs: number;
 }
 
 export interface DirectoryEntry {
@@ -127,6 +129,7 @@ function statusOf(stats: fs.Stats): LogFileStatus {
     isFile: stats.isFile(),
     isDirectory: stats.isDirectory(),
     modifiedMs: stats.mtimeMs,
+    bornMs: stats.birthtimeMs || 0,
   };
 }
 

@@ -3,7 +3,8 @@
  *  names; when a log is written and rotated is the test's business.
  *
  *  A rotation is a generator that pauses where a reader may look at what is half done. Lines are written whole or
- *  in two pieces; each names its log and counts up, so that a test knows what must arrive. */
+ *  in two pieces; each names its log and counts up, so that a test knows what must arrive. As a container's runtime
+ *  writes them they have two parts, which may be in two files. */
 import {
   appendFileSync,
   closeSync,
@@ -36,6 +37,8 @@ export type Compression = typeof compressions[number];
 export interface RotatingLogOptions {
   readonly path: string;
   readonly naming: Naming;
+  /** Writes each line as two parts in CRI's form, and rotates between them. */
+  readonly inParts?: boolean;
   /** Called with the path of each file that was written. */
   readonly onWritten?: (path: string) => void;
 }
@@ -71,9 +74,14 @@ export class RotatingLog {
     let text = this.#pending;
     for (let index = 0; index < count; index++) {
       const pad = padding === 0 ? "" : ` ${"x".repeat(random.below(padding))}`;
-      text += `${this.lineAt(this.written++)}${pad}\n`;
+      const line = `${this.lineAt(this.written++)}${pad}`;
+      text += this.#options.inParts === true ? inParts(line) : `${line}\n`;
     }
-    const cut = isTorn && text.length > 1 ? text.length - 1 - random.below(4) : text.length;
+    const cut = !isTorn || text.length < 2
+      ? text.length
+      : this.#options.inParts === true
+      ? text.lastIndexOf("\n", text.length - 2) + 1
+      : text.length - 1 - random.below(4);
     this.#pending = text.slice(Math.max(0, cut));
     this.#append(text.slice(0, Math.max(0, cut)));
   }
@@ -87,7 +95,7 @@ export class RotatingLog {
 
   /** Rotates, if there is something to. The log must not be written to between two steps of a copytruncate. */
   *rotate(method: Method, compression: Compression): Generator<void> {
-    this.complete();
+    if (this.#options.inParts !== true) this.complete();
     if (this.bytes === 0) return;
     this.rotations++;
     if (compression === "delayed") yield* this.#compressOlder();
@@ -184,6 +192,13 @@ export class RotatingLog {
     if (written !== `${path}.gz`) renameSync(written, `${path}.gz`);
     rmSync(path);
   }
+}
+
+/** The line as a container's runtime writes one that is long. */
+function inParts(line: string): string {
+  const time = new Date().toISOString();
+  const middle = line.indexOf(" ") + 1;
+  return `${time} stdout P ${line.slice(0, middle)}\n${time} stdout F ${line.slice(middle)}\n`;
 }
 
 /** Does all of a rotation at once. */

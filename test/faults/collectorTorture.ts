@@ -6,6 +6,8 @@
  *  TAILRACE_TORTURE_SECONDS (default 10), TAILRACE_TORTURE_FILES (12) and TAILRACE_TORTURE_LINES (lines a second, 4000)
  *  set the size for each runtime, TAILRACE_TORTURE_SEED repeats a run's choices. On a machine that cannot keep up,
  *  TAILRACE_TORTURE_KEPT_SECONDS (60) has to be longer. TAILRACE_TORTURE_EVIDENCE names a directory for what a failure leaves.
+ *  With TAILRACE_TORTURE_FORMAT=cri lines come in two parts as a container's runtime writes them, which rotation (the
+ *  kubelet's) leaves in two files, and must arrive joined.
  *
  *  What no collector could know is left out: a file that is deleted while nobody has it open and nobody has read it.
  *  Rotated files are deleted when they are older than `keptSeconds`, logs while the collector is not being killed. */
@@ -33,6 +35,7 @@ const seconds = Number(process.env["TAILRACE_TORTURE_SECONDS"] ?? "10");
 const fileCount = Number(process.env["TAILRACE_TORTURE_FILES"] ?? "12");
 const linesPerSecond = Number(process.env["TAILRACE_TORTURE_LINES"] ?? "4000");
 const seed = seedFrom("TAILRACE_TORTURE_SEED");
+const isCri = process.env["TAILRACE_TORTURE_FORMAT"] === "cri";
 const roundMs = 50;
 const reportMs = 30_000;
 /** How long rotated files are there at least: longer than the collector is ever behind. */
@@ -74,8 +77,9 @@ for (const runtime of runtimes) {
     const logs = Array.from({ length: fileCount }, (_, index) =>
       new RotatingLog({
         // Rotated files of every other log match its glob, as with a careless "*".
-        path: join(collector.logs, `${index}.${index % 2 === 0 ? "log" : "out"}`),
-        naming: random.pick(namings),
+        path: join(collector.logs, `${index}.${isCri || index % 2 === 0 ? "log" : "out"}`),
+        naming: isCri ? "kubelet" : random.pick(namings),
+        inParts: isCri,
       }));
     const counts: Counts = { collector: 0, server: 0, deletions: 0, pruned: 0 };
     const killing = new AbortController();
@@ -113,6 +117,7 @@ function configFor(server: ServerProcess) {
     target_config: { sync_period: "1s" },
     scrape_configs: [{
       job_name: "torture",
+      pipeline_stages: isCri ? [{ cri: {} }] : [],
       static_configs: [
         { targets: ["localhost"], labels: { app: "torture", __path__: `${logs}/*.log` } },
         {
@@ -138,7 +143,8 @@ async function writeAll(
   counts: Counts,
 ): Promise<number> {
   const compressionOf = new Map<RotatingLog, Compression>(
-    logs.map((log) => [log, random.pick(compressions)]),
+    // What is compressed before it has been read is not joined.
+    logs.map((log) => [log, isCri ? "never" : random.pick(compressions)]),
   );
   const rotating = new Map<RotatingLog, Generator<void>>();
   /** The one log that is about to be deleted is not written to meanwhile. */
@@ -164,9 +170,10 @@ async function writeAll(
       const count = Math.round(missing / logs.length * (0.5 + random.below(100) / 100));
       if (count > 0) log.write(count, random, 200, random.oneIn(4));
       if (random.fraction() < rotationChance) {
-        const burst = random.oneIn(4) ? 3 : 1;
+        // Which of several files was written first within a few ms cannot be told.
+        const burst = !isCri && random.oneIn(4) ? 3 : 1;
         for (let index = 0; index < burst; index++) {
-          const method = random.pick(methods);
+          const method = isCri ? "rename" : random.pick(methods);
           const compression = compressionOf.get(log)!;
           note(`${log.name} ${log.written} ${method} ${log.naming} ${compression}`);
           const next = log.rotate(method, compression);
