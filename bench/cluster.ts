@@ -155,7 +155,7 @@ async function failoverRows(): Promise<ReadonlyArray<string>> {
   const cluster = await clusterOf({ distributor: 1, ingester: 2, querier: 1 }, {
     "ingester.partitions": "1",
     "ingester.max_segment_age": "1h",
-    "ingester.segment_target_bytes": "1GB",
+    "ingester.segment_target_bytes": "200MB",
   });
   const push = new PushClient(cluster.of("distributor")[0]!.baseUrl);
   const query = new QueryClient(cluster.of("querier")[0]!.baseUrl);

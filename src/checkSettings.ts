@@ -3,7 +3,7 @@
 import { Effect } from "effect";
 import { Retention } from "./actors/policy/retention.ts";
 import { OtlpRules } from "./api/otlpAttributes.ts";
-import { type Settings, SettingsInvalid } from "./platform/config/mod.ts";
+import { formatByteSize, type Settings, SettingsInvalid } from "./platform/config/mod.ts";
 
 /** Fails with SettingsInvalid, which has every mistake. */
 export const checkSettings = (settings: Settings): Effect.Effect<void, SettingsInvalid> =>
@@ -13,6 +13,7 @@ export const checkSettings = (settings: Settings): Effect.Effect<void, SettingsI
       ...problemsOf(() => new Retention(settings)),
       ...problemsOf(() => new OtlpRules(settings)),
     ];
+    problems.push(...sizeProblems(settings));
     if (storage.engine === "embedded" && target !== "all") {
       problems.push(
         `target: "${target}" needs storage.engine nats: with "embedded" one process has the data for itself`,
@@ -20,6 +21,25 @@ export const checkSettings = (settings: Settings): Effect.Effect<void, SettingsI
     }
     return problems.length === 0 ? Effect.void : Effect.fail(new SettingsInvalid({ problems }));
   });
+
+/** A segment is cut when enough is in memory: that must be possible before pushes are refused for want of room. */
+function sizeProblems({ ingester, nats, storage }: Settings): ReadonlyArray<string> {
+  const rooms: ReadonlyArray<readonly [name: string, bytes: number]> = [
+    ["ingester.max_unflushed_bytes", ingester.max_unflushed_bytes],
+    storage.engine === "nats"
+      ? ["nats.log_max_bytes", nats.log_max_bytes]
+      : ["ingester.wal.max_size", ingester.wal.max_size],
+  ];
+  return rooms.flatMap(([name, bytes]) =>
+    bytes > ingester.segment_target_bytes ? [] : [
+      `${name}: ${formatByteSize(bytes)} is not more than ingester.segment_target_bytes, ` +
+      `${
+        formatByteSize(ingester.segment_target_bytes)
+      }: pushes would be refused before a segment is cut. ` +
+      `Make it at least twice as large`,
+    ]
+  );
+}
 
 function problemsOf(make: () => unknown): ReadonlyArray<string> {
   try {

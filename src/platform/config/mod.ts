@@ -8,3 +8,4 @@ export { type AttributeAction, type AttributeRule, type OtlpConfig } from "./otl
 export { type RetentionRule } from "./retentionRules.ts";
 export type { Settings } from "./settings.ts";
 export { SettingsInvalid } from "./settingsTree.ts";
+export { formatByteSize } from "./units.ts";
