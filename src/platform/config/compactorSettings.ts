@@ -1,12 +1,12 @@
 /** The settings of the compactor: merging and retention. limits.ts has how long each tenant's lines are kept. */
 import { Schema } from "effect";
 import { setting } from "./setting.ts";
-import { ByteSize, DurationMs, Toggle, wholeNumber } from "./units.ts";
+import { ByteSize, DurationMs, PositiveDurationMs, Toggle, wholeNumber } from "./units.ts";
 
 export const CompactorSettings = Schema.Struct({
   // Loki's 10m. Looking costs a read of the list of segments.
   compaction_interval: setting(
-    DurationMs,
+    PositiveDurationMs,
     "1m",
     "Time between two looks at which segments can be merged and which have expired",
   ),

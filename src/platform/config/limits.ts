@@ -2,7 +2,15 @@
  *  Owns their meaning and defaults; whoever enforces one words its error. Where a default differs from Loki's the
  *  comment says why: limits protect one tenant from another, and a new installation has one tenant. */
 import { Schema, Struct } from "effect";
-import { ByteSize, DurationMs, PositiveNumber, Text, Toggle, wholeNumber } from "./units.ts";
+import {
+  ByteSize,
+  DurationMs,
+  PositiveDurationMs,
+  PositiveNumber,
+  Text,
+  Toggle,
+  wholeNumber,
+} from "./units.ts";
 import { OtlpConfig } from "./otlpConfig.ts";
 import { RetentionRules } from "./retentionRules.ts";
 import { setting } from "./setting.ts";
@@ -139,7 +147,11 @@ export const Limits = Schema.Struct({
     20_000_000,
     "Samples the range aggregations of a metric query may hold at once: series times steps, and values kept for quantiles; its operators may hold 4 times and work through 50 times as many",
   ),
-  query_timeout: setting(DurationMs, "1m", "Time after which a query is ended with an error"),
+  query_timeout: setting(
+    PositiveDurationMs,
+    "1m",
+    "Time after which a query is ended with an error",
+  ),
   // Loki's 10 is used up by a team that watches an incident. An idle tail costs nothing, a slow one at most 16 MB of lines that
   // wait, and as many that are being sent, of what querier.max_held_response_bytes allows all of them.
   max_concurrent_tail_requests: setting(

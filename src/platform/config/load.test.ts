@@ -188,6 +188,58 @@ t.test("an unknown variable of a section is a warning, Kubernetes' service varia
   t.end();
 });
 
+t.test("a variable whose section is misspelt is a warning, what others may have set is not", (t) => {
+  const env = {
+    TAILRACE_SERVR_HTTP_LISTEN_PORT: "1",
+    TAILRACE_TARGETT: "all",
+    TAILRACE_HOME: "/opt",
+    TAILRACE_TENANT: "x",
+    // Of a Service tailrace-distributor.
+    TAILRACE_DISTRIBUTOR_SERVICE_HOST: "10.0.0.1",
+    TAILRACE_DISTRIBUTOR_SERVICE_PORT_HTTP: "3100",
+    TAILRACE_DISTRIBUTOR_PORT: "tcp://10.0.0.1:3100",
+    TAILRACE_DISTRIBUTOR_PORT_3100_TCP_ADDR: "10.0.0.1",
+  };
+  t.same(Result.getOrThrow(resolveSettings({ env })).warnings, [
+    'environment variable TAILRACE_SERVR_HTTP_LISTEN_PORT is ignored: there is no setting "servr.http_listen_port": ' +
+    'did you mean "server.http_listen_port"?',
+    'environment variable TAILRACE_TARGETT is ignored: there is no setting "targett": did you mean "target"?',
+  ]);
+  t.end();
+});
+
+t.test("printSettings keeps every text on its line, so that it is read back as it was", (t) => {
+  const texts = [
+    "http://alertmanager-0.monitoring:9093, http://alertmanager-1.monitoring:9093, http://alertmanager-2:9093",
+    "two\nlines",
+    " spaces ",
+    "'quoted' \"twice\"",
+    "- x: y # z",
+    "word ".repeat(60),
+  ];
+  for (const text of texts) {
+    const settings = settingsWith({ "ruler.alertmanager_url": text });
+    const printed = printSettings({
+      settings,
+      origins: new Map([["ruler.alertmanager_url", "x"]]),
+    });
+    t.strictSame(Result.getOrThrow(fromFile(printed)).settings, settings, text);
+  }
+  t.end();
+});
+
+t.test("times of zero are errors where they would mean without end or without a pause", (t) => {
+  const zeros = [
+    "compactor.compaction_interval",
+    "ruler.poll_interval",
+    "limits_config.query_timeout",
+  ];
+  for (const path of zeros) {
+    t.throws(() => settingsWith({ [path]: "0s" }), { message: /"0s" is no time at all/ }, path);
+  }
+  t.end();
+});
+
 t.test("printSettings prints what resolveSettings reads back, with origins", (t) => {
   const first = Result.getOrThrow(fromFile(
     'common:\n  path_prefix: "a # b"\noverrides:\n  "1": {max_line_size: 5}\n  t.u: {query_timeout: 90s}\n',
@@ -203,11 +255,14 @@ t.test("printSettings prints what resolveSettings reads back, with origins", (t)
 
 t.test("printSettings shows no password", (t) => {
   const found = fromFile(
-    'nats: { password: hunter2, url: "nats://me:hunter2@one:4222,nats://me:hunter2@two,nats://three" }',
+    'nats: { password: hunter2, url: "nats://me:hunter2@one:4222,nats://me:hunter2@two,nats://three,nats://me:hun@hunter2@four" }',
   );
   const text = printSettings(Result.getOrThrow(found));
   t.notMatch(text, /hunter2/);
   t.match(text, "# password: <secret>");
-  t.match(text, "url: nats://me:<secret>@one:4222,nats://me:<secret>@two,nats://three");
+  t.match(
+    text,
+    "url: nats://me:<secret>@one:4222,nats://me:<secret>@two,nats://three,nats://me:<secret>@four",
+  );
   t.end();
 });

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Effect, Result } from "effect";
 import { errorTextWithoutPath } from "../files.ts";
-import { catalogue, unknownKeyMessage } from "./catalogue.ts";
+import { catalogue, nearestPath, unknownKeyMessage } from "./catalogue.ts";
 import { type FlagValue, parseSettingFlags } from "./flags.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsInvalid, SettingsTree } from "./settingsTree.ts";
@@ -97,15 +97,24 @@ const otherVariables = new Set([
   "TAILRACE_TENANT",
 ]);
 
-/** An unknown variable is odd, not wrong: Kubernetes sets TAILRACE_PORT and the like for a service of that name. */
+/** An unknown variable is odd, not wrong. Of those whose section there is none of either, one is told that is like a setting:
+ *  who knows whose the others are. */
 function environmentWarnings(env: Readonly<Record<string, string | undefined>>): Array<string> {
-  const known = new Set(catalogue.map((entry) => entry.environmentName));
+  const known = new Set([...catalogue.map((entry) => entry.environmentName), ...otherVariables]);
   const sections = [...new Set(catalogue.map(({ path }) => path.split(".")[0]!.toUpperCase()))];
-  return Object.keys(env)
-    .filter((name) => sections.some((section) => name.startsWith(`TAILRACE_${section}_`)))
-    .filter((name) => !known.has(name) && !otherVariables.has(name))
-    .map((name) => {
-      const path = name.slice("TAILRACE_".length).toLowerCase().replace("_", ".");
-      return `environment variable ${name} is ignored: ${unknownKeyMessage(path)}`;
-    });
+  return Object.entries(env).flatMap(([name, value = ""]) => {
+    if (!name.startsWith(prefix) || known.has(name) || isServiceLink(name, value)) return [];
+    const path = name.slice(prefix.length).toLowerCase().replace("_", ".");
+    const isOurs = sections.some((section) => name.startsWith(`${prefix}${section}_`)) ||
+      nearestPath(path) !== undefined;
+    return isOurs ? [`environment variable ${name} is ignored: ${unknownKeyMessage(path)}`] : [];
+  });
+}
+
+const prefix = "TAILRACE_";
+
+/** Whether Kubernetes has set it, as it does for each Service of a pod's namespace: TAILRACE_PORT and the like. */
+function isServiceLink(name: string, value: string): boolean {
+  return /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+    (name.endsWith("_PORT") && /^(tcp|udp):/.test(value));
 }

@@ -73,7 +73,8 @@ function withoutSecret(path: string, value: unknown): unknown {
     return hidden;
   }
   if (/[._](url|endpoint)$/.test(path)) {
-    return value.replace(/(:\/\/[^/@,:]*:)[^/@,]*@/g, "$1<secret>@");
+    // To the last "@", since people write passwords as they are.
+    return value.replace(/(:\/\/[^/@,:?#]*:)[^/,?#]*@/g, "$1<secret>@");
   }
   return value;
 }
@@ -82,8 +83,9 @@ function comment(origin: string | undefined): string {
   return origin === undefined ? "" : ` # ${origin}`;
 }
 
+/** On one line, whatever is in it. */
 function scalarText(value: unknown): string {
-  return stringify(value).trimEnd();
+  return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd();
 }
 
 function valueAt(tree: unknown, keys: ReadonlyArray<string>): unknown {

@@ -2,7 +2,7 @@
  *  Loki's where the meaning is the same. src/actors/ruler says how they are used. */
 import { Schema } from "effect";
 import { setting } from "./setting.ts";
-import { DurationMs, Text, Toggle, wholeNumber } from "./units.ts";
+import { DurationMs, PositiveDurationMs, Text, Toggle, wholeNumber } from "./units.ts";
 
 /** How a request of ours says who sends it, and how it speaks TLS. `who` is the other side. */
 function clientSettings(who: string) {
@@ -30,11 +30,11 @@ export type ClientSettings = typeof ClientSettings.Type;
 
 export const RulerSettings = Schema.Struct({
   evaluation_interval: setting(
-    DurationMs,
+    PositiveDurationMs,
     "1m",
     "Time between evaluations of groups that do not say",
   ),
-  poll_interval: setting(DurationMs, "10s", "How often rule files are read again"),
+  poll_interval: setting(PositiveDurationMs, "10s", "How often rule files are read again"),
   storage: Schema.Struct({
     local: Schema.Struct({
       directory: setting(
@@ -75,7 +75,11 @@ export const RulerSettings = Schema.Struct({
     10_000,
     "Alerts that wait for one Alertmanager; beyond it the oldest are dropped",
   ),
-  notification_timeout: setting(DurationMs, "10s", "Time an Alertmanager may take for a request"),
+  notification_timeout: setting(
+    PositiveDurationMs,
+    "10s",
+    "Time an Alertmanager may take for a request",
+  ),
   alertmanager_client: Schema.Struct(clientSettings("Alertmanagers")),
   remote_write: Schema.Struct({
     url: setting(
@@ -84,7 +88,7 @@ export const RulerSettings = Schema.Struct({
       "Where recorded series go, as Prometheus' remote write: http://prometheus:9090/api/v1/write; " +
         "without it recording rules are errors",
     ),
-    timeout: setting(DurationMs, "30s", "Time it may take for a request"),
+    timeout: setting(PositiveDurationMs, "30s", "Time it may take for a request"),
     queue_capacity: setting(
       wholeNumber(1),
       100_000,

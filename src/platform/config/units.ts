@@ -22,6 +22,20 @@ const millisecondsOf = {
 /** Text such as "1h30m" or "500ms" to milliseconds; printing is exact to the microsecond. */
 export const DurationMs = scalar(Schema.Number, parseDuration, formatDuration);
 
+/** The same where zero would mean without a pause, or no time at all. */
+export const PositiveDurationMs = scalar(
+  Schema.Number,
+  (text) =>
+    Result.flatMap(
+      parseDuration(text),
+      (milliseconds) =>
+        milliseconds > 0
+          ? Result.succeed(milliseconds)
+          : Result.fail(`"${text}" is no time at all: it must be more`),
+    ),
+  formatDuration,
+);
+
 /** Text such as "256KB", or a plain number of bytes, to bytes. */
 export const ByteSize = scalar(Schema.Number, parseByteSize, formatByteSize);
 
