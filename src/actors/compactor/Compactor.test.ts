@@ -41,7 +41,10 @@ interface Bench {
   readonly objectStore: ObjectStore["Service"];
   readonly compact: Compactor["Service"]["compact"];
   /** Commits a segment of the next log offsets. */
-  readonly commit: (streams: ReadonlyArray<StreamRows>) => Effect.Effect<void, Error>;
+  readonly commit: (
+    streams: ReadonlyArray<StreamRows>,
+    createdAt?: bigint,
+  ) => Effect.Effect<void, Error>;
   /** Every stored row, stream by stream, as stored: by segment, then chunk. */
   readonly stored: Effect.Effect<Map<string, ModelRow[]>, Error>;
 }
@@ -92,13 +95,16 @@ function benchOf(
   compact: Bench["compact"],
 ): Bench {
   let next = 1;
-  const commit = Effect.fnUntraced(function* (streams: ReadonlyArray<StreamRows>) {
+  const commit = Effect.fnUntraced(function* (
+    streams: ReadonlyArray<StreamRows>,
+    createdAt = BigInt(next),
+  ) {
     const options = { rawBytesMax: 1000, blockBytes: 200, level: 1 };
     const { parts, record } = buildSegment({
       partition: 0,
       logFrom: next,
       logTo: next + 2,
-      createdAt: BigInt(next),
+      createdAt,
       streams: streams.map(({ tenant, labels, rows }) => {
         const slice = { labels, rowStart: 0, rowEnd: rows.length };
         const batch = buildBatch(tenant, [slice], columnsOf(rows));
@@ -404,6 +410,52 @@ t.test("a size limit below a segment's size leaves its newest lines", async (t) 
         const left = (yield* bench.stored).get('big {app="a"}')!.map(({ timestamp }) => timestamp);
         t.ok(left.length >= 8 && left.length <= 10, `${left.length} lines`);
         t.same(left, rows.slice(-left.length).map(({ timestamp }) => timestamp), "the newest");
+        t.same(yield* bench.compact, [], "once");
+        yield* checkTiles(t, bench);
+      }));
+  }
+});
+
+t.test("lines of the future are kept for a size limit by when they were stored", async (t) => {
+  const enabled = { "compactor.retention_enabled": "true", "compactor.merge_enabled": "false" };
+  const yearNs = 365n * 24n * hourNs;
+  for (const limit of ["overrides.fake.retention_bytes", "compactor.retention_bytes"]) {
+    await onBench({ ...enabled, [limit]: "200000" }, (bench) =>
+      Effect.gen(function* () {
+        const nowNs = BigInt(Date.now()) * 1_000_000n;
+        const row = (timestamp: bigint, seed: number) => ({
+          timestamp,
+          line: noise(seed, 10_000),
+          metadata: [],
+        });
+        // For each hour a line of it, and two of a host whose clock is a hundred years ahead: in the same segment, or in one.
+        for (let age = 20; age > 0; age--) {
+          const storedAt = nowNs - BigInt(age) * hourNs;
+          const right = { tenant: "fake", labels: '{app="right"}', rows: [row(storedAt, age)] };
+          const aheadRows = [1, 2].map((each) =>
+            row(storedAt + 100n * yearNs + BigInt(each), 100 * age + each)
+          );
+          const ahead = { tenant: "fake", labels: '{app="ahead"}', rows: aheadRows };
+          if (age % 2 === 0) yield* bench.commit([right, ahead], storedAt);
+          else {
+            yield* bench.commit([right], storedAt);
+            yield* bench.commit([ahead], storedAt);
+          }
+        }
+        yield* bench.compact;
+        const segments = yield* bench.index.segments();
+        const bytes = segments.reduce((sum, one) => sum + one.bytes, 0);
+        t.ok(bytes <= 200_000 && bytes > 100_000, `${bytes} bytes`);
+        const stored = yield* bench.stored;
+        const left = (app: string) =>
+          (stored.get(`fake {app="${app}"}`) ?? []).map(({ timestamp }) => timestamp);
+        const agesOf = (app: string, by: bigint) =>
+          left(app).map((time) => Math.round(Number(nowNs + by - time) / Number(hourNs)));
+        const [right, ahead] = [agesOf("right", 0n), agesOf("ahead", 100n * yearNs)];
+        for (const ages of [right, ahead]) {
+          t.ok([1, 2, 3, 4].every((age) => ages.includes(age)), `the newest of ${ages}`);
+          t.ok(ages.every((age) => age <= 12), `none of the oldest in ${ages}`);
+        }
         t.same(yield* bench.compact, [], "once");
         yield* checkTiles(t, bench);
       }));

@@ -91,7 +91,8 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
         run: (job: MergeJob) => scanners.run<MergeResult>("merge", job, {}),
         concurrency,
         options,
-        keptFrom: (tenant, labels) => view.keptFrom(tenant, labels),
+        keptFrom: (tenant, labels) =>
+          view.keptFrom(tenant, labels, segments.length === 1 ? segments[0] : undefined),
         isAllowed: () => turns.has(partition),
       },
       segments,

@@ -9,11 +9,13 @@ import {
   classesOf,
   type ExpiryClass,
   isEmpty,
+  reachesFuture,
   type SizeCut,
   sizeCut,
+  sizedTime,
   verdictOf,
 } from "../policy/expiry.ts";
-import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
+import { periodStart, type Retention, timeMax, timeMin } from "../policy/retention.ts";
 
 export type Verdict = "keep" | "rewrite" | "drop";
 
@@ -57,9 +59,15 @@ export class ExpiryView {
     );
   }
 
-  /** Rows of the stream before it, ns, have expired. */
-  keptFrom(tenant: string, labels: string): bigint {
-    return this.#keptFrom(tenant, this.#retention.periodMs(tenant, labels));
+  /** Rows of the stream before it, ns, have expired; those of `only`, if it is given. */
+  keptFrom(tenant: string, labels: string, only?: SegmentSummary): bigint {
+    const periodMs = this.#retention.periodMs(tenant, labels);
+    const own = only === undefined
+      ? undefined
+      : this.#classes.get(only.key)?.find((each) =>
+        each.tenant === tenant && each.periodMs === periodMs
+      );
+    return own === undefined ? this.#keptFrom(tenant, periodMs) : this.#keptFromOf(own);
   }
 
   /** What retention asks of each of some segments, by key. Reads the footers of those that it has to know more of. */
@@ -74,9 +82,9 @@ export class ExpiryView {
       for (const segment of segments) {
         if (isEmpty(segment)) continue;
         const classes = this.#classes.get(segment.key);
-        const verdict = segment.maxTime < this.#cut.from ? "drop" : verdictOf(
+        const verdict = this.#isOld(segment) ? "drop" : verdictOf(
           classes ?? [],
-          ({ tenant, periodMs }) => this.#keptFrom(tenant, periodMs),
+          (each) => this.#keptFromOf(each),
           ({ tenant, minTime }) =>
             this.#cuts(tenant).some(({ from, splits }) => splits && minTime < from),
         );
@@ -93,9 +101,7 @@ export class ExpiryView {
       const { shortestMs, limitsBytes } = this.#retention;
       const earliest = shortestMs === 0 ? timeMin : periodStart(shortestMs, this.#nowNs);
       const mayHaveExpired = segment.minTime < earliest || segment.minTime < this.#cut.from;
-      if (isEmpty(segment) || segment.maxTime < this.#cut.from || this.#classes.has(segment.key)) {
-        return;
-      }
+      if (isEmpty(segment) || this.#isOld(segment) || this.#classes.has(segment.key)) return;
       if (!mayHaveExpired && !limitsBytes) return;
       const { streams } = yield* readSegmentRecord(this.#objectStore, segment).pipe(
         Effect.catchTag(
@@ -105,9 +111,22 @@ export class ExpiryView {
         ),
       );
       const periodMs = (tenant: string, labels: string) => this.#retention.periodMs(tenant, labels);
-      this.#classes.set(segment.key, classesOf(streams, periodMs));
+      this.#classes.set(segment.key, classesOf(streams, segment.createdAt, periodMs));
     },
   );
+
+  /** Whether all of a segment goes for what all tenants together may have. */
+  #isOld(segment: SegmentSummary): boolean {
+    return sizedTime(segment, this.#nowNs) < this.#cut.from;
+  }
+
+  /** What reaches into the future goes as a whole, by when it was written. */
+  #keptFromOf(each: ExpiryClass): bigint {
+    const written = sizedTime(each, this.#nowNs);
+    const goes = reachesFuture(each, this.#nowNs) &&
+      this.#cuts(each.tenant).some(({ from }) => written < from);
+    return goes ? timeMax : this.#keptFrom(each.tenant, each.periodMs);
+  }
 
   #keptFrom(tenant: string, periodMs: number): bigint {
     let from = periodStart(periodMs, this.#nowNs);

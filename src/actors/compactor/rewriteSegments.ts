@@ -81,8 +81,9 @@ export const rewriteSegments = Effect.fn("Compactor.rewrite")(function* (
     partition,
     logFrom,
     logTo: segments.at(-1)!.logTo,
-    // Of two segments with the same offsets the later counts, also when the clock was set back.
-    createdAt: nowNs > newest ? nowNs : newest + 1n,
+    // Of two segments with the same offsets the later counts, also when the clock was set back. What is left of one is as old
+    // as it was: rows of the future are no younger for it.
+    createdAt: nowNs > newest && segments.length > 1 ? nowNs : newest + 1n,
     streams: sealed,
   });
   if (!parts.isAllowed()) return yield* Effect.fail(new RewriteStopped());

@@ -11,6 +11,8 @@ import { timeMin } from "./retention.ts";
 export interface ExpiryClass {
   readonly tenant: string;
   readonly periodMs: number;
+  /** When its segment was written, ns. */
+  readonly createdAt: bigint;
   /** Stored bytes of its chunks. */
   bytes: number;
   minTime: bigint;
@@ -19,9 +21,10 @@ export interface ExpiryClass {
   firstMaxTime: bigint;
 }
 
-/** The classes of a segment's streams. */
+/** The classes of the streams of a segment that was written at `createdAt`. */
 export function classesOf(
   streams: ReadonlyArray<StreamRecord>,
+  createdAt: bigint,
   periodMs: (tenant: string, labels: string) => number,
 ): ReadonlyArray<ExpiryClass> {
   const classes = new Map<string, ExpiryClass>();
@@ -32,7 +35,7 @@ export function classesOf(
       const known = classes.get(key);
       if (known === undefined) {
         const times = { minTime, maxTime, firstMaxTime: maxTime };
-        classes.set(key, { tenant, periodMs: period, bytes: length, ...times });
+        classes.set(key, { tenant, periodMs: period, createdAt, bytes: length, ...times });
         continue;
       }
       known.bytes += length;
@@ -59,11 +62,29 @@ export function verdictOf(
   return classes.some((each) => each.firstMaxTime < keptFrom(each) - dayNs) ? "rewrite" : "keep";
 }
 
-/** Stored rows and the times between which they lie, ns, both included. */
+/** Stored rows, the times between which they lie, ns, both included, and when they were written. */
 export interface SizedPiece {
   readonly bytes: number;
   readonly minTime: bigint;
   readonly maxTime: bigint;
+  readonly createdAt: bigint;
+}
+
+/** Whether there are rows of a time that has not come yet. */
+export function reachesFuture({ maxTime }: Pick<SizedPiece, "maxTime">, nowNs: bigint): boolean {
+  return maxTime > nowNs;
+}
+
+/** The time that a size limit takes the last rows for. Rows of the future count from when they were written: by their own time
+ *  they would never be the oldest, and everybody else's would go for them. */
+export function sizedTime(
+  piece: Pick<SizedPiece, "minTime" | "maxTime" | "createdAt">,
+  nowNs: bigint,
+): bigint {
+  const { minTime, maxTime, createdAt } = piece;
+  if (!reachesFuture(piece, nowNs)) return maxTime;
+  const written = createdAt < nowNs ? createdAt : nowNs;
+  return minTime <= nowNs && written < minTime ? minTime : written;
 }
 
 /** What a size limit comes to: rows before `from`, ns, go. If `splits`, it is not kept by the pieces that go as a whole. */
@@ -76,7 +97,8 @@ export interface SizeCut {
 const remainder = 0.95;
 
 /** The time before which rows must go, the oldest first, so that at most `bytesMax` are left; 0 is no limit. Takes the rows of a
- *  piece for spread evenly over its time, and those of the future for rows of now: a wrong clock makes nobody's rows old. */
+ *  piece for spread evenly over its time, which ends when it was written if it reaches into the future: a wrong clock makes
+ *  nobody else's rows old, and keeps none for ever. */
 export function sizeCut(
   pieces: ReadonlyArray<SizedPiece>,
   bytesMax: number,
@@ -84,8 +106,9 @@ export function sizeCut(
 ): SizeCut {
   const total = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
   if (bytesMax === 0 || total <= bytesMax) return { from: timeMin, splits: false };
-  const known = pieces.map(({ bytes, minTime, maxTime }) => {
-    const last = maxTime < nowNs ? maxTime : nowNs;
+  const known = pieces.map((piece) => {
+    const { bytes, minTime } = piece;
+    const last = sizedTime(piece, nowNs);
     return { bytes, first: minTime < last ? minTime : last, last };
   });
   const bytesFrom = (from: bigint) =>
@@ -103,7 +126,10 @@ export function sizeCut(
     if (bytesFrom(middle) <= bytesMax * remainder) high = middle;
     else low = middle + 1n;
   }
-  const whole = pieces.reduce((sum, piece) => sum + (piece.maxTime < low ? 0 : piece.bytes), 0);
+  const whole = pieces.reduce(
+    (sum, piece) => sum + (sizedTime(piece, nowNs) < low ? 0 : piece.bytes),
+    0,
+  );
   return { from: low, splits: whole > bytesMax };
 }
 

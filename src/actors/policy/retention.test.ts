@@ -95,6 +95,7 @@ t.test("a segment goes when all of it has expired, and is rewritten when a class
   const each = (tenant: string, firstMaxTime: bigint, maxTime: bigint) => ({
     tenant,
     periodMs: 1,
+    createdAt: 0n,
     bytes: 1,
     minTime: 0n,
     firstMaxTime,
@@ -113,7 +114,12 @@ t.test("a segment goes when all of it has expired, and is rewritten when a class
 });
 
 t.test("a size limit is the time before which rows must go, the oldest first", (t) => {
-  const piece = (bytes: number, minTime: bigint, maxTime: bigint) => ({ bytes, minTime, maxTime });
+  const piece = (bytes: number, minTime: bigint, maxTime: bigint, createdAt = 0n) => ({
+    bytes,
+    minTime,
+    maxTime,
+    createdAt,
+  });
   const instants = [40n, 10n, 30n, 20n].map((time) => piece(100, time, time));
   t.strictSame(sizeCut(instants, 0, 50n), { from: timeMin, splits: false }, "no limit");
   t.strictSame(sizeCut(instants, 400, 50n), { from: timeMin, splits: false });
@@ -128,8 +134,21 @@ t.test("a size limit is the time before which rows must go, the oldest first", (
   t.strictSame(sizeCut(late, 1020, 5000n), { from: 1032n, splits: false }, "whole ones are enough");
   t.strictSame(sizeCut(late, 1100, 5000n), { from: 975n, splits: true });
 
-  const future = [piece(1000, 0n, 10n ** 18n)];
-  t.ok(sizeCut(future, 500, 1000n).from <= 1001n, "rows of the future make nothing older");
+  const future = [piece(1000, 0n, 10n ** 18n, 999n)];
+  t.equal(sizeCut(future, 500, 1000n).from, 525n, "rows of the future make nothing older");
+  // Written at 100, 200, and so on up to 900, among rows of 950.
+  const written = Array.from(
+    { length: 9 },
+    (_, index) => piece(100, 10n ** 18n, 10n ** 18n + 5n, BigInt(100 * (index + 1))),
+  );
+  const { from, splits } = sizeCut([...written, piece(100, 950n, 950n)], 500, 1000n);
+  t.same(
+    [from, splits],
+    [601n, false],
+    "those that were written first go first, and no rows of now",
+  );
+  const ahead = [piece(100, 10n ** 18n, 10n ** 18n, 10n ** 17n), piece(1000, 950n, 950n)];
+  t.equal(sizeCut(ahead, 200, 1000n).from, 951n, "also if they were written by a wrong clock");
   t.end();
 });
 
@@ -148,6 +167,7 @@ t.test("what a size limit leaves is within it, and all that is newer", (t) => {
           bytes,
           minTime: BigInt(from),
           maxTime: BigInt(from + length),
+          createdAt: 0n,
         }));
         const { from, splits } = sizeCut(pieces, max, 2000n);
         // The same by counting tick for tick.

@@ -8,6 +8,7 @@ import { limitsFor, type Settings, SettingsInvalid } from "../../platform/config
 
 /** What no row is older than. */
 export const timeMin = -(2n ** 63n);
+export const timeMax = 2n ** 63n - 1n;
 
 interface CompiledRule {
   readonly matchers: ReadonlyArray<Matcher>;
