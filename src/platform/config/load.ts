@@ -85,9 +85,6 @@ export function settingsWith(
   return Result.getOrThrowWith(resolveSettings({ flags }), (error) => error).settings;
 }
 
-/** The settings of a process that nobody configured. */
-export const defaultSettings: Settings = settingsWith({});
-
 /** Variables that only the launcher and the client commands read. */
 const otherVariables = new Set([
   "TAILRACE_ADDR",
@@ -96,6 +93,11 @@ const otherVariables = new Set([
   "TAILRACE_RUNTIME",
   "TAILRACE_TENANT",
 ]);
+
+const prefix = "TAILRACE_";
+
+/** The settings of a process that nobody configured. */
+export const defaultSettings: Settings = settingsWith({});
 
 /** An unknown variable is odd, not wrong. Of those whose section there is none of either, one is told that is like a setting:
  *  who knows whose the others are. */
@@ -110,8 +112,6 @@ function environmentWarnings(env: Readonly<Record<string, string | undefined>>):
     return isOurs ? [`environment variable ${name} is ignored: ${unknownKeyMessage(path)}`] : [];
   });
 }
-
-const prefix = "TAILRACE_";
 
 /** Whether Kubernetes has set it, as it does for each Service of a pod's namespace: TAILRACE_PORT and the like. */
 function isServiceLink(name: string, value: string): boolean {
