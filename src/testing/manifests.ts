@@ -36,6 +36,11 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number;
   readonly securityContext?: Readonly<Record<string, unknown>>;
   readonly containers: ReadonlyArray<Container>;
+  readonly topologySpreadConstraints?: ReadonlyArray<{
+    readonly topologyKey: string;
+    readonly maxSkew: number;
+    readonly whenUnsatisfiable: string;
+  }>;
   readonly volumes?: ReadonlyArray<{
     readonly name: string;
     readonly configMap?: { readonly name: string };

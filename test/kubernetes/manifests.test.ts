@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { parse } from "yaml";
+import { Result } from "effect";
 import { inboxPrefix, rolePermissions } from "../../src/cluster/permissions.ts";
+import { resolveSettings } from "../../src/platform/config/load.ts";
+import { parseByteSize } from "../../src/platform/config/units.ts";
 import {
   clusterSize,
   configMap,
@@ -26,6 +29,7 @@ const variants = [".", ...readdirSync(folder).sort().map((name) => `overlays/${n
 const launchPlan = fileURLToPath(
   new URL("../../src/platform/config/launchPlan.ts", import.meta.url),
 );
+const mebibyte = 1024 * 1024;
 /** The only one that reads files of its node. */
 const collector = "DaemonSet collector";
 
@@ -220,6 +224,47 @@ t.test("overlays/example: the sandbox has what the configuration needs, and no m
   }
   t.end();
 });
+
+for (const variant of variants) {
+  const manifests = renderManifests(variant);
+  t.test(`${variant}: what pods may hold in memory when all goes wrong fits their limits`, (t) => {
+    const text = configMap(manifests, "tailrace")["tailrace.yaml"]!;
+    const file = { name: "tailrace.yaml", text };
+    const { ingester, distributor } = Result.getOrThrow(resolveSettings({ file })).settings;
+    const { partitions } = ingester;
+    // The runtime, threads, and segments that are being made.
+    const base = 384 * mebibyte;
+    const pushes = distributor.max_inflight_size * (1 + partitions);
+    // Also what followLog.ts was told of and waits.
+    const unflushed = (ingester.max_unflushed_bytes + 32 * mebibyte) * partitions;
+    const needs = new Map([
+      ["Deployment distributor", base + pushes],
+      ["Deployment ingester", base + unflushed],
+      ["StatefulSet tailrace", base + pushes + unflushed],
+    ]);
+    const found = workloads(manifests).filter((workload) => needs.has(nameOf(workload)));
+    t.ok(found.length > 0);
+    for (const workload of found) {
+      const { resources } = workload.spec!.template!.spec.containers[0]!;
+      const limit = Result.getOrThrow(parseByteSize(`${resources!.limits!["memory"]}B`));
+      const name = nameOf(workload);
+      t.ok(needs.get(name)! <= limit, `${name} may need ${needs.get(name)} bytes of ${limit}`);
+    }
+    t.end();
+  });
+
+  t.test(`${variant}: no two servers of NATS share a node where there are enough`, (t) => {
+    for (const { metadata, spec } of workloads(manifests)) {
+      if (metadata.name !== "nats") continue;
+      const { topologySpreadConstraints: constraints = [] } = spec!.template!.spec;
+      const ofNodes = constraints.find(({ topologyKey }) =>
+        topologyKey === "kubernetes.io/hostname"
+      );
+      t.match(ofNodes, { maxSkew: 1, whenUnsatisfiable: "DoNotSchedule" });
+    }
+    t.end();
+  });
+}
 
 function nameOf({ kind, metadata }: Manifest): string {
   return `${kind} ${metadata.name}`;
