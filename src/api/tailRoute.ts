@@ -1,6 +1,6 @@
 /** `GET /loki/api/v1/tail`: Loki's WebSocket protocol. First the newest lines since `start`, oldest
  *  of them first, then every matching line as it becomes durable. The seam is exact: the tail
- *  subscribes before it queries, and the answer says up to which log offset it reaches. A slow
+ *  subscribes before it queries, and starts at the log offset up to which the answer reaches. A slow
  *  client loses lines, never the server its memory; what is lost is counted in dropped and named in dropped_entries. */
 import { Cause, Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
@@ -114,8 +114,8 @@ const serveTail = (
     const sent = Effect.gen(function* () {
       const send = framesOf(call, yield* sendingHeld(connection));
       yield* tail.ready;
-      const logTo = yield* Effect.scoped(sendHistory(querier, call, connection, send));
-      yield* sendLive(tail, call, logTo, send);
+      tail.startAt(yield* Effect.scoped(sendHistory(querier, call, connection, send)));
+      yield* sendLive(tail, call, send);
     });
     return Effect.scoped(sent).pipe(
       Effect.catchCause((cause) => Effect.sync(() => connection.close(1011, reasonOf(cause)))),
@@ -181,20 +181,16 @@ const sendHistory = Effect.fnUntraced(function* (
 const sendLive = (
   tail: Tail,
   call: TailCall,
-  logTo: ReadonlyMap<number, number>,
   send: SendRows,
 ): Effect.Effect<never, unknown> =>
   Effect.forever(Effect.gen(function* () {
     const taken = yield* tail.take;
-    const fresh = taken.rows.filter(({ partition, offset }) =>
-      offset >= (logTo.get(partition) ?? 0)
-    );
-    const last = fresh.at(-1);
+    const last = taken.rows.at(-1);
     if (call.delayMs > 0 && last !== undefined) {
       const waitMs = last.receivedMs + call.delayMs - performance.now();
       if (waitMs > 0) yield* Effect.sleep(waitMs);
     }
-    yield* send(rowsOf(fresh), encodeLost(taken));
+    yield* send(rowsOf(taken.rows), encodeLost(taken));
   }));
 
 function* rowsOf(tailed: ReadonlyArray<TailedRows>): Iterable<EncodableRow> {
@@ -218,12 +214,18 @@ function rowBytes(bytes: Uint8Array, ends: Uint32Array, row: number): Uint8Array
 }
 
 /** What was dropped, as members of a frame: Loki's list, which names the first of them, and ours, which counts them all. */
-function encodeLost({ droppedCount, dropped, droppedFrom, droppedTo }: Taken): string {
+function encodeLost(taken: Taken): string {
+  const { droppedCount, unexaminedCount, dropped, droppedFrom, droppedTo } = taken;
   if (droppedCount === 0) return "";
   const named = dropped.map(({ labels, time }) => ({
     labels: Object.fromEntries(parseLabels(labels)),
     timestamp: time.toString(),
   }));
-  const all = { count: droppedCount, first: droppedFrom.toString(), last: droppedTo.toString() };
+  const all = {
+    count: droppedCount,
+    ...(unexaminedCount > 0 ? { unexamined: unexaminedCount } : {}),
+    first: droppedFrom.toString(),
+    last: droppedTo.toString(),
+  };
   return `,"dropped_entries":${JSON.stringify(named)},"dropped":${JSON.stringify(all)}`;
 }

@@ -161,7 +161,9 @@ const Frame = Schema.fromJsonString(Schema.Struct({
   streams: Schema.optionalKey(Schema.NullOr(Streams)),
   dropped_entries: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Unknown))),
   // Tailrace alone counts those it does not name.
-  dropped: Schema.optionalKey(Schema.Struct({ count: Schema.Int })),
+  dropped: Schema.optionalKey(
+    Schema.Struct({ count: Schema.Int, unexamined: Schema.optionalKey(Schema.Int) }),
+  ),
 }));
 
 async function printFrame(text: string, tail: Tail, position: Position): Promise<void> {
@@ -178,7 +180,14 @@ async function printFrame(text: string, tail: Tail, position: Position): Promise
   await writeOutput(entries.map(tail.print).join(""));
   const leftOut = dropped?.count ?? named?.length ?? 0;
   if (leftOut > 0) {
-    writeError(`The server left out ${leftOut} lines: this reader is too slow for them\n`);
+    const unexamined = dropped?.unexamined ?? 0;
+    writeError(
+      unexamined === 0
+        ? `The server left out ${leftOut} lines: this reader is too slow for them\n`
+        : `The server left out ${
+          leftOut - unexamined
+        } to ${leftOut} lines: the filter takes too long to look at all\n`,
+    );
   }
 }
 

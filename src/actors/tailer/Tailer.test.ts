@@ -144,7 +144,49 @@ tailTest(
       tailer.publish(0, 2, batchOf({ '{app="a"}': [short] }));
       const taken = yield* tail.take;
       t.equal(taken.droppedCount, 101);
+      t.equal(taken.unexaminedCount, 101);
       t.same(taken.rows.map(({ offset }) => offset), [2]);
+      const first = tailer.subscribe({
+        ...request,
+        pipeline: pipelineOf('|= "x" |~ "x[xy]{14}z$"'),
+      });
+      const other = row(300n, "no such letter");
+      tailer.publish(0, 3, batchOf({ '{app="a"}': [short, other, other, ...long, other, short] }));
+      const some = yield* first.take;
+      t.same(
+        [some.droppedCount, some.unexaminedCount, some.rows.length],
+        [102, 102, 0],
+        "without those that another filter refused",
+      );
+      first.close();
+      tail.close();
+    }),
+);
+
+tailTest(
+  "what lies before the place where a tail starts is neither in it nor counted",
+  (tailer) =>
+    Effect.gen(function* () {
+      const before = (yield* Metric.value(tailLinesDropped)).count;
+      const tail = tailer.subscribe({ ...request, bufferBytesMax: 200 });
+      const publish = (partition: number, offset: number, ...lines: string[]) => {
+        const rows = lines.map((line, index) => row(BigInt(offset * 100 + index), line));
+        tailer.publish(partition, offset, batchOf({ '{app="a"}': rows }));
+      };
+      publish(0, 1, "1".repeat(300));
+      for (const partition of [0, 1]) {
+        publish(partition, 2, "abc", "de");
+        publish(partition, 3, "f");
+      }
+      tail.startAt(new Map([[0, 3], [1, 2]]));
+      publish(0, 2, "late");
+      publish(0, 4, "g");
+      const taken = yield* tail.take;
+      t.same(textsOf(taken), ['4 {app="a"} g']);
+      t.equal(taken.droppedCount, 4);
+      t.same(taken.dropped.map(({ time }) => time), [300n, 200n, 201n, 300n]);
+      t.strictSame([taken.droppedFrom, taken.droppedTo], [200n, 300n]);
+      t.equal((yield* Metric.value(tailLinesDropped)).count, before + 4);
       tail.close();
     }),
 );

@@ -15,6 +15,7 @@ import { tailClients, tailLinesDropped } from "../../platform/metrics.ts";
 import { type AnswerClient, Answers, type HeldAnswer } from "../HeldAnswers.ts";
 import type { PipelineRows } from "../protocol/scan.ts";
 import { RowSink } from "../worker/rowSink.ts";
+import { type Dropped, DroppedRows } from "./droppedRows.ts";
 
 export interface TailRequest {
   readonly tenant: string;
@@ -35,24 +36,16 @@ export interface TailedRows {
   readonly receivedMs: number;
 }
 
-/** A row that the client did not get. */
-export interface DroppedRow {
-  readonly labels: string;
-  readonly time: bigint;
-}
-
-export interface Taken {
+export interface Taken extends Dropped {
   readonly rows: ReadonlyArray<TailedRows>;
-  /** All rows that were dropped since the last take, the first of them by name, and the times of the oldest and the newest. */
-  readonly droppedCount: number;
-  readonly dropped: ReadonlyArray<DroppedRow>;
-  readonly droppedFrom: bigint;
-  readonly droppedTo: bigint;
 }
 
 export interface Tail {
   /** Rows that are stored once this succeeded reach the tail. */
   readonly ready: Effect.Effect<void>;
+  /** The client has got what lies before these log offsets, by partition, in another way: of that the tail has nothing, and has
+   *  dropped nothing. To be called before the first take, if at all. */
+  readonly startAt: (logTo: ReadonlyMap<number, number>) => void;
   /** Waits for something to send. What was taken before is not held any more. */
   readonly take: Effect.Effect<Taken>;
   readonly close: () => void;
@@ -112,7 +105,6 @@ class TailTooSlow extends Error {}
  *  processor, so that waiting for a processor is not taken for the filter's doing. Asking how much of
  *  the processor a thread had is too slow to do it for every batch. */
 const batchMsMax = 50;
-const droppedNamesMax = 1000;
 const knownStreamsMax = 10_000;
 /** What a waiting row costs besides its bytes, and what those of one stream in one batch cost together. */
 const rowBytes = 64;
@@ -132,10 +124,8 @@ class OpenTail implements Tail {
   /** Of what its client is being sent. */
   #takenBytes = 0;
   readonly #held: HeldAnswer;
-  #dropped: DroppedRow[] = [];
-  #droppedCount = 0;
-  #droppedFrom = 0n;
-  #droppedTo = 0n;
+  readonly #dropped = new DroppedRows();
+  #startAt: ReadonlyMap<number, number> = new Map();
   /** When the present batch was begun, and what the thread had had of the processor when its time by the
    *  clock was over. */
   #startedMs = 0;
@@ -157,6 +147,16 @@ class OpenTail implements Tail {
 
   readonly ready = Effect.void;
 
+  readonly startAt = (logTo: ReadonlyMap<number, number>): void => {
+    this.#startAt = logTo;
+    this.#dropped.startAt(logTo);
+    this.#waiting = this.#waiting.filter(({ partition, offset }) =>
+      offset >= (logTo.get(partition) ?? 0)
+    );
+    this.#waitingBytes = this.#waiting.reduce((sum, { rows }) => sum + bytesOf(rows), 0);
+    this.#held.resize(this.#heldBytes(0));
+  };
+
   readonly close = (): void => {
     this.#waiting = [];
     this.#held.release();
@@ -166,23 +166,17 @@ class OpenTail implements Tail {
   readonly take: Effect.Effect<Taken> = Effect.callback<Taken>((resume) => {
     const answer = () => {
       this.#wake = undefined;
-      const taken = {
-        rows: this.#waiting,
-        dropped: this.#dropped,
-        droppedCount: this.#droppedCount,
-        droppedFrom: this.#droppedFrom,
-        droppedTo: this.#droppedTo,
-      };
+      const dropped = this.#dropped.take();
+      if (dropped.droppedCount > 0) this.#onDropped(dropped.droppedCount);
+      const taken = { rows: this.#waiting, ...dropped };
       this.#takenBytes = this.#heldBytes(0);
       this.#waiting = [];
       this.#waitingBytes = 0;
-      this.#dropped = [];
-      this.#droppedCount = 0;
       resume(Effect.succeed(taken));
     };
     this.#takenBytes = 0;
     this.#held.resize(this.#heldBytes(0));
-    if (this.#waiting.length > 0 || this.#droppedCount > 0) answer();
+    if (this.#waiting.length > 0 || !this.#dropped.isEmpty) answer();
     else this.#wake = answer;
     return Effect.sync(() => this.#wake = undefined);
   });
@@ -197,6 +191,7 @@ class OpenTail implements Tail {
   }
 
   offer(partition: number, offset: number, batch: Batch): void {
+    if (offset < (this.#startAt.get(partition) ?? 0)) return;
     this.#startedMs = performance.now();
     this.#processorMs = undefined;
     for (let slice = 0; slice < batch.sliceCount; slice++) {
@@ -205,25 +200,23 @@ class OpenTail implements Tail {
       if (stream === "none") continue;
       const rowStart = batch.sliceRowStart(slice);
       const rowEnd = batch.sliceRowEnds[slice]!;
-      if (!this.#select(batch, rowStart, rowEnd, stream)) {
-        this.#drop(labels, batch.timestamps.subarray(rowStart, rowEnd));
-        continue;
-      }
-      const { rowCount } = this.#sink;
-      if (rowCount === 0) continue;
+      const unexamined = this.#select(batch, rowStart, rowEnd, stream);
+      const drop = { partition, offset, labels };
+      this.#dropped.add({ ...drop, times: unexamined, isUnexamined: true });
+      if (this.#sink.rowCount === 0) continue;
       const rows = this.#sink.rows();
-      const bytes = this.#sink.bytes + rowBytes * rowCount;
+      const bytes = bytesOf(rows);
       const fits = this.#waitingBytes === 0 ||
         this.#waitingBytes + bytes <= this.#request.bufferBytesMax;
       if (!fits || !this.#held.tryResize(this.#heldBytes(bytes + tailedRowsBytes))) {
-        this.#drop(labels, rows.timestamps);
+        this.#dropped.add({ ...drop, times: rows.timestamps, isUnexamined: false });
       } else {
         this.#waitingBytes += bytes;
         const receivedMs = performance.now();
         this.#waiting.push({ partition, offset, labels, rows, receivedMs });
       }
     }
-    if (this.#waiting.length > 0 || this.#droppedCount > 0) this.#wake?.();
+    if (this.#waiting.length > 0 || !this.#dropped.isEmpty) this.#wake?.();
   }
 
   /** Of all that it holds, and so many more. */
@@ -232,7 +225,7 @@ class OpenTail implements Tail {
   }
 
   lose(): void {
-    this.#drop("{}", BigInt64Array.of(systemNowNs()));
+    this.#dropped.addUnknown(systemNowNs());
     this.#wake?.();
   }
 
@@ -247,42 +240,42 @@ class OpenTail implements Tail {
     return stream;
   }
 
-  /** Leaves in the sink what the pipeline makes of the rows; false if it took too long. */
-  #select(batch: Batch, rowStart: number, rowEnd: number, stream: StreamPipeline): boolean {
+  /** Leaves in the sink what the pipeline makes of the rows; the times of those for which it took too long. */
+  #select(
+    batch: Batch,
+    rowStart: number,
+    rowEnd: number,
+    stream: StreamPipeline,
+  ): ReadonlyArray<bigint> {
     const sink = this.#sink;
     sink.clear();
     const mask = new Uint8Array(rowEnd - rowStart).fill(1);
     const block = batchBlock(batch, rowStart, rowEnd);
     const { timestamps } = batch;
     const times = new Int32Array(timestamps.buffer, timestamps.byteOffset, timestamps.length * 2);
+    let index = 0;
     try {
       for (const filter of stream.filters) {
-        if (filter.apply(block, mask) === 0) return true;
+        if (filter.apply(block, mask) === 0) return [];
       }
       stream.begin(block, mask);
-      for (let index = mask.indexOf(1); index >= 0; index = mask.indexOf(1, index + 1)) {
+      for (index = mask.indexOf(1); index >= 0; index = mask.indexOf(1, index + 1)) {
         if (index % rowsBetweenChecks === 0) this.#checkTime();
         if (stream.run(rowStart + index)) {
           sink.pushRow(times, rowStart + index, this.#pipeline.row);
         }
       }
     } catch (error) {
-      if (error instanceof TailTooSlow) return false;
-      throw error;
+      if (!(error instanceof TailTooSlow)) throw error;
+      // What a filter was not at yet is as it was before.
+      return Array.from(timestamps.subarray(rowStart + index, rowEnd))
+        .filter((_, at) => mask[index + at] === 1);
     }
-    return true;
+    return [];
   }
+}
 
-  #drop(labels: string, timestamps: BigInt64Array): void {
-    for (const time of timestamps) {
-      const isFirst = this.#droppedCount++ === 0;
-      if (isFirst || time < this.#droppedFrom) this.#droppedFrom = time;
-      if (isFirst || time > this.#droppedTo) this.#droppedTo = time;
-    }
-    this.#onDropped(timestamps.length);
-    for (let row = 0; row < timestamps.length; row++) {
-      if (this.#dropped.length >= droppedNamesMax) break;
-      this.#dropped.push({ labels, time: timestamps[row]! });
-    }
-  }
+function bytesOf(rows: PipelineRows): number {
+  const { lines, meta, parsed, timestamps } = rows;
+  return lines.length + meta.length + parsed.length + rowBytes * timestamps.length;
 }

@@ -103,6 +103,7 @@ export const clusterTailerLayer = Layer.effect(
         let isOpen = true;
         return {
           ready: Effect.promise(() => opened.ready),
+          startAt: tail.startAt,
           take: tail.take,
           close: () => {
             tail.close();

@@ -8,6 +8,8 @@ import { socketUrl } from "./serverUrl.ts";
 /** Lines the server left out because this client was slow: how many, and the times of the oldest and the newest. */
 export interface Dropped {
   readonly count: number;
+  /** Of those the lines that no filter has looked at: any number of them may be the tail's. */
+  readonly unexamined?: number;
   readonly first: string;
   readonly last: string;
 }

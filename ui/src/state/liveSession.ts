@@ -187,10 +187,12 @@ export class LiveSession {
     });
   }
 
-  #noteDropped({ count, first, last }: Dropped): void {
+  #noteDropped({ count, unexamined = 0, first, last }: Dropped): void {
     this.droppedByServer += count;
     const missing = { start: BigInt(first), end: BigInt(last) + 1n };
-    const text = `The server left out ${lineCount(count)}, because this page read too slowly`;
+    const text = unexamined === 0
+      ? `The server left out ${lineCount(count)}, because this page read too slowly`
+      : `The server left out up to ${lineCount(count)}, because the filter takes too long for them`;
     this.#show({ kind: "notice", text, missing });
   }
 
