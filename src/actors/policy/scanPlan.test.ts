@@ -3,6 +3,7 @@ import fc from "fast-check";
 import t from "tap";
 import type { ChunkRef } from "../../storage/Index.ts";
 import type { Direction } from "../protocol/scan.ts";
+import { atOnce } from "../../platform/turns.ts";
 import { planUnits } from "./scanPlan.ts";
 
 const chunkArbitrary: fc.Arbitrary<ChunkRef> = fc.record({
@@ -27,7 +28,7 @@ t.test("planUnits groups by stream and overlap, in the query's order", (t) => {
       fc.array(chunkArbitrary, { maxLength: 12 }),
       fc.constantFrom<Direction>("backward", "forward"),
       (chunks, direction) => {
-        const units = planUnits(chunks, [], direction);
+        const units = atOnce(planUnits(chunks, [], direction));
         const planned = units.flatMap((unit) => unit.sources.map((source) => source.chunk));
         t.equal(planned.length, chunks.length);
         t.same(new Set(planned), new Set(chunks));

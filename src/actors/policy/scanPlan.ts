@@ -7,6 +7,7 @@ import type { ChunkRef } from "../../storage/Index.ts";
 import type { TimeRange } from "../../streams/record.ts";
 import type { Direction } from "../protocol/scan.ts";
 import type { HeadSlice, HeadSnapshot } from "../protocol/head.ts";
+import { sortByTime } from "./sortByTime.ts";
 
 export type PlannedSource =
   | {
@@ -40,20 +41,22 @@ export function rangeOfUnit(range: TimeRange, { keptFrom }: PlannedUnit): TimeRa
   return { start: keptFrom, end: keptFrom > range.end ? keptFrom : range.end };
 }
 
-/** Groups everything that the query may have to read into units, first wanted first. */
-export function planUnits(
+/** Groups everything that the query may have to read into units, first wanted first. May be left between any two steps. */
+export function* planUnits(
   chunks: ReadonlyArray<ChunkRef>,
   heads: ReadonlyArray<HeadSnapshot>,
   direction: Direction,
-): ReadonlyArray<PlannedUnit> {
+): Generator<void, ReadonlyArray<PlannedUnit>> {
   const streams = new Map<string, PlannedSource[]>();
   const sourcesOf = (labels: string) => {
     let sources = streams.get(labels);
     if (sources === undefined) streams.set(labels, sources = []);
     return sources;
   };
-  for (const chunk of chunks) {
+  for (let index = 0; index < chunks.length; index++) {
+    const chunk = chunks[index]!;
     sourcesOf(chunk.labels).push({ chunk, minTime: chunk.minTime, maxTime: chunk.maxTime });
+    if (index % stepSources === 0) yield;
   }
   for (const head of heads) {
     for (const stream of head.streams) {
@@ -62,14 +65,24 @@ export function planUnits(
         sources.push({ slice, minTime: slice.minTime, maxTime: slice.maxTime });
       }
     }
+    yield;
   }
   const units: PlannedUnit[] = [];
-  for (const [labels, sources] of streams) splitByTime(labels, sources, units);
-  const compare = direction === "backward"
-    ? (a: PlannedUnit, b: PlannedUnit) => compareTime(b.maxTime, a.maxTime)
-    : (a: PlannedUnit, b: PlannedUnit) => compareTime(a.minTime, b.minTime);
-  return units.sort(compare);
+  let step = 0;
+  for (const [labels, sources] of streams) {
+    splitByTime(labels, sources, units);
+    if (units.length < step + stepSources) continue;
+    step = units.length;
+    yield;
+  }
+  const timeOf = direction === "backward"
+    ? ({ maxTime }: PlannedUnit) => maxTime
+    : ({ minTime }: PlannedUnit) => minTime;
+  return yield* sortByTime(units, timeOf, direction);
 }
+
+/** Sources of one step. */
+const stepSources = 1000;
 
 /** Cuts one stream's sources into runs whose time ranges do not touch. */
 function splitByTime(labels: string, sources: PlannedSource[], units: PlannedUnit[]): void {

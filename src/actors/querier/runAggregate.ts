@@ -9,6 +9,7 @@ import { compilePipeline } from "../../logql/pipeline.ts";
 import type { PipelineDescription } from "../../logql/pipelinePlan.ts";
 import type { Leaf } from "../../logql/planner/metricPlan.ts";
 import type { Scanners } from "../Scanners.ts";
+import { runInTurns } from "../../platform/turns.ts";
 import { type Batch, batchMessage } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import type { TimeRange } from "../../streams/record.ts";
@@ -72,10 +73,10 @@ export async function runAggregate(
 ): Promise<LeafAnswer> {
   const { limits } = request;
   const startedAt = performance.now();
-  const { counted, rest, pruned } = countFromIndex(units, request);
+  const { counted, rest, pruned } = await runInTurns(countFromIndex(units, request), signal);
   const gathered = new GatheredStates(pool, request);
   gathered.add(counted);
-  const jobs = jobsOf(rest, request, units, pool.threadCount);
+  const jobs = await runInTurns(jobsOf(rest, request, units, pool.threadCount), signal);
   let unitsDone = units.length - rest.length;
   let bytesDone = 0;
   const bytesTotal = jobs.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -154,30 +155,38 @@ async function runJobs(
   }
 }
 
-/** Counts what needs no look at rows: a chunk on its own that lies within one bucket of time, of a stream
- *  that no filter or stage looks at and whose labels name the series. */
-function countFromIndex(units: ReadonlyArray<PlannedUnit>, request: LeafRequest): {
+/** What the index alone says of a leaf. */
+interface Counted {
   readonly counted: AggregateResult;
   readonly rest: ReadonlyArray<PlannedUnit>;
   /** Units of streams that no row of can pass. */
   readonly pruned: ReadonlyArray<PlannedUnit>;
-} {
+}
+
+/** Counts what needs no look at rows: a chunk on its own that lies within one bucket of time, of a stream
+ *  that no filter or stage looks at and whose labels name the series. */
+function* countFromIndex(
+  units: ReadonlyArray<PlannedUnit>,
+  request: LeafRequest,
+): Generator<void, Counted> {
   const pipeline = compilePipeline(request.pipeline);
   const buckets = new WindowBuckets(request.windows);
   const fold = new RowFold(jobWith(request, [], []), pipeline, buckets, () => {});
   const rest: PlannedUnit[] = [];
   const pruned: PlannedUnit[] = [];
+  let looked = 0;
   for (const [labels, own] of Map.groupBy(units, (unit) => unit.labels)) {
     const streamLabels = parseLabels(labels);
     const stream = pipeline.forStream(streamLabels);
     if (stream === "none") {
-      pruned.push(...own);
+      for (const unit of own) pruned.push(unit);
       continue;
     }
     fold.begin(stream, streamLabels, 0);
     // Of a chunk's metadata the index knows nothing.
     const countable = stream.filters.length === 0 && fold.countsOnly(1);
     for (const unit of own) {
+      if (++looked % stepUnits === 0) yield;
       const chunk = unit.sources.length === 1 ? unit.sources[0]!.chunk : undefined;
       const bucket =
         countable && chunk !== undefined && chunk.minTime >= rangeOfUnit(request.range, unit).start
@@ -192,6 +201,9 @@ function countFromIndex(units: ReadonlyArray<PlannedUnit>, request: LeafRequest)
   return { counted: fold.result(stats), rest, pruned };
 }
 
+/** Units of one step. */
+const stepUnits = 1000;
+
 const noWork: AggregateStats = {
   bytesScanned: 0,
   rowsScanned: 0,
@@ -200,12 +212,12 @@ const noWork: AggregateStats = {
   rowsFolded: 0,
 };
 
-function jobsOf(
+function* jobsOf(
   units: ReadonlyArray<PlannedUnit>,
   request: LeafRequest,
   all: ReadonlyArray<PlannedUnit>,
   threadCount: number,
-): ReadonlyArray<PlannedJob> {
+): Generator<void, ReadonlyArray<PlannedJob>> {
   const names = [...new Set(all.map(({ labels }) => labels))].sort();
   const ranks = new Map(names.map((labels, rank) => [labels, rank]));
   const total = units.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -220,6 +232,7 @@ function jobsOf(
     const range = rangeOfUnit(request.range, units[from]!);
     jobs.push({ job: jobOf(units.slice(from, to), { ...request, range }, ranks), bytes });
     from = to;
+    yield;
   }
   return jobs;
 }

@@ -4,6 +4,8 @@
 import { Effect, Schedule } from "effect";
 import { limitsFor, type Settings } from "../../platform/config/mod.ts";
 import { systemNowNs } from "../../platform/clock.ts";
+import { errorText } from "../../platform/files.ts";
+import { inTurns } from "../../platform/turns.ts";
 import type { ChunkRef, Index, IndexError, IndexQuery } from "../../storage/Index.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import type { Matcher } from "../../streams/matcher.ts";
@@ -84,7 +86,8 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
       }
       if (chunks.length > chunksMax) return yield* tooManyChunks(chunks.length, chunksMax);
     }
-    return { units: expiry.apply(planUnits(chunks, heads, direction)), heads };
+    const planned = yield* inTurns(() => planUnits(chunks, heads, direction), asFailed);
+    return { units: expiry.apply(planned), heads };
   });
 
   /** Label strings of streams that have rows in the range, sorted. */
@@ -244,6 +247,10 @@ function tooManyChunks(found: number, most: number): QueryFailed {
       `the query hit the max number of chunks limit (limit: ${most} chunks, found: ${found}), which is ` +
       "limits_config.max_chunks_per_query; add label matchers or shorten the time range",
   });
+}
+
+function asFailed(error: unknown): QueryFailed {
+  return new QueryFailed({ reason: "Failed", message: errorText(error) });
 }
 
 function indexFailure(error: IndexError): QueryFailed {

@@ -11,7 +11,9 @@ import { memoryIndex } from "../../testing/memoryStorage.ts";
 import { Index } from "../Index.ts";
 import { indexContract } from "../Index.contract.ts";
 import { DataDirectory } from "./DataDirectory.ts";
-import { sqliteIndexLayer } from "./SqliteIndex.ts";
+import { IndexReader } from "./indexQuery.ts";
+import { openIndexDatabase } from "./indexSchema.ts";
+import { indexFileName, sqliteIndexLayer } from "./SqliteIndex.ts";
 
 t.setTimeout(0);
 
@@ -149,4 +151,59 @@ t.test("an index that is damaged, missing or newer says what to do", async (t) =
   fs.mkdirSync(join(directory, "objects", "segments", "00000"), { recursive: true });
   t.match((await errorOf(directory)).message, /it is missing, though there are segments/);
   fs.rmSync(directory, { recursive: true });
+});
+
+t.test("segments that are merged while their chunks are read are in the answer once", async (t) => {
+  const streamCount = 3000;
+  for (const merges of ["once", "between all steps"]) {
+    const directory = makeDirectory();
+    t.teardown(() => fs.rmSync(directory, { recursive: true }));
+    const program = (index: Service) =>
+      Effect.gen(function* () {
+        for (let logFrom = 1; logFrom <= 12; logFrom++) {
+          yield* index.commit(bigSegment(logFrom, streamCount));
+        }
+        // What is merged is one more segment with all streams, at the beginning.
+        let merged = "segment-1";
+        let logTo = 2;
+        const mergeNext = index.replace([merged, `segment-${logTo}`], {
+          ...bigSegment(1, streamCount),
+          key: "merged-3",
+          logTo: 3,
+        });
+        const database = openIndexDatabase(join(directory, indexFileName));
+        const steps = new IndexReader(database).findChunks({
+          tenant: "fake",
+          matchers: [],
+          range: { start: 0n, end: 10n },
+          coveredTo: new Map(),
+        });
+        let step = steps.next();
+        t.notOk(step.done, "it takes several steps");
+        yield* mergeNext;
+        [merged, logTo] = ["merged-3", 3];
+        step = steps.next();
+        while (step.done !== true) {
+          if (merges !== "once" && logTo < 12) {
+            const next = `merged-${logTo + 1}`;
+            yield* index.replace([merged, `segment-${logTo}`], {
+              ...bigSegment(1, streamCount),
+              key: next,
+              logTo: logTo + 1,
+            });
+            [merged, logTo] = [next, logTo + 1];
+          }
+          step = steps.next();
+        }
+        database.close();
+        const keys = new Map<string, number>();
+        for (const { segmentKey } of step.value) {
+          keys.set(segmentKey, (keys.get(segmentKey) ?? 0) + 1);
+        }
+        const left = (yield* index.segments()).map(({ key }) => key);
+        t.same([...keys.keys()].sort(), left.sort(), `${merges}: the segments that there are`);
+        t.ok([...keys.values()].every((count) => count === streamCount), "each chunk once");
+      });
+    await within(directory, program);
+  }
 });

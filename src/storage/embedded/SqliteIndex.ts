@@ -3,6 +3,7 @@
 import { Effect, Layer } from "effect";
 import { joinPath, nodeDisk } from "../../platform/files.ts";
 import type { DatabaseSync } from "../../platform/sqlite.ts";
+import { inTurns } from "../../platform/turns.ts";
 import type { SegmentSummary } from "../../streams/record.ts";
 import { Index, IndexError } from "../Index.ts";
 import { DataDirectory } from "./DataDirectory.ts";
@@ -55,7 +56,8 @@ export const openSqliteIndex = Effect.fnUntraced(function* (file: string) {
     // No other process can have this file.
     claim: (partition) => attempt(() => readCheckpoint(reading, partition)),
     checkpoint: (partition) => attempt(() => readCheckpoint(reading, partition)),
-    findChunks: (query) => attempt(() => reader.findChunks(query)),
+    findChunks: (query) =>
+      inTurns(() => reader.findChunks(query), (error) => indexFailure(file, error)),
     findStreams: (query) => attempt(() => reader.findStreams(query)),
     labelNames: (query) => attempt(() => reader.labelNames(query)),
     labelValues: (query, name) => attempt(() => reader.labelValues(query, name)),

@@ -34,6 +34,14 @@ interface Part {
 }
 
 type Row = ReadonlyArray<number | bigint | string>;
+type Parameters = ReadonlyArray<number | bigint | string>;
+/** What integers are read as; numbers where none can be beyond 2^53. */
+type Integers = "bigints" | "numbers";
+
+/** Rows that are read at once. */
+const sliceRows = 4000;
+/** The last attempt to read chunks while segments are merged is made at once. */
+const attemptsInSteps = 4;
 
 const timeMax = 2n ** 63n - 1n;
 const timeMin = -(2n ** 63n);
@@ -46,35 +54,73 @@ export class IndexReader {
     this.#database = database;
   }
 
-  findChunks(query: IndexQuery): ReadonlyArray<ChunkRef> {
-    const found: ChunkRef[] = [];
-    for (const part of this.#parts(query)) {
-      const segments = new Map(part.segments.map((segment) => [segment.id, segment]));
-      const rows = this.#chunks(
-        part,
-        query.range,
-        "c.segment, c.stream, c.offset, c.length, c.row_count, c.raw_bytes, c.min_time, c.max_time",
-      );
-      const labels = this.#labels(new Set(rows.map((row) => Number(row[1]))));
-      for (
-        const [segmentId, streamId, offset, length, rowCount, rawBytes, minTime, maxTime] of rows
-      ) {
-        const segment = segments.get(Number(segmentId)) as Segment;
-        found.push({
-          segmentKey: segment.key,
-          partition: part.partition,
-          logFrom: segment.logFrom,
-          labels: labels.get(Number(streamId)) as string,
-          offset: Number(offset),
-          length: Number(length),
-          rowCount: Number(rowCount),
-          rawBytes: Number(rawBytes),
-          minTime: minTime as bigint,
-          maxTime: maxTime as bigint,
-        });
+  /** May be left between any two steps: what is committed or merged meanwhile changes nothing in its answer. */
+  *findChunks(query: IndexQuery): Generator<void, ReadonlyArray<ChunkRef>> {
+    for (let attempt = 1;; attempt++) {
+      const version = this.#dataVersion();
+      const parts = this.#parts(query);
+      const found: ChunkRef[] = [];
+      const labels = new Map<number, string>();
+      for (const part of parts) {
+        for (const slice of attempt < attemptsInSteps ? slicesOf(part) : [part]) {
+          this.#addChunks(slice, query.range, labels, found);
+          if (attempt < attemptsInSteps) yield;
+        }
       }
+      if (this.#dataVersion() === version || this.#hasAll(parts)) return found;
     }
-    return found;
+  }
+
+  /** `labels` are those of the streams that are known already. */
+  #addChunks(
+    part: Part,
+    range: TimeRange,
+    labels: Map<number, string>,
+    found: ChunkRef[],
+  ): void {
+    const segments = new Map(part.segments.map((segment) => [segment.id, segment]));
+    const rows = this.#chunks(
+      part,
+      range,
+      "c.segment, c.stream, c.offset, c.length, c.row_count, c.raw_bytes, " +
+        "c.min_time & 4294967295, c.min_time >> 32, c.max_time & 4294967295, c.max_time >> 32",
+      "numbers",
+    ) as ReadonlyArray<ReadonlyArray<number>>;
+    const unknown = new Set<number>();
+    for (const row of rows) if (!labels.has(row[1]!)) unknown.add(row[1]!);
+    if (unknown.size > 0) { for (const [id, text] of this.#labels(unknown)) labels.set(id, text); }
+    for (const row of rows) {
+      const segment = segments.get(row[0]!) as Segment;
+      found.push({
+        segmentKey: segment.key,
+        partition: part.partition,
+        logFrom: segment.logFrom,
+        labels: labels.get(row[1]!) as string,
+        offset: row[2]!,
+        length: row[3]!,
+        rowCount: row[4]!,
+        rawBytes: row[5]!,
+        minTime: timeOf(row[6]!, row[7]!),
+        maxTime: timeOf(row[8]!, row[9]!),
+      });
+    }
+  }
+
+  /** Changes when another connection has committed something. */
+  #dataVersion(): number {
+    return Number(this.#all("PRAGMA data_version")[0]![0]);
+  }
+
+  /** Whether the segments of all parts are there as they were: ids are given anew. */
+  #hasAll(parts: ReadonlyArray<Part>): boolean {
+    return parts.every(({ segments }) => {
+      const rows = this.#all(
+        "SELECT s.id, s.key FROM json_each(?) i CROSS JOIN segments s ON s.id = i.value",
+        json(segments.map(({ id }) => id)),
+      );
+      const keys = new Map(rows.map(([id, key]) => [Number(id), String(key)]));
+      return segments.every(({ id, key }) => keys.get(id) === key);
+    });
   }
 
   findStreams(query: IndexQuery): ReadonlyArray<string> {
@@ -154,14 +200,20 @@ export class IndexReader {
   }
 
   /** `columns` of the chunks of a part. Looks up each stream in each segment, or reads the segments if that is less. */
-  #chunks(part: Part, range: TimeRange, columns: string): ReadonlyArray<Row> {
+  #chunks(
+    part: Part,
+    range: TimeRange,
+    columns: string,
+    integers: Integers = "bigints",
+  ): ReadonlyArray<Row> {
     const { segments, streamIds, tenantId } = part;
     const segmentIds = json(segments.map((segment) => segment.id));
     const times = [clampTime(range.end), clampTime(range.start)];
     const inTime = "c.min_time < ? AND c.max_time >= ?";
     const inSegments = `FROM json_each(?) s CROSS JOIN chunks c ON c.segment = s.value`;
     if (streamIds === undefined) {
-      return this.#all(
+      return this.#rows(
+        integers,
         `SELECT ${columns} ${inSegments} CROSS JOIN streams t ON t.id = c.stream
          WHERE ${inTime} AND t.tenant = ?`,
         segmentIds,
@@ -171,7 +223,8 @@ export class IndexReader {
     }
     const rowCount = segments.reduce((sum, segment) => sum + segment.streamCount, 0);
     if (streamIds.length * segments.length * 4 < rowCount) {
-      return this.#all(
+      return this.#rows(
+        integers,
         `SELECT ${columns} FROM json_each(?) s CROSS JOIN json_each(?) i
          CROSS JOIN chunks c ON c.segment = s.value AND c.stream = i.value WHERE ${inTime}`,
         segmentIds,
@@ -179,7 +232,8 @@ export class IndexReader {
         ...times,
       );
     }
-    return this.#all(
+    return this.#rows(
+      integers,
       `SELECT ${columns} ${inSegments} WHERE c.stream IN (SELECT value FROM json_each(?)) AND ${inTime}`,
       segmentIds,
       json(streamIds),
@@ -324,17 +378,49 @@ export class IndexReader {
     return new Map(rows.map((row) => [Number(row[0]), String(row[1])]));
   }
 
-  #all(sql: string, ...parameters: ReadonlyArray<number | bigint | string>): ReadonlyArray<Row> {
-    let statement = this.#statements.get(sql);
+  #all(sql: string, ...parameters: Parameters): ReadonlyArray<Row> {
+    return this.#rows("bigints", sql, ...parameters);
+  }
+
+  #rows(integers: Integers, sql: string, ...parameters: Parameters): ReadonlyArray<Row> {
+    const key = `${integers} ${sql}`;
+    let statement = this.#statements.get(key);
     if (statement === undefined) {
       statement = this.#database.prepare(sql);
-      statement.setReadBigInts(true);
+      statement.setReadBigInts(integers === "bigints");
       statement.setReturnArrays(true);
-      this.#statements.set(sql, statement);
+      this.#statements.set(key, statement);
     }
     return statement.all(...parameters) as unknown as ReadonlyArray<Row>;
   }
 }
+
+/** The part in pieces whose rows are read in some milliseconds, unless one segment has more. */
+function* slicesOf(part: Part): Generator<Part> {
+  // Each piece looks through the streams that are wanted.
+  const rowsMax = Math.max(sliceRows, 2 * (part.streamIds?.length ?? 0));
+  let segments: Segment[] = [];
+  let rows = 0;
+  for (const segment of part.segments) {
+    if (segments.length > 0 && rows + segment.streamCount > rowsMax) {
+      yield { ...part, segments };
+      [segments, rows] = [[], 0];
+    }
+    segments.push(segment);
+    rows += segment.streamCount;
+  }
+  yield { ...part, segments };
+}
+
+/** The time of its two halves: a bigint of each column would take most of the time of a query for many chunks. */
+function timeOf(low: number, high: number): bigint {
+  words[0] = low;
+  words[1] = high;
+  return time[0]!;
+}
+
+const time = new BigInt64Array(1);
+const words = new Int32Array(time.buffer);
 
 function json(ids: Iterable<number>): string {
   return JSON.stringify(Array.isArray(ids) ? ids : [...ids]);
