@@ -58,6 +58,23 @@ t.test("only the segments that cannot be read are left out, and counted once", a
   t.match(missing.warnings()[0], /of 1 partition and those of partitions that may be new could/);
 });
 
+t.test("a job that fails when another has found its segment missing goes on without it", async (t) => {
+  const missing = new MissingParts();
+  const { pool } = poolOf({ b: new Unreadable("b is gone") });
+  let late: (() => void) | undefined;
+  const run = async <Result>(kind: string, job: UnitsJob) => {
+    // The first job's failure is heard of when the second is through.
+    if (late === undefined) await new Promise<void>((resolve) => late = resolve);
+    return await pool.run<Result>(kind, job);
+  };
+  const scanners = missing.scanners({ ...pool, run }, isUnreadable);
+  const first = scanners.run("scan", jobOf(["a", "b"]), {});
+  t.same(await scanners.run("scan", jobOf(["b", "c"]), {}), [["c"]]);
+  late!();
+  t.same(await first, [["a"]]);
+  t.match(missing.warnings()[0], /1 segment could not/);
+});
+
 t.test("an answer that lacks nothing has no warnings", async (t) => {
   const missing = new MissingParts();
   const scanners = missing.scanners(poolOf({}).pool, isUnreadable);

@@ -20,21 +20,25 @@ export class MissingParts {
     const run = async <Result>(kind: string, job: UnitsJob, options: JobOptions) => {
       const attempt = (some: UnitsJob) => pool.run<Result>(kind, some, options);
       const isOurs = (error: unknown) => options.signal?.aborted !== true && isUnreadable(error);
-      try {
-        return await attempt(this.#without(job));
-      } catch (error) {
-        if (!isOurs(error)) throw error;
-        const known = this.#segments.size;
-        for (const segment of segmentsOf(this.#without(job))) {
-          const alone = keeping(job, (source) => segmentOf(source) === segment);
-          await attempt(alone).catch((reason) => {
-            if (!isOurs(reason)) throw reason;
-            this.#leaveOutSegment(segment, reason);
-          });
+      // Each time without at least one segment more: one of its own, or one that another job has found meanwhile.
+      while (true) {
+        const tried = this.#without(job);
+        try {
+          return await attempt(tried);
+        } catch (error) {
+          if (!isOurs(error)) throw error;
+          const segments = [...segmentsOf(tried)];
+          for (const segment of segments) {
+            if (this.#segments.has(segment)) continue;
+            const alone = keeping(job, (source) => segmentOf(source) === segment);
+            await attempt(alone).catch((reason) => {
+              if (!isOurs(reason)) throw reason;
+              this.#leaveOutSegment(segment, reason);
+            });
+          }
+          // Not for want of a segment.
+          if (!segments.some((segment) => this.#segments.has(segment))) throw error;
         }
-        // Not for want of a segment.
-        if (this.#segments.size === known) throw error;
-        return await attempt(this.#without(job));
       }
     };
     return {
