@@ -20,7 +20,8 @@ interface Pushed {
   readonly bytes: Uint8Array;
 }
 
-/** Runs until the actor ends. `unflushedBytesMax` stops it while that much waits for a segment. */
+/** Runs until the actor ends. Fails with what cannot pass by itself: a record that is damaged, or missing. `unflushedBytesMax`
+ *  stops it while that much waits for a segment. */
 export const followLog = Effect.fn("followLog")(function* (
   link: NatsLink,
   writeLog: WriteLog["Service"],
@@ -72,8 +73,11 @@ export const followLog = Effect.fn("followLog")(function* (
       if (pushed[0]?.offset === next) continue;
     }
     const records = yield* writeLog.read(partition, next, readBytes).pipe(
-      Effect.tapError((error) => Effect.logDebug(error.message)),
-      Effect.orElseSucceed(() => []),
+      Effect.catch((error) =>
+        error.reason === "Corrupt"
+          ? Effect.fail(error)
+          : Effect.as(Effect.logDebug(error.message), [])
+      ),
     );
     for (const record of records) if (record.offset >= next) yield* deliver(record);
   }

@@ -1,7 +1,7 @@
 /** Removes, now and then, what dead writers left in a cluster's storage: segments that are in no
  *  commit and chunks of objects that were never completed. Done by the owner of partition 0, so
  *  that it is done once; twice would do no harm. */
-import { Effect, Layer, Schedule } from "effect";
+import { Cause, Effect, Layer, Schedule } from "effect";
 import { Nats } from "../../cluster/Nats.ts";
 import type { Settings } from "../../platform/config/mod.ts";
 import { errorText } from "../../platform/files.ts";
@@ -40,7 +40,10 @@ export const sweepLayer = (settings: Settings) =>
         );
       });
       yield* sweep.pipe(
-        Effect.catch((error) => Effect.logWarning(`cannot sweep: ${error.message}`)),
+        // Whatever it is: a sweep that ended would be missed only when the disk is full.
+        Effect.catchCause((cause) =>
+          Effect.logWarning(`cannot sweep: ${errorText(Cause.squash(cause))}`)
+        ),
         Effect.repeat(Schedule.spaced(everyMs)),
         Effect.delay(60_000),
         Effect.forkScoped,

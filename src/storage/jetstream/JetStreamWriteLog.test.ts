@@ -4,6 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Effect, Fiber, Layer } from "effect";
 import t from "tap";
+import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { logStream } from "../../cluster/streams.ts";
 import { buildBatch, encodeBatch } from "../../streams/batch.ts";
 import { columnsOf } from "../../testing/modelRows.ts";
@@ -122,6 +123,41 @@ t.test("a hole in the sequence is an error, not the end", async (t) => {
       t.same((yield* log.read(0, 4, 1e6)).map(({ offset }) => offset), [4, 5]);
     })
   );
+  await removeStreams(one);
+});
+
+t.test("what is released while it is read is no damage", async (t) => {
+  let release: (() => Promise<unknown>) | undefined;
+  /** A connection on which the log is released right before records are asked for. */
+  const releasing = (link: NatsLink): NatsLink => {
+    const publish: NatsLink["connection"]["publish"] = (subject, ...rest) => {
+      const before = subject.startsWith("$JS.API.DIRECT.GET") ? release : undefined;
+      if (before === undefined) return link.connection.publish(subject, ...rest);
+      release = undefined;
+      void before().then(() => link.connection.publish(subject, ...rest));
+    };
+    const connection = new Proxy(link.connection, {
+      get: (real, name) => {
+        if (name === "publish") return publish;
+        const value = Reflect.get(real, name);
+        return typeof value === "function" ? value.bind(real) : value;
+      },
+    });
+    return { ...link, connection };
+  };
+  const layer = jetStreamWriteLogLayer({ partitionBytesMax: 1e6, createsLogs: true }).pipe(
+    Layer.provide(Layer.effect(Nats, Effect.map(Nats, releasing))),
+    Layer.provide(natsLayer(one)),
+  );
+  const body = Effect.gen(function* () {
+    const log = yield* WriteLog;
+    for (let index = 1; index <= 5; index++) yield* log.append(0, new Uint8Array([index]));
+    release = () => Effect.runPromise(log.release(0, 4));
+    t.same((yield* log.read(0, 1, 1e6)).map(({ offset }) => offset), [4, 5]);
+    release = () => Effect.runPromise(log.release(0, 6));
+    t.same(yield* log.read(0, 4, 1e6), []);
+  });
+  await Effect.runPromise(body.pipe(Effect.provide(layer), Effect.scoped));
   await removeStreams(one);
 });
 

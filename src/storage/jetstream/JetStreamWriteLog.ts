@@ -140,8 +140,14 @@ class JetStreamLog {
       bytes: data,
     }));
     this.#learn(partition, (records.at(-1)?.offset ?? 0) + 1);
+    if (records.length > 0) return within(records, bytesMax);
     // The leader has what it acknowledged; the replica that answered may lag behind it, or be damaged.
-    return records.length > 0 ? within(records, bytesMax) : [await this.#one(partition, from)];
+    const message = await retrying(readMs, () => leaderGet(this.#link, stream, { seq: from }));
+    if (message !== undefined) return [{ offset: from, bytes: message.data }];
+    // The partition's owner may have released it a moment ago.
+    const { first: firstNow } = await this.bounds(partition);
+    if (firstNow > from) return await this.read(partition, firstNow, bytesMax);
+    throw this.#missing(partition, from);
   }
 
   async release(partition: number, offset: number): Promise<void> {
@@ -215,12 +221,9 @@ class JetStreamLog {
     return [...this.#partitions].sort((a, b) => a - b);
   }
 
-  /** A record that the direct get did not give, from the leader. */
-  async #one(partition: number, offset: number): Promise<LogRecord> {
+  #missing(partition: number, offset: number): WriteLogError {
     const stream = logStreamName(partition);
-    const message = await retrying(readMs, () => leaderGet(this.#link, stream, { seq: offset }));
-    if (message !== undefined) return { offset, bytes: message.data };
-    throw failure(
+    return failure(
       "Corrupt",
       partition,
       `offset ${offset} is missing in stream ${stream}, although it holds later ones: its store is damaged. Nothing after it is ` +
