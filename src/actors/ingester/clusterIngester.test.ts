@@ -32,15 +32,13 @@ async function cluster() {
   const world = new SimulatedWorld(randomFrom("heads"));
   const network = new SimulatedNetwork(world);
   new SimulatedJetStream(network, { tellAll: true });
-  const settings = settingsWith({
-    "ingester.segment_target_bytes": "1MB",
-    "ingester.max_unflushed_bytes": unflushedBytesMax,
-    "nats.log_max_bytes": "1MB",
-  });
-  const roles = ["ingester", "distributor", "querier"] as const;
-  const [owner, distributor, querier] = roles.map((role) =>
-    new SimulatedMember(network, role, role, settings)
-  ) as [SimulatedMember, SimulatedMember, SimulatedMember];
+  const settings = { "ingester.segment_target_bytes": "1MB", "nats.log_max_bytes": "1MB" };
+  const small = { ...settings, "ingester.max_unflushed_bytes": unflushedBytesMax };
+  const member = (role: SimulatedMember["role"], changes: Record<string, string | number>) =>
+    new SimulatedMember(network, role, role, settingsWith(changes));
+  const owner = member("ingester", settings);
+  const distributor = member("distributor", settings);
+  const querier = member("querier", small);
   for (const member of [owner, distributor, querier]) member.start();
   await world.run(8000);
   const ask = async <Result>(
@@ -58,8 +56,27 @@ async function cluster() {
       const matchers = [makeMatcher("app", "=", "a")];
       return (await query({ tenant: "t", matchers, range: { start: 0n, end: 100n } })).length;
     });
-  return { world, owner, lines };
+  const flush = () => ask(querier, ({ flush }) => flush().then(() => true));
+  return { world, network, owner, lines, flush };
 }
+
+t.test("what no distributor wrote into the log stops nothing", async (t) => {
+  const { world, network, owner, lines, flush } = await cluster();
+  const stranger = world.process("stranger");
+  world.later(stranger, 0, () => network.connect(stranger).publish("logs.t.0", "hello"));
+  await world.run(world.nowMs + 1000);
+  t.equal(await lines(), 10, "it was told of");
+  owner.kill();
+  owner.start();
+  await world.run(world.nowMs + 8000);
+  t.equal(await lines(), 10, "it is replayed");
+  owner.freeze();
+  t.equal(await lines(), undefined, "which is too much to be read from the log");
+  owner.thaw();
+  await world.run(world.nowMs + 8000);
+  t.equal(await flush(), true);
+  t.equal(await lines(), 10, "all is in a segment");
+});
 
 t.test("an owner that answers is asked, and waited for when the log is too much to read", async (t) => {
   const { world, owner, lines } = await cluster();

@@ -39,7 +39,7 @@ function actorAndLink() {
     },
   };
   const republish = (offset: number) => {
-    const headers = { get: () => String(offset) };
+    const headers = { get: (name: string) => name === "Nats-Sequence" ? String(offset) : "id" };
     tell(null, { headers, data: record(offset) } as unknown as Msg);
   };
   const end = () => isOpen = false;

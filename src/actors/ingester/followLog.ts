@@ -2,6 +2,7 @@
  *  JetStream's republishing as soon as they are stored; whatever that does not bring (a reconnect,
  *  a full buffer) is read from the log. */
 import { Effect, Latch } from "effect";
+import { recordOf } from "../../cluster/logRecords.ts";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { tailSubject } from "../../cluster/streams.ts";
 import { decodeBatch } from "../../streams/batch.ts";
@@ -39,8 +40,8 @@ export const followLog = Effect.fn("followLog")(function* (
           if (error !== null) return;
           const offset = Number(message.headers?.get("Nats-Sequence"));
           if (!(offset > 0) || pushedBytes > bufferBytesMax) return;
-          pushed.push({ offset, bytes: message.data });
-          pushedBytes += message.data.length;
+          pushed.push({ offset, bytes: recordOf(message.headers, message.data) });
+          pushedBytes += pushed.at(-1)!.bytes.length;
           wake.openUnsafe();
         },
       })

@@ -239,6 +239,7 @@ class PartitionHandler implements Handler<PartitionMessage> {
   /** Gives every slice to its stream; an effect only when some stream's mailbox is full. */
   #routeNow(offset: number, batch: Batch): Effect.Effect<void, unknown> | undefined {
     const late: Effect.Effect<void, unknown>[] = [];
+    if (batch.sliceCount === 0) late.push(this.#logForeign(offset));
     for (let index = 0; index < batch.sliceCount; index++) {
       const slice = headSlice(batch, offset, index);
       if (slice.rowEnd === slice.rowStart) continue;
@@ -250,6 +251,13 @@ class PartitionHandler implements Handler<PartitionMessage> {
     this.#next = offset + 1;
     this.#oldestMs ??= this.#options.nowMs();
     return late.length === 0 ? undefined : Effect.all(late, { discard: true });
+  }
+
+  #logForeign(offset: number): Effect.Effect<void> {
+    return Effect.logWarning(
+      `partition ${this.#options.partition}: offset ${offset} of its log was written by no distributor, and holds no lines: ` +
+        "somebody else publishes to logs.*, which only distributors should be allowed to",
+    );
   }
 
   #streamOf(tenant: string, labels: string): ActorRef<StreamMessage> {

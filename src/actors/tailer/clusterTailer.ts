@@ -4,6 +4,7 @@
 import type { Subscription } from "@nats-io/transport-node";
 import { Effect, Layer, Option } from "effect";
 import { directGet } from "../../cluster/directGet.ts";
+import { recordOf } from "../../cluster/logRecords.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { logStreamName, logSubject, tailSubject, tenantToken } from "../../cluster/streams.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
@@ -123,7 +124,7 @@ function subscribe({ connection }: NatsLink, tenant: string, feed: TailFeed): Su
       const partition = Number(subject.slice(subject.lastIndexOf(".") + 1));
       const offset = Number(headers?.get("Nats-Sequence"));
       const previous = Number(headers?.get("Nats-Last-Sequence"));
-      if (offset > 0) feed.take(partition, { offset, bytes: data }, previous);
+      if (offset > 0) feed.take(partition, { offset, bytes: recordOf(headers, data) }, previous);
     },
   });
 }
@@ -135,5 +136,8 @@ async function readRecordsOf(link: NatsLink, tenant: string, partition: number, 
     max_bytes: readBytes,
     next_by_subj: logSubject(tenant, partition),
   });
-  return messages.map(({ sequence, data }) => ({ offset: sequence, bytes: data }));
+  return messages.map(({ sequence, headers, data }) => ({
+    offset: sequence,
+    bytes: recordOf(headers, data),
+  }));
 }

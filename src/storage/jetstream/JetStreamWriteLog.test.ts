@@ -4,9 +4,10 @@ import { connect } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Effect, Fiber, Layer } from "effect";
 import t from "tap";
+import { recordOf } from "../../cluster/logRecords.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import { logStream } from "../../cluster/streams.ts";
-import { buildBatch, encodeBatch } from "../../streams/batch.ts";
+import { buildBatch, decodeBatch, encodeBatch } from "../../streams/batch.ts";
 import { columnsOf } from "../../testing/modelRows.ts";
 import { NatsServers } from "../../testing/natsServer.ts";
 import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
@@ -121,6 +122,30 @@ t.test("a hole in the sequence is an error, not the end", async (t) => {
       t.equal(error.reason, "Corrupt");
       t.match(error.message, "offset 3 is missing");
       t.same((yield* log.read(0, 4, 1e6)).map(({ offset }) => offset), [4, 5]);
+    })
+  );
+  await removeStreams(one);
+});
+
+t.test("what no distributor wrote has an offset and no lines", async (t) => {
+  await use((log) =>
+    Effect.gen(function* () {
+      yield* log.append(0, batchOf("fake", "a"));
+      yield* Effect.promise(async () => {
+        const nc = await connect({ servers: one.urls });
+        const told = nc.subscribe("tail.*.0", { max: 2 });
+        await jetstream(nc).publish("logs.x.0", "hello");
+        await jetstream(nc).publish("logs.fake.0", batchOf("fake", "b"), { msgID: "b" });
+        const lines: number[] = [];
+        for await (const { headers, data } of told) {
+          lines.push(decodeBatch(recordOf(headers, data)).rowCount);
+        }
+        t.same(lines, [0, 1], "also where it is republished");
+        await nc.close();
+      });
+      const records = yield* log.read(0, 1, 1e6);
+      t.same(records.map(({ offset }) => offset), [1, 2, 3]);
+      t.same(records.map(({ bytes }) => decodeBatch(bytes).rowCount), [1, 0, 1]);
     })
   );
   await removeStreams(one);

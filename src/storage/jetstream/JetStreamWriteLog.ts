@@ -20,6 +20,7 @@ import {
   streamFull,
   StreamMissing,
 } from "../../cluster/natsErrors.ts";
+import { recordOf } from "../../cluster/logRecords.ts";
 import { announcedLogs, announceLog, logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
 import { leaderState } from "../../cluster/streamState.ts";
 import {
@@ -135,15 +136,17 @@ class JetStreamLog {
         batch: batchMax,
         max_bytes: Math.max(1, Math.min(bytesMax, batchBytesMax)),
       }));
-    const records = contiguous(messages, from).map(({ sequence, data }) => ({
+    const records = contiguous(messages, from).map(({ sequence, headers, data }) => ({
       offset: sequence,
-      bytes: data,
+      bytes: recordOf(headers, data),
     }));
     this.#learn(partition, (records.at(-1)?.offset ?? 0) + 1);
     if (records.length > 0) return within(records, bytesMax);
     // The leader has what it acknowledged; the replica that answered may lag behind it, or be damaged.
     const message = await retrying(readMs, () => leaderGet(this.#link, stream, { seq: from }));
-    if (message !== undefined) return [{ offset: from, bytes: message.data }];
+    if (message !== undefined) {
+      return [{ offset: from, bytes: recordOf(message.headers, message.data) }];
+    }
     // The partition's owner may have released it a moment ago.
     const { first: firstNow } = await this.bounds(partition);
     if (firstNow > from) return await this.read(partition, firstNow, bytesMax);

@@ -239,6 +239,7 @@ export class SimulatedJetStream {
     const subject = rule.dest.replace("{{wildcard(1)}}", tokens[1]!)
       .replace("{{wildcard(2)}}", tokens[2] ?? "");
     const headers = makeHeaders();
+    for (const [name, values] of message.headers ?? []) headers.set(name, values[0]!);
     headers.set("Nats-Sequence", String(message.sequence));
     this.network.deliver(node, { subject, data: message.data, headers, reply: "" });
   }
