@@ -46,6 +46,7 @@ export interface PodSpec {
     readonly configMap?: { readonly name: string };
     readonly secret?: { readonly secretName: string };
     readonly hostPath?: { readonly path: string };
+    readonly emptyDir?: { readonly sizeLimit: string };
   }>;
 }
 

@@ -10,6 +10,7 @@ import t from "tap";
 import { parse } from "yaml";
 import { Result } from "effect";
 import { inboxPrefix, rolePermissions } from "../../src/cluster/permissions.ts";
+import { parseSettingFlags } from "../../src/platform/config/mod.ts";
 import { resolveSettings } from "../../src/platform/config/load.ts";
 import { parseByteSize } from "../../src/platform/config/units.ts";
 import {
@@ -249,6 +250,30 @@ for (const variant of variants) {
       const limit = Result.getOrThrow(parseByteSize(`${resources!.limits!["memory"]}B`));
       const name = nameOf(workload);
       t.ok(needs.get(name)! <= limit, `${name} may need ${needs.get(name)} bytes of ${limit}`);
+    }
+    t.end();
+  });
+
+  t.test(`${variant}: what a role keeps on its disk fits the volume`, (t) => {
+    const text = configMap(manifests, "tailrace")["tailrace.yaml"]!;
+    const file = { name: "tailrace.yaml", text };
+    for (const { metadata: { name }, spec } of workloads(manifests)) {
+      const { containers: [container], volumes = [] } = spec!.template!.spec;
+      const volume = volumes.find((volume) => volume.name === "data")?.emptyDir;
+      if (container!.args?.[0] !== "serve" || volume === undefined) continue;
+      const flags = Result.getOrThrow(parseSettingFlags(container!.args)).values;
+      const { storage, compactor } = Result.getOrThrow(resolveSettings({ file, flags })).settings;
+      const caches = new Map([
+        ["compactor", compactor.merge_target_bytes * 4],
+        ["querier", storage.cache_size],
+        ["ui", storage.cache_size],
+      ]);
+      const size = Result.getOrThrow(parseByteSize(`${volume.sizeLimit}B`));
+      // A copy of the index takes about 100 bytes for each chunk: 5 million chunks are 30 TB of lines.
+      const copyBytes = 512 * mebibyte;
+      const hasCopy = !["distributor", "ruler"].includes(name);
+      const needed = (caches.get(name) ?? 0) + (hasCopy ? copyBytes : 0);
+      t.ok(needed * 1.25 <= size, `${name} may need ${needed} bytes of ${size}`);
     }
     t.end();
   });
