@@ -61,6 +61,25 @@ t.test("who waits leaves when its query is ended, when it takes too long, and wh
   one.release();
 });
 
+t.test("who came first goes on first, but for small answers", async (t) => {
+  const answers = new HeldAnswers({ bytesMax: 100, smallBytes: 5 });
+  const [one, two, three] = [answers.open(), answers.open(), answers.open()];
+  one.resize(50);
+  const waiting = two.grow(60);
+  t.notOk(three.tryResize(6), "it would fit");
+  t.ok(three.tryResize(5));
+  const later = three.grow(20);
+  t.ok(one.tryResize(55), "one that came before goes on");
+  one.resize(35);
+  await waiting;
+  t.notOk(await settled(later));
+  two.resize(40);
+  await later;
+  t.equal(answers.bytes, 95);
+  for (const held of [one, two, three]) held.release();
+  t.equal(answers.bytes, 0);
+});
+
 t.test("of answers that wait for each other the last gives up", async (t) => {
   const answers = new HeldAnswers({ bytesMax: 100 });
   const [one, two, three] = [answers.open(), answers.open(), answers.open()];
@@ -104,6 +123,8 @@ t.test("clients that read nothing make room, those first that have for longest",
   t.ok(asking.tryResize(70));
   t.same(clients.map(({ reason }) => reason !== undefined), [false, true, true]);
   t.notOk(asking.tryResize(71), "the other has only just begun not to read");
+  t.notOk(held[1]!.tryResize(1), "one that was ended holds nothing more");
+  await t.rejects(held[1]!.grow(1), busy);
   t.equal(ends.length, 2);
   for (const each of [...held, asking]) each.release();
   t.equal(answers.bytes, 0);

@@ -2,6 +2,7 @@
  *  may be, who waits when there is no room, and that a client which reads nothing loses its connection. Lines are counted from
  *  the moment a query holds them (runScan.ts), texts until they are written out (respond.ts, sendHeld.ts), and what waits for
  *  live tails (Tailer.ts).
+ *  Whoever came first goes on first: later ones stop growing while an earlier one waits.
  *  Invariant: nobody is let grow beyond `bytesMax` but an answer that is held alone; what somebody has already is counted. */
 import { Context, Effect, type Scope } from "effect";
 import { heldAnswerBytes, slowClientsEnded } from "../platform/metrics.ts";
@@ -28,7 +29,7 @@ export interface HeldAnswer {
   /** The same, waiting for room: resolves at once if there is. Rejects with QueryFailed, Busy, when that takes too long, or with
    *  the signal's reason. */
   readonly grow: (bytes: number, signal?: AbortSignal) => Promise<void>;
-  /** It is not held any more. Only the first call counts. */
+  /** It is not held any more, and never again. Only the first call counts. */
   readonly release: () => void;
 }
 
@@ -40,11 +41,15 @@ export interface HeldAnswersOptions {
   readonly stalledMsYielding?: number;
   /** How long one waits for room. */
   readonly waitMs?: number;
+  /** An answer that is no larger lets nobody go first. */
+  readonly smallBytes?: number;
   /** Told why, when a client is ended. */
   readonly onEnd?: (reason: string) => void;
 }
 
 interface Answer {
+  /** Grows with each. */
+  readonly number: number;
   readonly client: AnswerClient | undefined;
   readonly parts: Set<Part>;
   bytes: number;
@@ -67,10 +72,12 @@ const tickMs = 250;
 
 export class HeldAnswers {
   readonly #options: Required<HeldAnswersOptions>;
-  readonly #answers = new Set<Answer>();
-  /** Longest first. */
+  /** Those that have one. */
+  readonly #byClient = new Map<AnswerClient, Answer>();
+  /** By the number of their answers. */
   readonly #waiters: Waiter[] = [];
   #bytes = 0;
+  #count = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: HeldAnswersOptions) {
@@ -78,6 +85,7 @@ export class HeldAnswers {
       stalledMs: 30_000,
       stalledMsYielding: 1000,
       waitMs: 30_000,
+      smallBytes: 1024 * 1024,
       onEnd: () => {},
       ...options,
     };
@@ -103,17 +111,25 @@ export class HeldAnswers {
   }
 
   #answerOf(client: AnswerClient | undefined): Answer {
+    const known = client === undefined ? undefined : this.#byClient.get(client);
+    if (known !== undefined) return known;
+    const answer: Answer = { number: this.#count++, client, parts: new Set(), bytes: 0 };
     if (client !== undefined) {
-      for (const answer of this.#answers) if (answer.client === client) return answer;
+      this.#byClient.set(client, answer);
       this.#ticking ??= setInterval(() => this.#tick(), tickMs);
     }
-    const answer: Answer = { client, parts: new Set(), bytes: 0 };
-    this.#answers.add(answer);
     return answer;
   }
 
   #fits({ answer, bytes: before }: Part, bytes: number): boolean {
     return this.#bytes === answer.bytes || this.#bytes + bytes - before <= this.#options.bytesMax;
+  }
+
+  /** Whether it may grow so far as to others that wait. */
+  #hasTurn({ answer, bytes: before }: Part, bytes: number): boolean {
+    const first = this.#waiters[0];
+    return first === undefined || answer.number <= first.part.answer.number ||
+      answer.bytes + bytes - before <= this.#options.smallBytes;
   }
 
   #resize(part: Part, bytes: number): void {
@@ -128,18 +144,23 @@ export class HeldAnswers {
   }
 
   #tryResize(part: Part, bytes: number): boolean {
+    if (bytes > part.bytes && !this.#hasTurn(part, bytes)) return false;
     if (bytes > part.bytes && !this.#fits(part, bytes)) {
       this.#endStalled(this.#options.stalledMsYielding, () => this.#fits(part, bytes));
-      // It may have been its own client.
-      if (!this.#fits(part, bytes) || !part.answer.parts.has(part)) return false;
+      if (!this.#fits(part, bytes)) return false;
     }
+    // Its client may have been ended, just now or before.
+    if (!part.answer.parts.has(part)) return false;
     this.#resize(part, bytes);
     return true;
   }
 
   #grow(part: Part, bytes: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (this.#fits(part, bytes)) return Promise.resolve(this.#resize(part, bytes));
+    if (!part.answer.parts.has(part)) return Promise.reject(this.#busy());
+    if (this.#hasTurn(part, bytes) && this.#fits(part, bytes)) {
+      return Promise.resolve(this.#resize(part, bytes));
+    }
     return new Promise((resolve, reject) => {
       const onAbort = () => waiter.settle(signal?.reason);
       const waiter: Waiter = {
@@ -155,29 +176,28 @@ export class HeldAnswers {
         },
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiters.push(waiter);
+      const later = this.#waiters.findIndex((each) => each.part.answer.number > part.answer.number);
+      this.#waiters.splice(later < 0 ? this.#waiters.length : later, 0, waiter);
       this.#ticking ??= setInterval(() => this.#tick(), tickMs);
       this.#letIn();
     });
   }
 
-  /** Lets those grow for whom there is room. If all that is held is of those that wait, the last of them must give up, so that
-   *  the others go on. */
+  /** Lets those grow for whom there is room, and whose turn it is. If all that is held is of those that wait, the last of them
+   *  must give up, so that the others go on. */
   #letIn(): void {
-    for (let first = this.#waiters[0]; first !== undefined; first = this.#waiters[0]) {
-      const { part, bytes } = first;
-      if (!this.#fits(part, bytes)) {
-        const waiting = new Set(this.#waiters.map(({ part }) => part.answer));
-        const held = [...waiting].reduce((sum, { bytes }) => sum + bytes, 0);
-        if (held < this.#bytes) return;
-        const isOther = (each: Waiter) =>
-          each.part.answer.bytes > 0 && each.part.answer !== part.answer;
-        this.#waiters.findLast(isOther)?.settle(this.#busy());
-        return;
-      }
-      first.settle();
-      this.#resize(part, bytes);
+    const next = this.#waiters.find(({ part, bytes }) =>
+      this.#fits(part, bytes) && this.#hasTurn(part, bytes)
+    );
+    if (next !== undefined) {
+      next.settle();
+      this.#resize(next.part, next.bytes);
+      return this.#letIn();
     }
+    const waiting = new Set(this.#waiters.map(({ part }) => part.answer));
+    const held = [...waiting].reduce((sum, { bytes }) => sum + bytes, 0);
+    if (waiting.size < 2 || held < this.#bytes) return;
+    this.#waiters.findLast(({ part }) => part.answer.bytes > 0)?.settle(this.#busy());
   }
 
   #tick(): void {
@@ -190,21 +210,18 @@ export class HeldAnswers {
       if (now - sinceMs >= this.#options.waitMs) settle(this.#busy());
     }
     this.#letIn();
-    if (this.#waiters.length > 0) return;
-    for (const { client } of this.#answers) if (client !== undefined) return;
+    if (this.#waiters.length > 0 || this.#byClient.size > 0) return;
     clearInterval(this.#ticking);
     this.#ticking = undefined;
   }
 
   /** Ends clients that have taken nothing for so long, those first that have for longest, until that is enough. */
   #endStalled(stalledMs: number, isEnough: () => boolean): void {
-    const stalled: { readonly answer: Answer; readonly client: AnswerClient; ms: number }[] = [];
-    for (const answer of this.#answers) {
-      const { client } = answer;
-      const ms = client?.stalledMs() ?? 0;
-      if (client !== undefined && ms >= stalledMs) stalled.push({ answer, client, ms });
-    }
-    for (const { answer, client, ms } of stalled.sort((a, b) => b.ms - a.ms)) {
+    const stalled = [...this.#byClient]
+      .map(([client, answer]) => ({ answer, client, ms: client.stalledMs() }))
+      .filter(({ ms }) => ms >= stalledMs)
+      .sort((a, b) => b.ms - a.ms);
+    for (const { answer, client, ms } of stalled) {
       if (isEnough()) return;
       const seconds = Math.round(ms / 1000);
       const reason = `the connection ended: nothing was read of what was sent for ${seconds} s`;
@@ -219,7 +236,9 @@ export class HeldAnswers {
     const { answer } = part;
     this.#resize(part, 0);
     answer.parts.delete(part);
-    if (answer.parts.size === 0) this.#answers.delete(answer);
+    const { client } = answer;
+    const isOver = answer.parts.size === 0 && client !== undefined;
+    if (isOver && this.#byClient.get(client) === answer) this.#byClient.delete(client);
     const gone = this.#waiters.filter((waiter) => waiter.part === part);
     for (const { settle } of gone) settle(this.#busy());
   }

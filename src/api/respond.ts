@@ -2,6 +2,7 @@
 import { type AnswerClient, growing, holdInScope } from "../actors/HeldAnswers.ts";
 import { Effect, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { gzip } from "../platform/compression.ts";
 import { QueryFailed } from "../actors/querier/Querier.ts";
 import { endConnection } from "../platform/httpServer.ts";
@@ -17,18 +18,19 @@ export const respondJson = Effect.fnUntraced(function* (json: Json) {
   const plainBytes = bytesOf(plain);
   const zips = plainBytes >= gzipBytesMin &&
     /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
-  const client = new HttpClientOf(request.source);
-  const held = yield* holdInScope(client);
-  if (plainBytes > smallAnswerBytes) held.resize(plainBytes);
-  const body = zips ? yield* Effect.promise(() => gzip(plain)) : plain;
   const contentType = "application/json; charset=UTF-8";
   const headers: Record<string, string> = zips
     ? { "content-encoding": "gzip", vary: "Accept-Encoding" }
     : {};
-  const contentLength = bytesOf(body);
+  const encode = zips ? Effect.promise(() => gzip(plain)) : Effect.succeed(plain);
   if (plainBytes <= smallAnswerBytes) {
-    return HttpServerResponse.uint8Array(joined(body, contentLength), { contentType, headers });
+    return HttpServerResponse.uint8Array(joinBytes(yield* encode), { contentType, headers });
   }
+  const client = new HttpClientOf(request.source);
+  const held = yield* holdInScope(client);
+  held.resize(plainBytes);
+  const body = yield* encode;
+  const contentLength = bytesOf(body);
   held.resize(contentLength);
   yield* growing(held, contentLength);
   // One piece at a time, so that the socket says when it has room.
@@ -59,17 +61,6 @@ class HttpClientOf implements AnswerClient {
   readonly stalledMs = () => this.#tookAtMs === undefined ? 0 : performance.now() - this.#tookAtMs;
   /** HTTP has no way to say why in the middle of an answer. */
   readonly end = () => endConnection(this.#source);
-}
-
-function joined(pieces: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 function bytesOf(pieces: ReadonlyArray<Uint8Array>): number {
