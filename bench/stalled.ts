@@ -79,15 +79,21 @@ async function measure(runtime: RuntimeName, kind: string, path: string): Promis
     writeFileSync(`/proc/${server.serverPid()}/clear_refs`, "5");
     const startedAt = performance.now();
     const sockets = Array.from({ length: clients }, () => stalled(server, path));
-    if (isTail) await pushLines(server, BigInt(Date.now()) * 1_000_000n, pushes * 2);
+    let isPushing = isTail;
+    const pushing = isTail
+      ? pushLines(server, BigInt(Date.now()) * 1_000_000n, pushes * 2).finally(() =>
+        isPushing = false
+      )
+      : Promise.resolve();
     let [held, ended] = [0, 0];
-    while (performance.now() - startedAt < watchMs) {
+    while (isPushing || performance.now() - startedAt < watchMs) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       const metrics = await (await fetch(`${server.baseUrl}/metrics`)).text();
       const value = (name: string) => Number(new RegExp(`^${name} (.*)$`, "m").exec(metrics)?.[1]);
       held = Math.max(held, value("tailrace_held_answer_bytes") || 0);
       ended = value("tailrace_slow_clients_ended_total") || 0;
     }
+    await pushing;
     const { peakResidentBytes, residentBytes } = server.usage();
     console.log(
       `${runtime}, ${clients} ${kind}: resident ${mb(before)} before, ${
