@@ -7,12 +7,21 @@ import type { Index } from "./Index.ts";
 import { type ObjectInfo, type ObjectStore, ObjectStoreError } from "./ObjectStore.ts";
 import { chooseSegments } from "./segmentChoice.ts";
 
-/** A segment whose footer cannot be read. */
+/** A segment whose footer, or a chunk of it, cannot be read. */
 export class SegmentUnreadable
   extends Schema.TaggedError<SegmentUnreadable>()("SegmentUnreadable", {
     key: Schema.String,
     message: Schema.String,
   }) {}
+
+/** Says what to do about a segment of which a part is damaged. */
+export function segmentUnreadable(key: string, problem: string): SegmentUnreadable {
+  return new SegmentUnreadable({
+    key,
+    message: `Cannot read segment "${key}": ${problem}. Restore it from a copy, or move it ` +
+      `away: then its lines are lost`,
+  });
+}
 
 export interface RebuildReport {
   readonly segments: number;
@@ -56,12 +65,7 @@ export const readSegmentRecord = Effect.fnUntraced(function* (
     catch: (error) => {
       if (error instanceof ObjectStoreError) return error;
       if (!(error instanceof FormatError)) throw error;
-      return new SegmentUnreadable({
-        key,
-        message:
-          `Cannot read segment "${key}": ${error.message}. Restore it from a copy, or move it ` +
-          `away: then its lines are lost`,
-      });
+      return segmentUnreadable(key, error.message);
     },
   });
   return { ...segmentRecord(footer), key };

@@ -273,24 +273,33 @@ t.test("what was replaced goes while there is work left, when its time has come"
       yield* checkTiles(t, bench);
     })));
 
-t.test("a segment that cannot be read is left alone, and its neighbours go on", (t) =>
-  onBench({}, (bench) =>
-    Effect.gen(function* () {
-      const nowNs = BigInt(Date.now()) * 1_000_000n;
-      for (let segment = 0; segment < 7; segment++) {
-        yield* bench.commit([{ tenant: "fake", labels: '{a="b"}', rows: rowsOfAge(nowNs, [1]) }]);
-      }
-      const { key, bytes } = (yield* bench.index.segments())[3]!;
-      yield* bench.objectStore.remove(key);
-      yield* bench.objectStore.put(key, [new Uint8Array(bytes)]);
-      const error = yield* Effect.flip(bench.compact);
-      t.match(error.message, `partition 0 cannot be compacted: Cannot read segment "${key}"`);
-      t.equal((yield* bench.index.segments()).length, 7);
-      t.equal((yield* bench.compact).length, 2);
-      const left = yield* bench.index.segments();
-      t.same(left.map(({ logFrom, logTo }) => [logFrom, logTo]), [[1, 7], [7, 9], [9, 15]]);
-      t.equal(left[1]!.key, key);
-    })));
+const damages: ReadonlyArray<readonly [string, (bytes: Uint8Array) => void]> = [
+  ["that cannot be read", (bytes) => bytes.fill(0)],
+  // Its header has 48 bytes, its footer is longer than its one chunk.
+  ["with a damaged chunk", (bytes) => bytes.fill(0xff, 80, 100)],
+];
+for (const [what, damage] of damages) {
+  t.test(`a segment ${what} is named and left alone, and its neighbours go on`, (t) =>
+    onBench({}, (bench) =>
+      Effect.gen(function* () {
+        const nowNs = BigInt(Date.now()) * 1_000_000n;
+        for (let segment = 0; segment < 7; segment++) {
+          yield* bench.commit([{ tenant: "fake", labels: '{a="b"}', rows: rowsOfAge(nowNs, [1]) }]);
+        }
+        const { key } = (yield* bench.index.segments())[3]!;
+        const bytes = yield* bench.objectStore.get(key);
+        damage(bytes);
+        yield* bench.objectStore.remove(key);
+        yield* bench.objectStore.put(key, [bytes]);
+        const error = yield* Effect.flip(bench.compact);
+        t.match(error.message, `partition 0 cannot be compacted: Cannot read segment "${key}"`);
+        t.equal((yield* bench.index.segments()).length, 7);
+        t.equal((yield* bench.compact).length, 2);
+        const left = yield* bench.index.segments();
+        t.same(left.map(({ logFrom, logTo }) => [logFrom, logTo]), [[1, 7], [7, 9], [9, 15]]);
+        t.equal(left[1]!.key, key);
+      })));
+}
 
 const hourNs = 3_600_000_000_000n;
 

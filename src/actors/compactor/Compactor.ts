@@ -100,8 +100,6 @@ const makeCompactor = Effect.fnUntraced(function* (settings: Settings, concurren
     ).pipe(Effect.tapError((error) =>
       Effect.sync(() => {
         if (error instanceof SegmentUnreadable) damaged.add(error.key);
-        // A thread does not say in which of them the chunk is.
-        else if (error.name === "FormatError") { for (const { key } of segments) damaged.add(key); }
       })
     ));
     removed.add(segments);

@@ -7,7 +7,7 @@ import { Effect } from "effect";
 import { systemNowNs } from "../../platform/clock.ts";
 import type { Index } from "../../storage/Index.ts";
 import type { ObjectStore } from "../../storage/ObjectStore.ts";
-import { readSegmentRecord } from "../../storage/rebuildIndex.ts";
+import { readSegmentRecord, segmentUnreadable } from "../../storage/rebuildIndex.ts";
 import type { BuiltChunk, ChunkOptions } from "../../streams/chunkWriter.ts";
 import type { SegmentRecord, SegmentSummary } from "../../streams/record.ts";
 import { buildSegment } from "../../streams/segment.ts";
@@ -134,6 +134,12 @@ const buildStreams = Effect.fnUntraced(function* (
         try: () => parts.run(job),
         catch: (error) => error instanceof Error ? error : new Error(String(error)),
       });
+      if ("message" in built) {
+        return yield* segmentUnreadable(
+          job.units[built.unit]!.sources[built.source]!.chunk.key,
+          built.message,
+        );
+      }
       targets.forEach(([stream, group], index) => {
         sealed[stream]!.chunks[group] = [...built[index]!];
       });

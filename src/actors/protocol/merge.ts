@@ -16,5 +16,11 @@ export interface MergeJob {
   readonly units: ReadonlyArray<MergeUnit>;
 }
 
-/** The chunks of each unit, in the job's order. */
-export type MergeResult = ReadonlyArray<ReadonlyArray<BuiltChunk>>;
+/** The chunks of each unit, in the job's order; or the source that is damaged, which no thread knows the segment of. */
+export type MergeResult = ReadonlyArray<ReadonlyArray<BuiltChunk>> | DamagedSource;
+
+export interface DamagedSource {
+  readonly unit: number;
+  readonly source: number;
+  readonly message: string;
+}

@@ -3,29 +3,43 @@
 import type { JobContext } from "../../platform/workerHost.ts";
 import type { ObjectReader } from "../../storage/embedded/objectReader.ts";
 import { type Chunk, openChunk } from "../../streams/chunk.ts";
+import { FormatError } from "../../streams/formatError.ts";
 import { buildChunks, type BuiltChunk, type ChunkSource } from "../../streams/chunkWriter.ts";
-import type { MergeJob, MergeResult, MergeUnit } from "../protocol/merge.ts";
+import type { DamagedSource, MergeJob, MergeResult, MergeUnit } from "../protocol/merge.ts";
 
-/** Runs the job. Throws FormatError (a corrupt chunk) or what the object store said. */
+/** Runs the job. Throws what the object store said. */
 export function merge(job: MergeJob, reader: ObjectReader, context: JobContext): MergeResult {
-  return job.units.map((unit) => {
+  const built: BuiltChunk[][] = [];
+  for (const [index, unit] of job.units.entries()) {
     if (context.cancelled()) throw new Error("the merge was cancelled");
     const chunks = mergeUnit(unit, job, reader);
+    if ("message" in chunks) return { unit: index, ...chunks };
     for (const { bytes } of chunks) context.transfer.push(bytes.buffer);
-    return chunks;
-  });
+    built.push(chunks);
+  }
+  return built;
 }
 
-function mergeUnit(unit: MergeUnit, job: MergeJob, reader: ObjectReader): BuiltChunk[] {
-  const chunks = unit.sources.map(({ chunk: { key, offset, length } }) => {
+function mergeUnit(
+  unit: MergeUnit,
+  job: MergeJob,
+  reader: ObjectReader,
+): BuiltChunk[] | Omit<DamagedSource, "unit"> {
+  const rows: ChunkSource[] = [];
+  for (const [index, { chunk: { key, offset, length } }] of unit.sources.entries()) {
     const bytes = reader.getRange(key, offset, length);
-    return { bytes, chunk: openChunk(bytes) };
-  });
-  const only = chunks[0];
-  if (only !== undefined && chunks.length === 1 && only.chunk.minTime >= unit.keptFrom) {
-    return [copyOf(only.bytes, only.chunk)];
+    try {
+      const chunk = openChunk(bytes);
+      if (unit.sources.length === 1 && chunk.minTime >= unit.keptFrom) {
+        return [copyOf(bytes, chunk)];
+      }
+      rows.push(...rowsOf(chunk, unit.keptFrom));
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return { source: index, message: error.message };
+    }
   }
-  return buildChunks(chunks.flatMap(({ chunk }) => rowsOf(chunk, unit.keptFrom)), job.options);
+  return buildChunks(rows, job.options);
 }
 
 function copyOf(bytes: Uint8Array, chunk: Chunk): BuiltChunk {
