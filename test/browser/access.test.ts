@@ -30,8 +30,8 @@ interface Screen {
   readonly address: (selector: string) => Readonly<Record<string, string>>;
   /** Brings the screen about once its address is open. */
   readonly act?: (driver: PageDriver) => Promise<unknown>;
-  /** What is on a wide screen alone. */
-  readonly isWide?: boolean;
+  /** What is on a narrow screen alone. */
+  readonly isNarrow?: boolean;
 }
 
 const lines = (selector: string) => ({ q: selector });
@@ -50,6 +50,11 @@ const openFirst = async ({ page }: PageDriver) => {
   await page.locator(".log").first().click();
   await page.locator(".drawer").waitFor();
 };
+
+async function openMore({ page }: PageDriver): Promise<void> {
+  await page.click('[aria-label="More"]');
+  await page.waitForSelector(".menu");
+}
 
 const screens: Readonly<Record<string, Screen>> = {
   "the first screen": { address: () => ({}), act: ({ page }) => page.waitForSelector(".examples") },
@@ -105,11 +110,14 @@ const screens: Readonly<Record<string, Screen>> = {
       await page.waitForSelector(".queries-panel");
     },
   },
+  "more": { address: lines, isNarrow: true, act: openMore },
   "explain": {
     address: lines,
-    isWide: true,
-    act: async ({ page }) => {
-      await page.click('[aria-label="Explain the query"]');
+    act: async (driver) => {
+      const { page } = driver;
+      const isNarrow = (page.viewportSize()?.width ?? 0) < 900;
+      if (isNarrow) await openMore(driver);
+      await page.click(isNarrow ? ".menu >> text=Explain" : '[aria-label="Explain the query"]');
       await page.waitForSelector("dialog[open] li");
     },
   },
@@ -138,8 +146,8 @@ async function checkScreens(
 ): Promise<void> {
   const expectedErrors = /status of 400|WebSocket/;
   const driver = await openPage(t, "about:blank", { ...options, expectedErrors });
-  for (const [name, { address, act, isWide }] of Object.entries(screens)) {
-    if (isWide === true && options?.isMobile === true) continue;
+  for (const [name, { address, act, isNarrow }] of Object.entries(screens)) {
+    if (isNarrow === true && options?.isMobile !== true) continue;
     await driver.page.goto(addressOf(scenario.server.baseUrl, address(selectorOf(scenario))));
     await driver.settled();
     await act?.(driver);

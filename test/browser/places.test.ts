@@ -196,6 +196,34 @@ const scenarios: Record<string, ScenarioBody> = {
     }
   },
 
+  "on a phone: what has no button there is in a menu": async (t, scenario) => {
+    await push(scenario, [{ line: "a line" }]);
+    const query = `{app="${scenario.app}"}|="line"!="none"`;
+    const driver = await openQuery(t, scenario, query, {}, {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+    });
+    const { page } = driver;
+    const choose = async (words: string) => {
+      await page.tap('[aria-label="More"]');
+      const choice = page.locator(".topbar .menu button", { hasText: words });
+      t.ok(((await choice.boundingBox())?.height ?? 0) >= 24, `${words} is large enough`);
+      await choice.tap();
+    };
+    await choose("Format");
+    await page.locator(".editor .cm-line", { hasText: '} |= "line" != "none"' }).waitFor();
+    await choose("Theme: auto");
+    t.equal(await page.getAttribute("html", "data-theme"), "light");
+    await page.tap(".topbar .menu button >> text=Theme: light");
+    t.equal(await page.getAttribute("html", "data-theme"), "dark");
+    await page.touchscreen.tap(195, 700);
+    t.equal(await page.locator(".topbar .menu").count(), 0, "a tap elsewhere folds it");
+    await choose("Explain");
+    await page.waitForSelector("dialog[open] li");
+    t.equal(await page.evaluate("document.documentElement.scrollWidth"), 390);
+  },
+
   "alerts and rules: the command shown adds some; what fires is said, its query is a click away":
     async (
       t,

@@ -5,6 +5,7 @@ import { draft } from "../state/explore.ts";
 import { helpOpen, nextTheme, sidebarOpen, theme } from "../state/screen.ts";
 import { Icon, Logo } from "./icons.tsx";
 import { runAgain, toggleLive } from "./keyboard.ts";
+import { MoreMenu } from "./MoreMenu.tsx";
 import { TenantChoice } from "./TenantChoice.tsx";
 import { TimePicker } from "./TimePicker.tsx";
 
@@ -88,13 +89,14 @@ export function TopBar() {
       </button>
       <button
         type="button"
-        class="button quiet"
+        class="button quiet wide-only"
         title="Keys and query examples (?)"
         aria-label="Help"
         onClick={() => helpOpen.value = true}
       >
         <Icon name="help" />
       </button>
+      <MoreMenu />
     </header>
   );
 }
