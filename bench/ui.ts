@@ -1,6 +1,6 @@
-/** Measures the page in Chromium against a real server: size, start, first rows, a long scan, scrolling, long lines, live
- *  tail. `node bench/ui.ts [--scale=0.1] [--tail-seconds=20] [--tail-rates=10000,20000] [--only=start,rows,scan,scroll,long,tail]`
- *  prints a Markdown table. Chromium draws in software here, and a frame or a task that is late may be late for the machine: so
+/** Measures the page in Chromium against a real server: size, start, first rows, a long scan, scrolling, millions of rows, long
+ *  lines, live tail. `node bench/ui.ts [--scale=0.1] [--millions=2] [--tail-seconds=20] [--tail-rates=10000,20000]
+ *  [--only=start,rows,scan,scroll,millions,long,tail]` prints a Markdown table. Chromium draws in software here, and a frame or a task that is late may be late for the machine: so
  *  the time for which a task computes is said beside how long it lasted. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,18 @@ import { launchChromium } from "../src/testing/browser.ts";
 import { PushClient } from "../src/testing/pushClient.ts";
 import { ServerProcess, settingsWithoutLimits } from "../src/testing/serverProcess.ts";
 import { cachedCorpus, scaleFrom } from "./corpus.ts";
-import { measureIngest, quantile } from "./ingest.ts";
+import { measureIngest } from "./ingest.ts";
+import { measureMillions } from "./uiMillions.ts";
+import {
+  describe,
+  heapMegabytes,
+  longestWork,
+  newPage,
+  p,
+  readWatch,
+  watch,
+  type Watched,
+} from "./uiWatch.ts";
 
 const rows: [what: string, figure: string, goal: string][] = [];
 /** Says a figure at once as well: a run that ends early has then not been in vain. */
@@ -22,66 +33,6 @@ function note(row: (typeof rows)[number]): void {
 const parameters = process.argv.slice(2);
 const option = (name: string, otherwise: number) =>
   Number(parameters.find((each) => each.startsWith(`--${name}=`))?.split("=")[1] ?? otherwise);
-
-interface TraceEvent {
-  readonly name: string;
-  readonly ph: string;
-  readonly pid: number;
-  readonly tid: number;
-  /** Microseconds of the thread's own time. */
-  readonly tdur?: number;
-  readonly args?: { readonly name?: string };
-}
-
-/** The most milliseconds for which one task of the page's thread computes while `act` runs: other programs on the machine make a
- *  task last longer, but not compute more. */
-async function longestWork(
-  browser: Browser,
-  page: Page,
-  act: () => Promise<unknown>,
-): Promise<number> {
-  const categories = ["-*", "disabled-by-default-devtools.timeline"];
-  await browser.startTracing(page, { categories });
-  await act();
-  const { traceEvents } = JSON.parse(String(await browser.stopTracing())) as {
-    traceEvents: TraceEvent[];
-  };
-  const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
-  const threads = new Set(
-    traceEvents.filter(({ name, args }) =>
-      name === "thread_name" && args?.name === "CrRendererMain"
-    ).map(threadOf),
-  );
-  const work = traceEvents.filter((event) =>
-    event.name === "RunTask" && event.ph === "X" && threads.has(threadOf(event))
-  ).map(({ tdur = 0 }) => tdur / 1000);
-  return work.reduce((most, each) => Math.max(most, each), 0);
-}
-
-/** What runs in the page: counts frames, tasks over 50 ms and the longest one, until asked. */
-const watch = `(() => {
-  const state = { frames: 0, slow: 0, longest: 0, started: performance.now(), running: true };
-  globalThis.watched = state;
-  new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) {
-      state.slow++;
-      state.longest = Math.max(state.longest, duration);
-    }
-  }).observe({ entryTypes: ["longtask"] });
-  const frame = () => { state.frames++; if (state.running) requestAnimationFrame(frame); };
-  requestAnimationFrame(frame);
-})()`;
-const readWatch = `(() => {
-  const { frames, slow, longest, started } = globalThis.watched;
-  globalThis.watched.running = false;
-  return { fps: frames * 1000 / (performance.now() - started), slow, longest };
-})()`;
-
-interface Watched {
-  readonly fps: number;
-  readonly slow: number;
-  readonly longest: number;
-}
 
 function measureSize(): void {
   const folder = fileURLToPath(new URL("../ui/dist", import.meta.url));
@@ -413,31 +364,6 @@ async function pushAtRate(
   return sent;
 }
 
-async function heapMegabytes(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  await session.send("HeapProfiler.collectGarbage");
-  const { usedSize } = await session.send("Runtime.getHeapUsage");
-  return usedSize / 1e6;
-}
-
-function describe({ fps, slow, longest }: Watched, work: number | undefined): string {
-  const tasks = slow === 0
-    ? "no task over 50 ms"
-    : `${slow} tasks over 50 ms, the longest ${longest.toFixed(0)} ms`;
-  const most = work === undefined ? "" : `; the most work in a task: ${work.toFixed(0)} ms`;
-  return `${fps.toFixed(0)} fps, ${tasks}${most}`;
-}
-
-/** A quantile of figures in any order. */
-function p(figures: readonly number[], share: number): number {
-  return quantile(figures.filter(Number.isFinite).sort((a, b) => a - b), share);
-}
-
-async function newPage(browser: Browser): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
-  return await context.newPage();
-}
-
 const text = (name: string, otherwise: string) =>
   parameters.find((each) => each.startsWith(`--${name}=`))?.split("=")[1] ?? otherwise;
 const only = text("only", "").split(",").filter((each) => each !== "");
@@ -451,7 +377,7 @@ const server = await ServerProcess.start({ runtime: "deno", settings: settingsWi
 const browser = await launchChromium();
 try {
   measureSize();
-  if (only.some((part) => !["long", "tail"].includes(part)) || only.length === 0) {
+  if (only.some((part) => !["millions", "long", "tail"].includes(part)) || only.length === 0) {
     const ingest = await measureIngest(server, corpus);
     console.error(`${(ingest.lineBytes / 1e6).toFixed(0)} MB stored`);
   }
@@ -469,6 +395,9 @@ try {
   }
   if (wants("scan")) await measureLongScan(browser, server.baseUrl);
   if (wants("scroll")) await measureScrolling(browser, server.baseUrl, apps[0] ?? "");
+  if (wants("millions")) {
+    for (const row of await measureMillions(browser, server, option("millions", 2))) note(row);
+  }
   if (wants("long")) await measureLongLines(browser, server);
   for (const rate of wants("tail") ? rates : []) {
     await measureTail(browser, server, rate, option("tail-seconds", 20));
