@@ -1,7 +1,7 @@
 /** Measures the page in Chromium against a real server: size, start, first rows, a long scan, scrolling, millions of rows, long
  *  lines, live tail. `node bench/ui.ts [--scale=0.1] [--millions=2] [--tail-seconds=20] [--tail-rates=10000,20000]
- *  [--only=start,rows,scan,scroll,millions,long,tail]` prints a Markdown table. Chromium draws in software here, and a frame or a task that is late may be late for the machine: so
- *  the time for which a task computes is said beside how long it lasted. */
+ *  [--only=start,rows,scan,scroll,millions,long,tail]` prints a Markdown table. Chromium draws in software here, and a frame or a
+ *  task that is late may be late for the machine: so the time for which a task computes is said beside how long it lasted. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";

@@ -105,12 +105,6 @@ export class RowPages {
     return this.#near = low;
   }
 
-  /** The first sequence number after this one's page. */
-  pageEnd(sequence: number): number {
-    const page = this.#pages[this.pageOf(sequence)];
-    return page === undefined ? this.end : page.start + page.size;
-  }
-
   /** Appends a row. */
   push(row: Row): void {
     const time = row.kind === "entry" ? row.nanoseconds : this.#edge;

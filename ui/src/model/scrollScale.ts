@@ -14,20 +14,12 @@ const room = 200_000;
 export class ScrollScale {
   /** Pixels from the list to the canvas, at the present place. */
   shift = 0;
-  #total = 0;
+  /** The list's height. */
+  total = 0;
 
   /** Height of the element that is scrolled. */
   get canvas(): number {
-    return Math.min(this.#total, canvasMax);
-  }
-
-  /** The list's height. */
-  get total(): number {
-    return this.#total;
-  }
-
-  set total(pixels: number) {
-    this.#total = pixels;
+    return Math.min(this.total, canvasMax);
   }
 
   /** Takes in that the element was scrolled from one pixel of the canvas to another. */
@@ -47,13 +39,10 @@ export class ScrollScale {
     return top + this.shift;
   }
 
-  /** Whether the canvas ends too early for what the list has above and below this pixel of the canvas, or the other way. */
+  /** Whether the canvas ends soon above or below this pixel of it, and the list elsewhere. */
   isStuck(scrolled: number): boolean {
-    if (this.#total <= canvasMax) return this.shift !== 0;
-    const top = scrolled - this.shift;
-    if (top < zone) return this.shift !== 0;
-    if (top > this.#total - zone) return this.shift !== canvasMax - this.#total;
-    return scrolled < room || scrolled > canvasMax - room;
+    if (this.total <= canvasMax || scrolled < room) return this.shift !== 0;
+    return scrolled > canvasMax - room && this.shift !== canvasMax - this.total;
   }
 
   /** Once nothing moves: whether the scrollbar says another place than where the list is. */
@@ -74,14 +63,14 @@ export class ScrollScale {
   }
 
   #canvasOf(top: number): number {
-    const total = this.#total;
+    const total = this.total;
     if (total <= canvasMax || top <= zone) return top;
     if (top >= total - zone) return canvasMax - (total - top);
     return zone + (top - zone) * (canvasMax - 2 * zone) / (total - 2 * zone);
   }
 
   #listOf(scrolled: number): number {
-    const total = this.#total;
+    const total = this.total;
     if (total <= canvasMax || scrolled <= zone) return scrolled;
     if (scrolled >= canvasMax - zone) return total - (canvasMax - scrolled);
     return zone + (scrolled - zone) * (total - 2 * zone) / (canvasMax - 2 * zone);

@@ -72,6 +72,8 @@ let running = new AbortController();
 let pages: Pages | undefined;
 let ranFor = "";
 let arrangedBy = "";
+/** The most rows that one answer is asked for. */
+let answerRows = answerRowsMax;
 
 /** Makes the screen agree with the address; runs the query again only when what it asks changed, or with `force`. */
 export function follow(force = false): void {
@@ -112,14 +114,21 @@ export async function loadMore(): Promise<void> {
   const { signal: abort } = running;
   more.value = "loading";
   const buffer = rows.peek();
+  const limit = nextLimit(buffer);
   try {
     const ended = await pages.next((page) => {
       for (const row of page) buffer.push(row);
       changed();
-    }, nextLimit(buffer));
+    }, limit);
     if (!abort.aborted) more.value = stateAfter(buffer, ended);
   } catch (cause) {
-    if (!abort.aborted) more.value = asApiError(cause);
+    if (abort.aborted) return;
+    const error = asApiError(cause);
+    more.value = error;
+    // A server may be set to give less at once than Loki does.
+    if (error.status !== 400 || limit <= pageRows) return;
+    answerRows = pageRows;
+    await loadMore();
   }
 }
 
@@ -273,7 +282,8 @@ function pagesOf(asked: Run, order: "newest" | "oldest", abort: AbortSignal): Pa
 
 function returnsOf(asked: Run, order: "newest" | "oldest", buffer: RowPages): PageReturns {
   return new PageReturns(buffer, {
-    read: (range, limit, abort) => pagesOfQuery(asked.query, range, order, limit, abort),
+    read: (range, limit, abort) =>
+      pagesOfQuery(asked.query, range, order, Math.min(limit, answerRows), abort),
     after,
     changed,
     asError: asApiError,
@@ -282,7 +292,7 @@ function returnsOf(asked: Run, order: "newest" | "oldest", buffer: RowPages): Pa
 
 /** How many rows the next page shall have; long ones come by fewer. */
 function nextLimit({ size, bytes, held }: RowBuffer | RowPages): number {
-  const most = size < manyRows ? pageRows : answerRowsMax;
+  const most = size < manyRows ? pageRows : answerRows;
   return Math.max(50, Math.min(most, Math.floor(answerBytesMax * held / Math.max(1, bytes))));
 }
 

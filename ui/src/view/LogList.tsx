@@ -66,7 +66,6 @@ export function LogList() {
   const top = following ? furthest : Math.max(0, Math.min(scroller.top, furthest));
   const first = Math.max(list.first, place.at(top) - overscanRows);
   const end = Math.min(list.end, place.at(top + height) + 1 + overscanRows);
-
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
 
   useLayoutEffect(() => {

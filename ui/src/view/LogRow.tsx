@@ -69,6 +69,7 @@ export class LogRow extends Component<Props> {
   override render() {
     const { sequence, index, row, top, isSelected, isOpen } = this.props;
     const common = {
+      id: `row-${sequence}`,
       "data-sequence": sequence,
       role: "row" as const,
       "aria-rowindex": index,
@@ -94,7 +95,6 @@ export class LogRow extends Component<Props> {
     return (
       <div
         {...common}
-        id={`row-${sequence}`}
         class={`log level-${level} ${isOpen ? "open" : ""} ${isSelected ? "selected" : ""}`}
         aria-selected={isSelected}
         onPointerDown={hold}

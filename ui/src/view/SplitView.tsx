@@ -1,6 +1,6 @@
 // The loaded or live lines apart by the value of a label, side by side: several pods at once, each in its colour. A pane
 // draws only what is in view; rows have one height here. model/rowSplit.ts owns which row belongs where.
-import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { hues } from "../model/hues.ts";
 import { searchedText } from "../model/lineText.ts";
 import { chosenValues, filterLabel, readSelector, toggleValue } from "../model/selector.ts";
@@ -11,6 +11,7 @@ import {
   groups,
   loadMore,
   look as lookAt,
+  more,
   opened,
   selected,
   shown,
@@ -140,9 +141,16 @@ function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: str
   const slots = Math.ceil(height / rowPixels) + 1 + 2 * overscanRows;
   const slotOf = useSlots(first, end, slots, scroller.following);
   const current = selected.value;
+  // Who scrolled to a pane's end gets what comes next, as long as some of it is for this pane.
+  const asked = useRef<number | undefined>(undefined);
+  const hasMore = more.value === "more";
   useLayoutEffect(() => {
     scroller.drawn();
     lookAt(scroller, places.map((place) => part.at(place) ?? -1));
+    if (!hasMore || end <= part.size - 50) return;
+    if (asked.current === undefined || asked.current === part.size) return;
+    asked.current = part.size;
+    void loadMore();
   });
   useEffect(() => () => lookAt(scroller, undefined), []);
   useEffect(() => {
@@ -154,7 +162,7 @@ function PaneRows({ part, look, title }: { part: RowPart; look: Look; title: str
   const scroll = () => {
     const before = scroller.top;
     scroller.onScroll();
-    if (scroller.top > before && end > part.size - 50) void loadMore();
+    if (scroller.top > before) asked.current = -1;
   };
   return (
     <div
