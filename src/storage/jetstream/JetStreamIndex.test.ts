@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { Nats, type NatsLink } from "../../cluster/Nats.ts";
 import type { SegmentRecord } from "../../streams/record.ts";
 import { NatsServers } from "../../testing/natsServer.ts";
 import { natsLayer, removeStreams } from "../../testing/natsStorage.ts";
@@ -74,6 +75,48 @@ t.test("a claim refuses the commits of whoever claimed before", (t) =>
       yield* a.commit(segment(15, 20));
     })
   ));
+
+t.test("a commit that was given up and ends after the next claim changes nothing for it", async (t) => {
+  let acknowledged: Promise<void> | undefined;
+  /** A connection on which the acknowledgement of one change comes late. */
+  const late = (link: NatsLink): NatsLink => {
+    const request: NatsLink["connection"]["request"] = async (subject, ...rest) => {
+      const wait = subject.endsWith("checkpoint.0") ? acknowledged : undefined;
+      if (wait !== undefined) acknowledged = undefined;
+      const answer = await link.connection.request(subject, ...rest);
+      await wait;
+      return answer;
+    };
+    const connection = new Proxy(link.connection, {
+      get: (real, name) => {
+        if (name === "request") return request;
+        const value = Reflect.get(real, name);
+        return typeof value === "function" ? value.bind(real) : value;
+      },
+    });
+    return { ...link, connection };
+  };
+  const layer = jetStreamIndexLayer({ copyOf: (created) => sqliteCopy(newDirectory(), created) })
+    .pipe(
+      Layer.provide(Layer.effect(Nats, Effect.map(Nats, late))),
+      Layer.provide(natsLayer(one)),
+    );
+  const body = Effect.gen(function* () {
+    const index = yield* Index;
+    yield* index.claim(0);
+    let acknowledge = () => {};
+    acknowledged = new Promise((resolve) => acknowledge = resolve);
+    const given = yield* Effect.forkChild(index.commit(segment(1, 10)));
+    while (acknowledged !== undefined || (yield* index.checkpoint(0)) < 10) yield* Effect.sleep(5);
+    t.equal(yield* index.claim(0), 10);
+    acknowledge();
+    yield* Fiber.join(given);
+    yield* index.commit(segment(10, 20));
+    t.equal(yield* index.checkpoint(0), 20);
+  });
+  await Effect.runPromise(body.pipe(Effect.provide(layer), Effect.scoped));
+  await removeStreams(one);
+});
 
 t.test("a question sees what it needs of other processes' commits", (t) =>
   withTwo((a, b) =>

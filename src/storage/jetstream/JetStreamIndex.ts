@@ -162,7 +162,10 @@ class BucketIndex {
         messages,
       };
     }, record);
-    if (known !== undefined && head !== undefined) this.#claimed.set(partition, head);
+    // Whoever claimed meanwhile, in this process, knows better: a commit that was given up may end later.
+    if (known !== undefined && this.#claimed.get(partition) === known) {
+      this.#claimed.set(partition, head);
+    }
   }
 
   async restore(record: SegmentRecord): Promise<void> {
