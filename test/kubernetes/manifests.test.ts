@@ -169,7 +169,7 @@ for (const variant of variants.filter((name) => name !== "overlays/single")) {
   });
 }
 
-t.test("overlays/example: alerts count the partitions that there are", (t) => {
+t.test("overlays/example: alerts count the partitions and bytes that there can be", (t) => {
   const manifests = renderManifests("overlays/example");
   const rules = manifests.find(({ kind }) => kind === "PrometheusRule");
   const { partitions } = clusterSize(manifests);
@@ -177,6 +177,13 @@ t.test("overlays/example: alerts count the partitions that there are", (t) => {
     JSON.stringify(rules),
     `(partition) (tailrace_ingester_unflushed_records{namespace=\\"tailrace\\"})) < ${partitions}`,
   );
+  const text = configMap(manifests, "tailrace")["tailrace.yaml"]!;
+  const file = { name: "tailrace.yaml", text };
+  const { ingester } = Result.getOrThrow(resolveSettings({ file })).settings;
+  const lag = Number(
+    /tailrace_ingester_unflushed_bytes[^>]*> (\w+)/.exec(JSON.stringify(rules))![1],
+  );
+  t.ok(lag < ingester.max_unflushed_bytes && lag > 0.8 * ingester.max_unflushed_bytes, "can fire");
   const dashboards = manifests.find(({ metadata }) => metadata.name === "tailrace-dashboards");
   for (const text of Object.values(dashboards?.data ?? {})) {
     t.ok(JSON.parse(text).panels.length > 0);
