@@ -81,6 +81,64 @@ const scenarios: Record<string, ScenarioBody> = {
     t.strictSame(await driver.allLines(), lines.toReversed(), "wrapped as well");
   },
 
+  "wrapping, the details and another width leave the lines looked at where they are": async (
+    t,
+    scenario,
+  ) => {
+    const lines = numbered(900, "line").map((line, i) =>
+      `${line}: ${"long words ".repeat(i % 40)}`
+    );
+    await pushLines(scenario, lines, scenario.now, 1_000_000n);
+    const { page } = await openQuery(t, scenario, selectorOf(scenario));
+    const list = page.locator(".list");
+    const number = (text: string | undefined) => /^line \d+/.exec(text ?? "")?.[0];
+    /** The first rows in view: what they say and where they begin. */
+    const inView = async () => {
+      await page.evaluate(() =>
+        new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+      );
+      const rows = await list.evaluate((element) => {
+        const top = element.getBoundingClientRect().top;
+        return [...element.querySelectorAll(".log")].map((row) => ({
+          text: row.querySelector(".text")?.textContent ?? "",
+          top: Math.round(row.getBoundingClientRect().top - top),
+          isOpen: row.classList.contains("open"),
+        }));
+      });
+      return rows.filter(({ top }) => top >= -1).sort((a, b) => a.top - b.top);
+    };
+    await list.evaluate((element) => element.scrollTop = 400 * 20);
+    const [first] = await inView();
+    t.equal(number(first?.text), "line 499");
+    for (const key of ["w", "w", "w"]) {
+      await page.keyboard.press(key);
+      const [now] = await inView();
+      t.equal(number(now?.text), "line 499", "wrapped or not");
+    }
+    await page.setViewportSize({ width: 1000, height: 800 });
+    t.equal(number((await inView())[0]?.text), "line 499", "narrower");
+    const clicked = (await inView())[4];
+    await page.locator(".log", { hasText: `${number(clicked?.text)}:` }).click();
+    await page.locator(".drawer").waitFor();
+    const opened = (await inView()).find(({ isOpen }) => isOpen);
+    t.equal(number(opened?.text), number(clicked?.text));
+    t.equal(opened?.top, clicked?.top, "the line stays under the pointer");
+  },
+
+  "a line found far away is shown among those around it": async (t, scenario) => {
+    const lines = numbered(900, "line");
+    await pushLines(scenario, lines, scenario.now, 1_000_000n);
+    const { page } = await openQuery(t, scenario, selectorOf(scenario));
+    await page.keyboard.press("f");
+    await page.keyboard.type("line 444");
+    await page.keyboard.press("Enter");
+    const found = page.locator(".log.selected");
+    await found.waitFor();
+    const [row, list] = [await found.boundingBox(), await page.locator(".list").boundingBox()];
+    const share = ((row?.y ?? 0) - (list?.y ?? 0)) / (list?.height ?? 1);
+    t.ok(share > 0.4 && share < 0.6, `at ${share} of the view`);
+  },
+
   "labels write the query, and the query ticks the labels": async (t, scenario) => {
     await pushLines(scenario, ["from blue"], scenario.now, 1n, ', room="blue"');
     await pushLines(scenario, ["from green"], scenario.now + 1n, 1n, ', room="green"');

@@ -1,6 +1,7 @@
 // The rows, of which only those in view are in the document. One-line rows have one height and cost arithmetic; wrapped rows
-// are estimated, then measured. Invariant: what stands at the top of the view does not move when heights become known, and
-// in live mode the end stays in view until the person scrolls up.
+// are estimated, then measured. Invariant: the selected line, or else the one at the top of the view, does not move when
+// heights become known or the lines are laid out anew (wrapped, or in a list of another width), and in live mode the end
+// stays in view until the person scrolls up.
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formatDay, type Zone } from "../model/nanoseconds.ts";
@@ -68,8 +69,16 @@ export function LogList() {
   const end = Math.min(list.end, place.at(top + height) + 1 + overscanRows);
   const sequences = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
 
+  const laidOut = useRef({ list, heights, place });
   useLayoutEffect(() => {
-    if (heights !== undefined) measure(scroller, canvas.current, heights) && measured.value++;
+    const before = laidOut.current;
+    laidOut.current = { list, heights, place };
+    if (before.list === list && before.heights !== heights && !following) {
+      stay(scroller, before.place, place);
+    }
+    if (heights !== undefined) {
+      measure(scroller, canvas.current, heights, place) && measured.value++;
+    }
     scroller.drawn();
     lookAt(scroller, [...sequences, first - nearRows, end + nearRows]);
     if (end > list.end - 100 && hasMore) void loadMore();
@@ -209,9 +218,28 @@ function placement(list: RowGroups, heights: RowHeights | undefined): Placement 
   };
 }
 
-/** Notes the heights of the drawn rows; keeps the row at the top of the view where it is. Gives true when there were others. */
-function measure(scroller: Scroller, canvas: HTMLElement | null, heights: RowHeights): boolean {
-  const anchor = heights.sequenceAt(scroller.top);
+/** Keeps the anchor where it is in the view when rows are placed in another way. */
+function stay(scroller: Scroller, before: Placement, now: Placement): void {
+  const anchor = anchorOf(scroller, before);
+  scroller.moveTo(Math.max(0, now.top(anchor) + scroller.top - before.top(anchor)));
+}
+
+/** The row that must not move: the selected one while it is in view, else the one at the top. */
+function anchorOf(scroller: Scroller, { top, at }: Placement): number {
+  const chosen = selected.peek();
+  const below = chosen === undefined ? -1 : top(chosen) - scroller.top;
+  const isInView = below >= 0 && below < scroller.size.peek().height;
+  return chosen !== undefined && isInView ? chosen : at(scroller.top);
+}
+
+/** Notes the heights of the drawn rows; keeps the anchor where it is. Gives true when there were others. */
+function measure(
+  scroller: Scroller,
+  canvas: HTMLElement | null,
+  heights: RowHeights,
+  place: Placement,
+): boolean {
+  const anchor = anchorOf(scroller, place);
   const inside = scroller.top - heights.offsetOf(anchor);
   let changed = false;
   for (const child of canvas?.children ?? []) {

@@ -81,10 +81,14 @@ export class Scroller {
     if (this.top !== before) this.scrolled.value++;
   }
 
-  /** Scrolls just as far as brings what lies from `top` to `bottom` into view. */
+  /** Brings what lies from `top` to `bottom` into view: just as far as is needed where it is next to the view, and from further
+   *  away to the middle, so that what is around it is seen. */
   reveal(top: number, bottom: number): void {
     const height = this.element.current?.clientHeight ?? 0;
-    if (top < this.top) this.moveTo(top);
+    const next = 2 * this.#rowPixels;
+    if (bottom < this.top - next || top > this.top + height + next) {
+      this.moveTo(Math.max(0, top - Math.max(0, height - (bottom - top)) / 2));
+    } else if (top < this.top) this.moveTo(top);
     else if (bottom > this.top + height) this.moveTo(bottom - height);
   }
 
