@@ -228,6 +228,39 @@ const scenarios: Record<string, ScenarioBody> = {
     await page.locator(".tree-namespace").first().waitFor();
   },
 
+  "Kubernetes: what was found, sorted, unfolded and ticked is there again after a look at lines":
+    async (
+      t,
+      scenario,
+    ) => {
+      const labels = {
+        namespace: `ns-${scenario.app}`,
+        pod: `pod-${scenario.app}`,
+        container: "c",
+      };
+      await push(scenario, [{ line: "it broke", level: "error" }], labels);
+      const address = addressOf(scenario.server.baseUrl, { page: "kubernetes" });
+      const driver = await openPage(t, address);
+      const { page } = driver;
+      await page.locator(".tree .fold", { hasText: labels.namespace }).click();
+      await page.locator(".tree-workload .fold", { hasText: scenario.app }).click();
+      await page.check(`[aria-label="Choose ${labels.pod}"]`);
+      await page.locator('th button:text-is("Errors")').click();
+      await page.fill(".place .find", scenario.app);
+      await page.click(`[aria-label="Lines of ${labels.pod}"]`);
+      await driver.settled();
+      t.equal(parameter(driver, "find"), null, "what was looked for there is no part of a query");
+      await page.goBack();
+      t.ok(await page.isChecked(`[aria-label="Choose ${labels.pod}"]`));
+      t.equal(await page.getAttribute("th:nth-child(3)", "aria-sort"), "descending");
+      t.equal(await page.inputValue(".place .find"), scenario.app);
+      await page.fill(".place .find", "");
+      await page.locator(`[aria-label="Choose ${labels.pod}"]`).waitFor();
+      await page.fill(".place .find", "no such pod");
+      await page.reload();
+      await page.locator("text=Nothing has this in its name").waitFor();
+    },
+
   "operations: what the server holds, settings": async (t, scenario) => {
     await push(scenario, [{ line: "x" }]);
     const driver = await openPage(t, addressOf(scenario.server.baseUrl, { page: "operations" }));

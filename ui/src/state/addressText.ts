@@ -10,6 +10,7 @@ export const choices = {
   order: ["newest", "oldest"],
   dedup: ["none", "exact", "numbers", "signature"],
   graph: ["lines", "bars", "stacked", "table", "stat"],
+  sort: ["name", "lines", "errors"],
 } as const;
 
 export type Choice<Name extends keyof typeof choices> = (typeof choices)[Name][number];
@@ -35,6 +36,9 @@ export interface Address {
   readonly zone: Zone;
   /** Name of the entry that is open in the drawer, or empty. */
   readonly entry: string;
+  /** What the workloads are sorted by, and what is looked for among their names. */
+  readonly sort: Choice<"sort">;
+  readonly find: string;
   /** The tenant asked for, or empty to let the server or a proxy decide. */
   readonly tenant: string;
 }
@@ -61,6 +65,10 @@ export function writeAddress(state: Address): string {
   if (!state.histogram) parameters.set("volume", "0");
   if (state.zone !== "local") parameters.set("tz", state.zone);
   if (state.entry !== "") parameters.set("entry", state.entry);
+  if (state.page === "kubernetes") {
+    if (state.sort !== choices.sort[0]) parameters.set("sort", state.sort);
+    if (state.find !== "") parameters.set("find", state.find);
+  }
   if (state.tenant !== "") parameters.set("tenant", state.tenant);
   return parameters.size === 0 ? "" : `?${parameters}`;
 }
@@ -93,6 +101,8 @@ export function readAddress(search: string): Address {
     histogram: text("volume") !== "0",
     zone: isZone(text("tz")) ? text("tz") : "local",
     entry: text("entry"),
+    sort: choice("sort"),
+    find: text("find"),
     tenant: text("tenant"),
   };
 }

@@ -1,5 +1,6 @@
-// What runs on Kubernetes in the present range, asked of the server: model/podTree.ts makes the tree of it, and
-// view/KubernetesView.tsx shows it.
+// What runs on Kubernetes in the present range, asked of the server, and what of it is unfolded and ticked, which outlives a look
+// at the lines of a pod: model/podTree.ts makes the tree of it, and view/KubernetesView.tsx shows it.
+import { signal } from "@preact/signals-core";
 import { querySeries, type Series } from "../api/loki.ts";
 import { seriesOf } from "../api/operations.ts";
 import { nowNanoseconds } from "../model/nanoseconds.ts";
@@ -9,6 +10,10 @@ import { address } from "./address.ts";
 import { Asked } from "./asked.ts";
 
 export const asked = new Asked<readonly Node[]>();
+/** Keys of the nodes that are unfolded. */
+export const unfolded = signal<ReadonlySet<string>>(new Set());
+/** Ticked pods by their keys. */
+export const ticked = signal<ReadonlyMap<string, Node>>(new Map());
 
 /** Asks for the tree of the present range. */
 export function ask(): void {

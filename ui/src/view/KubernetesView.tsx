@@ -1,12 +1,11 @@
 // Namespaces, workloads, pods and containers as the labels of streams tell them, with how much each logs and how many
 // errors: a click leads to the lines, the errors or the live tail, and several pods can be followed side by side.
-import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { hues } from "../model/hues.ts";
 import { type Line, linesOf, matchersOfPods, type Node, type Order } from "../model/podTree.ts";
 import { printSelector } from "../model/selector.ts";
 import { address, go } from "../state/address.ts";
-import { ask, asked } from "../state/kubernetes.ts";
+import { ask, asked, ticked, unfolded } from "../state/kubernetes.ts";
 import { AskedState } from "./AskedState.tsx";
 import { formatCount } from "./figures.ts";
 import { Icon } from "./icons.tsx";
@@ -16,17 +15,13 @@ const rowsMax = 500;
 const errorFilter = ' | detected_level=~"error|critical|fatal"';
 
 export function KubernetesView() {
-  const { range, tenant } = address.value;
-  const open = useSignal<ReadonlySet<string>>(new Set());
-  const chosen = useSignal<ReadonlyMap<string, Node>>(new Map());
-  const search = useSignal("");
-  const order = useSignal<Order>("name");
+  const { range, tenant, find, sort } = address.value;
   useMemo(() => hues.begin(), []);
   useEffect(ask, [range, tenant]);
   const roots = asked.answer.value;
   const lines = useMemo(
-    () => linesOf(roots ?? [], open.value, search.value.trim().toLowerCase(), order.value),
-    [roots, open.value, search.value, order.value],
+    () => linesOf(roots ?? [], unfolded.value, find.trim().toLowerCase(), sort),
+    [roots, unfolded.value, find, sort],
   );
   return (
     <main class="place" aria-label="Kubernetes" aria-busy={asked.loading.value}>
@@ -37,11 +32,11 @@ export function KubernetesView() {
           type="search"
           aria-label="Find a namespace, workload or pod"
           placeholder="Find a pod"
-          value={search.value}
-          onInput={(event) => search.value = event.currentTarget.value}
+          value={find}
+          onInput={(event) => go({ find: event.currentTarget.value }, "replace")}
         />
         <div class="grow" />
-        {chosen.value.size > 0 && <SideBySide chosen={chosen} />}
+        {ticked.value.size > 0 && <SideBySide />}
         <button
           type="button"
           class="button"
@@ -68,16 +63,14 @@ export function KubernetesView() {
           <table class="tree pods" role="table">
             <thead role="rowgroup">
               <tr role="row">
-                <Head order={order} by="name" words="Name" />
-                <Head order={order} by="lines" words="Lines" />
-                <Head order={order} by="errors" words="Errors" />
+                <Head by="name" words="Name" />
+                <Head by="lines" words="Lines" />
+                <Head by="errors" words="Errors" />
                 <th role="columnheader" scope="col">Show</th>
               </tr>
             </thead>
             <tbody role="rowgroup">
-              {lines.slice(0, rowsMax).map((line) => (
-                <Branch key={line.node.key} line={line} open={open} chosen={chosen} />
-              ))}
+              {lines.slice(0, rowsMax).map((line) => <Branch key={line.node.key} line={line} />)}
             </tbody>
           </table>
           {lines.length === 0 && <p class="empty">Nothing has this in its name.</p>}
@@ -92,29 +85,17 @@ export function KubernetesView() {
   );
 }
 
-interface HeadProps {
-  readonly order: Signal<Order>;
-  readonly by: Order;
-  readonly words: string;
-}
-
-function Head({ order, by, words }: HeadProps) {
-  const sort = order.value !== by ? undefined : by === "name" ? "ascending" : "descending";
+function Head({ by, words }: { by: Order; words: string }) {
+  const isSorted = address.value.sort === by;
+  const sort = !isSorted ? undefined : by === "name" ? "ascending" : "descending";
   return (
     <th role="columnheader" scope="col" class={by === "name" ? "" : "number"} aria-sort={sort}>
-      <button type="button" onClick={() => order.value = by}>{words}</button>
+      <button type="button" onClick={() => go({ sort: by }, "replace")}>{words}</button>
     </th>
   );
 }
 
-interface BranchProps {
-  readonly line: Line;
-  readonly open: Signal<ReadonlySet<string>>;
-  /** Pods by their keys. */
-  readonly chosen: Signal<ReadonlyMap<string, Node>>;
-}
-
-function Branch({ line: { node, depth, isOpen }, open, chosen }: BranchProps) {
+function Branch({ line: { node, depth, isOpen } }: { line: Line }) {
   const isLeaf = node.children.length === 0;
   const weight = isLeaf ? "" : "label-name";
   const name = (
@@ -133,8 +114,8 @@ function Branch({ line: { node, depth, isOpen }, open, chosen }: BranchProps) {
             <input
               type="checkbox"
               aria-label={`Choose ${node.name}`}
-              checked={chosen.value.has(node.key)}
-              onChange={() => chosen.value = chosenOrNot(chosen.value, node)}
+              checked={ticked.value.has(node.key)}
+              onChange={() => ticked.value = tickedOrNot(ticked.value, node)}
             />
           )}
           {isLeaf ? <span class="leaf">{name}</span> : (
@@ -142,7 +123,7 @@ function Branch({ line: { node, depth, isOpen }, open, chosen }: BranchProps) {
               type="button"
               class="fold"
               aria-expanded={isOpen}
-              onClick={() => open.value = toggled(open.value, node.key)}
+              onClick={() => unfolded.value = toggled(unfolded.value, node.key)}
             >
               <Icon name={isOpen ? "down" : "right"} />
               {name}
@@ -195,8 +176,8 @@ function Show({ node }: { node: Node }) {
   );
 }
 
-function SideBySide({ chosen }: { chosen: Signal<ReadonlyMap<string, Node>> }) {
-  const pods = [...chosen.value.values()];
+function SideBySide() {
+  const pods = [...ticked.value.values()];
   const query = printSelector(matchersOfPods(pods));
   const follow = (apart: boolean) => {
     const look = apart ? { split: "pod", columns: [] } : { split: "", columns: ["pod"] };
@@ -210,13 +191,13 @@ function SideBySide({ chosen }: { chosen: Signal<ReadonlyMap<string, Node>> }) {
       {pods.length > 1 && (
         <button type="button" class="button" onClick={() => follow(false)}>In one list</button>
       )}
-      <button type="button" class="button" onClick={() => chosen.value = new Map()}>Clear</button>
+      <button type="button" class="button" onClick={() => ticked.value = new Map()}>Clear</button>
     </>
   );
 }
 
-function chosenOrNot(chosen: ReadonlyMap<string, Node>, pod: Node): ReadonlyMap<string, Node> {
-  const next = new Map(chosen);
+function tickedOrNot(before: ReadonlyMap<string, Node>, pod: Node): ReadonlyMap<string, Node> {
+  const next = new Map(before);
   if (!next.delete(pod.key)) next.set(pod.key, pod);
   return next;
 }
