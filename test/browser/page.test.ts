@@ -94,8 +94,8 @@ const scenarios: Record<string, ScenarioBody> = {
     const number = (text: string | undefined) => /^line \d+/.exec(text ?? "")?.[0];
     /** The first rows in view: what they say and where they begin. */
     const inView = async () => {
-      await page.evaluate(() =>
-        new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+      await page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
       );
       const rows = await list.evaluate((element) => {
         const top = element.getBoundingClientRect().top;
