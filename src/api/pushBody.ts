@@ -5,7 +5,7 @@ import { type HttpServerRequest } from "effect/http";
 import { PushRefused } from "../actors/distributor/Distributor.ts";
 import { type ContentEncoding, unzipBody } from "../platform/compression.ts";
 import type { Settings } from "../platform/config/mod.ts";
-import { readBody } from "./request.ts";
+import { readBody, readBodyInPieces } from "./request.ts";
 
 /** Gives the current request's body, at most `unzippedMax` bytes of it, to `use`; it counts as held until that ends. */
 export const withPushBody = <Result, Failure>(
@@ -21,8 +21,12 @@ export const withPushBody = <Result, Failure>(
   const { max_recv_msg_size: bytesMax, max_inflight_size: inFlightMax } = settings.distributor;
   const hold = new Hold(inFlight, inFlightMax);
   return Effect.gen(function* () {
-    hold.add(Math.min(Number(headers["content-length"] ?? bytesMax), bytesMax));
-    const body = yield* readBody(bytesMax, settings.server.http_server_read_timeout);
+    const length = headers["content-length"];
+    const timeoutMs = settings.server.http_server_read_timeout;
+    if (length !== undefined) hold.add(Math.min(Number(length), bytesMax));
+    const body = length === undefined
+      ? yield* readBodyInPieces(bytesMax, timeoutMs, (bytes) => hold.add(bytes))
+      : yield* readBody(bytesMax, timeoutMs);
     const unzipped = yield* Effect.tryPromise({
       try: () => unzipBody(body, encoding, unzippedMax),
       catch: (error) => error,

@@ -1,8 +1,9 @@
 /** What every route needs of a request: its tenant, its body within bounds, its parameters from URL and form. */
-import { Effect } from "effect";
+import { Effect, Stream } from "effect";
 import { HttpIncomingMessage, type HttpServerError, HttpServerRequest } from "effect/http";
 import { ByteSize } from "effect";
 import type { Settings } from "../platform/config/mod.ts";
+import { joinBytes } from "../platform/joinBytes.ts";
 import { type BadRequest, urlParams } from "./params.ts";
 
 /** A failure with its status and text. */
@@ -103,21 +104,46 @@ export const readBody = (
     const body = yield* request.arrayBuffer.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bytesMax)),
       Effect.mapError((error) => bodyFailure(error, bytesMax)),
-      Effect.timeoutOrElse({
-        duration: timeoutMs,
-        orElse: () =>
-          Effect.fail(
-            new RequestRefused(
-              408,
-              `the body did not arrive within server.http_server_read_timeout (${
-                timeoutMs / 1000
-              } s)`,
-            ),
-          ),
-      }),
+      inTime(timeoutMs),
     );
     return new Uint8Array(body);
   });
+
+/** The same of a body that does not say how long it is: each piece is told to `onPiece` when it arrives, which may throw. */
+export const readBodyInPieces = (
+  bytesMax: number,
+  timeoutMs: number,
+  onPiece: (bytes: number) => void,
+): Effect.Effect<Uint8Array, unknown, HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    const take = (piece: Uint8Array) => {
+      size += piece.length;
+      if (size > bytesMax) throw tooLarge(undefined, bytesMax);
+      onPiece(piece.length);
+      pieces.push(piece);
+    };
+    const onPieceOf = (piece: Uint8Array) =>
+      Effect.try({ try: () => take(piece), catch: (error) => error });
+    yield* request.stream.pipe(
+      Stream.mapError((error) => bodyFailure(error, bytesMax)),
+      Stream.runForEach(onPieceOf),
+      inTime(timeoutMs),
+    );
+    return joinBytes(pieces);
+  });
+
+function inTime(timeoutMs: number) {
+  const text = `the body did not arrive within server.http_server_read_timeout (${
+    timeoutMs / 1000
+  } s)`;
+  return Effect.timeoutOrElse({
+    duration: timeoutMs,
+    orElse: () => Effect.fail(new RequestRefused(408, text)),
+  });
+}
 
 /** Parameters of the URL and, in a POST, of the form in the body. */
 export const readParams = (

@@ -11,6 +11,7 @@ onServer({ "server.http_server_read_timeout": "2s" }, {
   "a body shorter than promised stores nothing": brokenBody,
   "requests that are not HTTP are answered 400 or closed": notHttp,
   "an endless chunked body is cut off": endlessChunks,
+  "bodies that do not say how long they are count as far as they came": manyChunked,
   "500 idle connections do not keep others out": idleConnections,
 });
 
@@ -101,6 +102,32 @@ async function endlessChunks(...[t, scenario]: Parameters<ScenarioBody>): Promis
   const grownBytes = scenario.server.usage().peakResidentBytes - before;
   t.ok(grownBytes < 500e6, `memory grew by ${(grownBytes / 1e6).toFixed(0)} MB`);
   await othersAreServed(t, scenario);
+}
+
+async function manyChunked(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
+  const { app, now, query } = scenario;
+  // Each could become as large as a push may be, and a few of those are all that may be received at once.
+  const waiting = await Promise.all(Array.from({ length: 8 }, () => open(scenario)));
+  for (const socket of waiting) {
+    socket.write(`${pushHead}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`);
+  }
+  const labels = `{app="${app}", pod="chunked"}`;
+  const { bytes } = protobufBody([{
+    labels,
+    entries: [{ timestamp: now + 9n, line: "in pieces" }],
+  }]);
+  const socket = await open(scenario);
+  socket.write(`${pushHead}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n`);
+  for (const byte of bytes) {
+    socket.write("1\r\n");
+    socket.write(Uint8Array.of(byte));
+    socket.write("\r\n");
+  }
+  socket.write("0\r\n\r\n");
+  t.match(await answerOf(socket), /^HTTP\/1\.1 204 /);
+  for (const socket of waiting) socket.destroy();
+  const found = await query.range({ query: labels, start: now + 9n, end: now + 10n });
+  t.same(found.map(({ line }) => line), ["in pieces"]);
 }
 
 async function idleConnections(...[t, scenario]: Parameters<ScenarioBody>): Promise<void> {
