@@ -15,7 +15,7 @@ import {
 const lineChars = 1100;
 const linesOfPush = 2000;
 const pushes = 50;
-const watchMs = 34_000;
+const watchMs = 40_000;
 const limit = 50_000;
 const now = BigInt(Date.now() - 60_000) * 1_000_000n;
 const app = `{app="big"}`;
