@@ -22,7 +22,10 @@ export interface Manifest {
     readonly minReplicas?: number;
     readonly scaleTargetRef?: { readonly name: string };
     readonly template?: { readonly metadata?: Manifest["metadata"]; readonly spec: PodSpec };
-    readonly volumeClaimTemplates?: ReadonlyArray<{ readonly metadata: { readonly name: string } }>;
+    readonly volumeClaimTemplates?: ReadonlyArray<{
+      readonly metadata: { readonly name: string };
+      readonly spec: { readonly resources: { readonly requests: { readonly storage: string } } };
+    }>;
     readonly ports?: ReadonlyArray<{ readonly port: number; readonly targetPort?: string }>;
     readonly selector?: Readonly<Record<string, unknown>>;
   };

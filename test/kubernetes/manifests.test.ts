@@ -184,6 +184,13 @@ t.test("overlays/example: alerts count the partitions and bytes that there can b
     /tailrace_ingester_unflushed_bytes[^>]*> (\w+)/.exec(JSON.stringify(rules))![1],
   );
   t.ok(lag < ingester.max_unflushed_bytes && lag > 0.8 * ingester.max_unflushed_bytes, "can fire");
+  const free = Number(
+    /kubelet_volume_stats_capacity_bytes[^<]*< ([\d.]+)/.exec(JSON.stringify(rules))![1],
+  );
+  for (const variant of [".", "overlays/dev", "overlays/s3"]) {
+    const share = storedShare(renderManifests(variant));
+    t.ok(1 - free < 0.95 * share, `pages before ${share} of the volume is all that NATS may fill`);
+  }
   const dashboards = manifests.find(({ metadata }) => metadata.name === "tailrace-dashboards");
   for (const text of Object.values(dashboards?.data ?? {})) {
     t.ok(JSON.parse(text).panels.length > 0);
@@ -296,6 +303,14 @@ for (const variant of variants) {
     }
     t.end();
   });
+}
+
+/** How much of its volume NATS may fill; a unit of its own without i is as large as one with. */
+function storedShare(manifests: ReadonlyArray<Manifest>): number {
+  const { spec } = workloads(manifests).find(({ metadata }) => metadata.name === "nats")!;
+  const { env } = spec!.template!.spec.containers[0]!;
+  const gibibytes = parseInt(env!.find(({ name }) => name === "MAX_FILE_STORE")!.value!);
+  return gibibytes / parseInt(spec!.volumeClaimTemplates![0]!.spec.resources.requests.storage);
 }
 
 function nameOf({ kind, metadata }: Manifest): string {
