@@ -30,6 +30,7 @@ import type { ScanProgress } from "./progress.ts";
 import { MissingParts } from "./MissingParts.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
+import { QueryTurn } from "./QueryTurn.ts";
 import { runScan } from "./runScan.ts";
 import { makeStreamFinder, type StreamRequest } from "./streamFinder.ts";
 import { countUnits, type UnitCounts } from "./unitCounts.ts";
@@ -132,7 +133,7 @@ export class Querier extends Context.Service<Querier, {
 
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
-          { queuedMs, missing }: Turn,
+          { turn, queuedMs, missing }: Turn,
           held: HeldAnswer,
           onProgress?: (progress: ScanProgress) => void,
         ) {
@@ -152,7 +153,7 @@ export class Querier extends Context.Service<Querier, {
                   bytesMax: settings.querier.max_response_bytes,
                   bytesScannedMax: limitsFor(settings, request.tenant).max_query_bytes_read,
                 },
-                held,
+                turn.leftWhileWaiting(held),
                 signal,
                 onProgress,
               ),
@@ -193,20 +194,21 @@ export class Querier extends Context.Service<Querier, {
           waiting.set(tenant, ahead + 1);
           const queuedAt = performance.now();
           const timeoutMs = limitsFor(settings, tenant).query_timeout;
-          return yield* turns.withPermits(1)(
+          return yield* QueryTurn.run(
+            turns,
             // The segments that it chose may have been merged, and are gone when it took long.
-            Effect.suspend(() => {
+            (turn) => {
               const queuedMs = performance.now() - queuedAt;
-              const whole = query({ queuedMs, missing: undefined }).pipe(
+              const whole = query({ turn, queuedMs, missing: undefined }).pipe(
                 Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
               );
               if (!allowPartial) return whole;
               return whole.pipe(Effect.catch((failure) =>
                 partlyUnreadable.has(failure.reason)
-                  ? query({ queuedMs, missing: new MissingParts() })
+                  ? query({ turn, queuedMs, missing: new MissingParts() })
                   : Effect.fail(failure)
               ));
-            }),
+            },
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,
@@ -307,6 +309,7 @@ export class Querier extends Context.Service<Querier, {
 
 /** One attempt at a query. */
 interface Turn {
+  readonly turn: QueryTurn;
   readonly queuedMs: number;
   /** Takes note of what is left out; undefined if everything must be read. */
   readonly missing: MissingParts | undefined;
