@@ -255,14 +255,24 @@ t.test("printSettings prints what resolveSettings reads back, with origins", (t)
 
 t.test("printSettings shows no password", (t) => {
   const found = fromFile(
-    'nats: { password: hunter2, url: "nats://me:hunter2@one:4222,nats://me:hunter2@two,nats://three,nats://me:hun@hunter2@four" }',
+    'nats: { password: hunter2 }\nruler: { alertmanager_url: "http://me:hunter2@one:4222,http://me:hunter2@two,http://three,http://me:hun@hunter2@four" }',
   );
   const text = printSettings(Result.getOrThrow(found));
   t.notMatch(text, /hunter2/);
   t.match(text, "# password: <secret>");
   t.match(
     text,
-    "url: nats://me:<secret>@one:4222,nats://me:<secret>@two,nats://three,nats://me:<secret>@four",
+    "url: http://me:<secret>@one:4222,http://me:<secret>@two,http://three,http://me:<secret>@four",
   );
+  t.end();
+});
+
+t.test("a user in NATS's address, which the client would not use, is refused and not shown", (t) => {
+  for (const url of ["nats://me:hunter2@one", "nats://one,nats://hunter2@two"]) {
+    const found = fromFile(`nats: { url: "${url}" }`);
+    const error = Result.isFailure(found) ? String(found.failure) : "";
+    t.match(error, /nats\.url: an address with a user .* set nats\.user and nats\.password/);
+    t.notMatch(error, "hunter2");
+  }
   t.end();
 });

@@ -1,12 +1,24 @@
 /** The settings of the connection to NATS and of what is kept there, used when storage.engine is nats. Owns names, defaults and
  *  descriptions; src/cluster says how they are used. */
-import { Schema } from "effect";
+import { Result, Schema } from "effect";
 import { setting } from "./setting.ts";
-import { ByteSize, oneOf, Text, wholeNumber } from "./units.ts";
+import { ByteSize, oneOf, scalar, Text, wholeNumber } from "./units.ts";
+
+/** Addresses. The client takes no user from one, and errors show them. */
+const ServerUrls = scalar(
+  Schema.String,
+  (text) =>
+    text.includes("@")
+      ? Result.fail(
+        "an address with a user or token in it: addresses have none, set nats.user and nats.password instead",
+      )
+      : Result.succeed(text),
+  (value) => value,
+);
 
 export const NatsSettings = Schema.Struct({
   url: setting(
-    Text,
+    ServerUrls,
     "nats://127.0.0.1:4222",
     "Servers, with commas between them; tls:// for TLS",
   ),
