@@ -170,7 +170,8 @@ const scenarios: Record<string, ScenarioBody> = {
     await push(scenario, [{ line: `start ${"word ".repeat(60)}end`, level: "error" }], {
       pod: "p",
     });
-    const driver = await openQuery(t, scenario, selectorOf(scenario), {}, {
+    const range = { from: "now-12h" };
+    const driver = await openQuery(t, scenario, selectorOf(scenario), range, {
       viewport: { width: 390, height: 844 },
       isMobile: true,
       hasTouch: true,
@@ -180,6 +181,8 @@ const scenarios: Record<string, ScenarioBody> = {
     t.ok((box?.height ?? 0) > 60, "a long line is read without scrolling sideways");
     const width = () => page.evaluate("document.documentElement.scrollWidth");
     t.equal(await width(), 390);
+    const bar = await page.locator(".topbar").boundingBox();
+    t.ok((bar?.height ?? 100) < 90, `the bar has two rows, ${bar?.height} pixels`);
     await page.tap(".log .text");
     await page.locator(".drawer").waitFor();
     t.equal(await width(), 390);
