@@ -345,7 +345,7 @@ const scenarios: Record<string, ScenarioBody> = {
       driver.page.locator(".bars table tr").evaluateAll((rows) =>
         rows.map((row) => row.textContent)
       );
-    await driver.page.locator(".legend").waitFor();
+    await driver.page.locator(".legend button").first().waitFor();
     const before = await bars();
     await driver.page.waitForTimeout(1100);
     await driver.page.click('[aria-label="Refresh"]');
