@@ -125,6 +125,23 @@ const scenarios: Record<string, ScenarioBody> = {
     t.equal(opened?.top, clicked?.top, "the line stays under the pointer");
   },
 
+  "a query that cannot be answered: of a mark is spoken where there is one": async (
+    t,
+    scenario,
+  ) => {
+    await pushLines(scenario, ["no JSON"], scenario.now);
+    const selector = selectorOf(scenario);
+    for (
+      const [query, advice] of [
+        [`sum by (x) (count_over_time(${selector} | json [5m]))`, "What to change is said above"],
+        [`${selector} | jsn`, "the mark shows where"],
+      ] as const
+    ) {
+      const { page } = await openQuery(t, scenario, query, {}, { expectedErrors: badRequest });
+      await page.locator(".empty", { hasText: advice }).waitFor();
+    }
+  },
+
   "a line found far away is shown among those around it": async (t, scenario) => {
     const lines = numbered(900, "line");
     await pushLines(scenario, lines, scenario.now, 1_000_000n);

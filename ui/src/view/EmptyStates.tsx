@@ -121,9 +121,11 @@ export function Skeleton() {
 }
 
 export function FailedFirst() {
-  const status = failure.value?.error.status ?? 0;
+  const { status = 0, position } = failure.value?.error ?? {};
   const advice = status === 400
-    ? "Correct the query above; the mark shows where the server stopped reading."
+    ? position === undefined
+      ? "The query can be read, but not answered as it is. What to change is said above."
+      : "Correct the query above; the mark shows where the server stopped reading."
     : status === 429
     ? "The server is at its limit. Wait a moment, or ask for a shorter range."
     : status === 504
