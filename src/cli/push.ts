@@ -3,6 +3,7 @@
 import { Effect, Option, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { NanosecondClock } from "../platform/clock.ts";
+import { errorText } from "../platform/files.ts";
 import { findInputs, type Input, readInput, standardInput } from "../platform/inputs.ts";
 import { terminal, writeError, writeOutput } from "../platform/terminal.ts";
 import { connectionFlags, connectionOf } from "./connection.ts";
@@ -121,7 +122,7 @@ function openInputs(paths: ReadonlyArray<string>): Effect.Effect<Array<Input>, C
   if (paths.length === 0) return Effect.succeed([standardInput]);
   return Effect.try({
     try: () => findInputs(paths),
-    catch: (cause) => failed(cause instanceof Error ? cause.message : String(cause)),
+    catch: (cause) => failed(`Cannot read the files to send: ${errorText(cause)}`),
   });
 }
 

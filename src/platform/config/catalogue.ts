@@ -37,6 +37,9 @@ export function unknownKeyMessage(path: string): string {
   if (lokiOnly.has(section)) {
     return `Loki's section "${section}" has no counterpart in Tailrace: remove it`;
   }
+  if (lokiOnly.has(path) || path.startsWith("server.grpc_")) {
+    return `Loki's setting "${path}" has no counterpart in Tailrace: remove it`;
+  }
   const nearest = nearestPath(path);
   const hint = nearest === undefined
     ? '"tailrace config --describe" lists all keys'
@@ -73,17 +76,30 @@ const candidates = [
   "overrides",
 ];
 
-/** Loki's sections that configure machinery Tailrace does without. */
+/** Loki's sections that configure machinery Tailrace does without, and of the others the settings that most files have. */
 const lokiOnly = new Set([
   "bloom_build",
   "bloom_gateway",
   "chunk_store_config",
+  "common.compactor_address",
+  "common.instance_addr",
+  "common.replication_factor",
+  "common.ring",
+  "common.storage",
+  "compactor.compactor_ring",
+  "compactor.delete_request_store",
+  "compactor.working_directory",
+  "distributor.ring",
   "frontend",
   "frontend_worker",
   "index_gateway",
   "ingester_client",
   "ingester_rf1",
+  "ingester.lifecycler",
   "kafka_config",
+  "limits_config.max_query_parallelism",
+  "limits_config.split_queries_by_interval",
+  "limits_config.tsdb_max_query_parallelism",
   "memberlist",
   "operational_config",
   "pattern_ingester",

@@ -91,6 +91,14 @@ t.test("unknown keys are errors that name the line and the nearest key", (t) => 
     't.yaml:1: Loki\'s section "schema_config" has no counterpart in Tailrace: remove it',
   );
   check(
+    "server:\n  grpc_listen_port: 9096\n",
+    't.yaml:2: Loki\'s setting "server.grpc_listen_port" has no counterpart in Tailrace: remove it',
+  );
+  check(
+    "common:\n  ring:\n    kvstore: { store: inmemory }\n",
+    't.yaml:2: Loki\'s setting "common.ring" has no counterpart in Tailrace: remove it',
+  );
+  check(
     "overrides:\n  team.a:\n    max_line_sizes: 1\n",
     't.yaml:3: there is no setting "limits_config.max_line_sizes": did you mean "limits_config.max_line_size"?',
   );
