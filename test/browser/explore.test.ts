@@ -279,4 +279,4 @@ const scenarios: Record<string, ScenarioBody> = {
 };
 
 t.before(() => browserFor(t));
-onServer(settingsWithoutLimits, scenarios);
+onServer(settingsWithoutLimits, scenarios, { on: "deno" });

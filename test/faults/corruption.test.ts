@@ -93,7 +93,7 @@ async function startAndLead(node: NatsNode, manager: JetStreamManager): Promise<
 async function lead(node: NatsNode, manager: JetStreamManager): Promise<void> {
   const nc = (manager.jetstream() as unknown as { readonly nc: NatsConnection }).nc;
   let last = "";
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 100; attempt++) {
     const info = await manager.streams.info(stream).catch(() => undefined);
     const leader = info?.cluster?.leader ?? "";
     if (leader === node.name) return;
@@ -106,7 +106,8 @@ async function lead(node: NatsNode, manager: JetStreamManager): Promise<void> {
         String,
       );
     }
-    await sleep(500);
+    // Longer each time: a server that still catches up begins that anew with each election.
+    await sleep(Math.min(500 + 100 * attempt, 5000));
   }
   throw new Error(`${node.name} does not lead ${stream}: ${last}`);
 }

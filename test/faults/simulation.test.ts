@@ -9,7 +9,7 @@ import { runScenario } from "../../src/testing/simulation/scenario.ts";
 import type { Mutations } from "../../src/testing/simulation/mutations.ts";
 
 const first = Number(seedFrom("TAILRACE_SIMULATION_SEED"));
-const count = Number(process.env["TAILRACE_SIMULATION_SEEDS"] ?? "400");
+const count = Number(process.env["TAILRACE_SIMULATION_SEEDS"] ?? "100");
 
 t.comment(`seeds ${first} to ${first + count - 1}`);
 
