@@ -24,6 +24,7 @@ const regressions = [
   "71-543",
   "71-960",
   "93-107",
+  "48906036-77",
 ];
 
 /** Undefined if each line was sealed once in that world. */

@@ -55,6 +55,8 @@ export class TailedFile implements Origin {
   /** Where whole lines end in the bytes just read. */
   #wholeEnd = 0;
   #isLookedInto = false;
+  /** Opened since the head was last compared: the bytes before the place read up to may be alike in other content. */
+  #isHeadDue = true;
   readonly #done: DoneLines;
 
   constructor(options: {
@@ -128,6 +130,7 @@ export class TailedFile implements Origin {
       return false;
     }
     this.#log = log;
+    this.#isHeadDue = true;
     return true;
   }
 
@@ -156,6 +159,8 @@ export class TailedFile implements Origin {
   /** Hands the next lines to `sink`. The file must be open. */
   read(buffer: ReadBuffer, sink: LineSink): ReadOutcome {
     this.#isLookedInto = true;
+    if (this.#isHeadDue && !this.#hasHead(buffer.chunk)) return "replaced";
+    this.#isHeadDue = false;
     const outcome = this.#readInto(buffer.chunk, buffer, sink);
     if (outcome !== "none") return outcome;
     // No line ends in a whole chunk: its end is looked for in a larger one.
@@ -204,6 +209,13 @@ export class TailedFile implements Origin {
     if (this.#headBytes < headBytesMax) this.#takeHead(log);
     sink.moved(this);
     return count === bytes.length ? "more" : "lines";
+  }
+
+  #hasHead(scratch: Uint8Array): boolean {
+    const head = this.#headBytes;
+    if (head === 0) return true;
+    const log = this.#log as OpenLogFile;
+    return log.read(scratch, head, 0) === head && hashBytes(scratch, 0, head) === this.#headHash;
   }
 
   #isUnchanged(bytes: Uint8Array, check: number): boolean {
