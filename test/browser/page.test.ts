@@ -444,4 +444,6 @@ const scenarios: Record<string, ScenarioBody> = {
 };
 
 t.before(() => browserFor(t));
-onServer({ ...settingsWithoutLimits, "limits_config.max_line_size": "4MB" }, scenarios);
+onServer({ ...settingsWithoutLimits, "limits_config.max_line_size": "4MB" }, scenarios, {
+  on: "deno",
+});
