@@ -22,6 +22,7 @@ import {
 } from "./params.ts";
 import { checkRanges, limitedRange, oldestVisible } from "./queryRange.ts";
 import { queryStats, warningsMember } from "./queryStats.ts";
+import { utf8Of } from "./utf8.ts";
 
 /** Steps of a range query, as in Loki and Prometheus. */
 export const stepsMax = 11_000n;
@@ -119,13 +120,6 @@ function envelope(answer: MetricAnswer, explain: string): ReadonlyArray<Uint8Arr
 export function metricStats({ samples, stats }: MetricAnswer) {
   return queryStats(stats, samples.sampleCount, stats.rowsFolded);
 }
-
-/** Texts as UTF-8; samples come as bytes and stay bytes. */
-export function utf8Of(parts: ReadonlyArray<string | Uint8Array>): ReadonlyArray<Uint8Array> {
-  return parts.map((part) => typeof part === "string" ? encoder.encode(part) : part);
-}
-
-const encoder = new TextEncoder();
 
 /** The grid of start, end, since and step. Throws BadRequest. */
 function gridOf(settings: Settings, tenant: string, params: URLSearchParams): StepGrid {

@@ -24,11 +24,12 @@ import {
   parseRequired,
 } from "./params.ts";
 import { type ApiCall, attempt, type Handler } from "./apiCall.ts";
-import { instantQuery, metricExprOf, metricRange, utf8Of } from "./metricQuery.ts";
+import { instantQuery, metricExprOf, metricRange } from "./metricQuery.ts";
 import { queryStats, warningsMember } from "./queryStats.ts";
 import { limitedRange } from "./queryRange.ts";
 import { addReadRoute } from "./readRoute.ts";
 import { selectSpaced } from "./spacedLines.ts";
+import { utf8Of } from "./utf8.ts";
 
 /** Lines that a query gets when it does not say how many it wants. */
 const limitDefault = 100;

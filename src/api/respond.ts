@@ -9,12 +9,13 @@ import { endConnection } from "../platform/httpServer.ts";
 import type { Json } from "./apiCall.ts";
 import { BadRequest } from "./params.ts";
 import { RequestRefused } from "./request.ts";
+import { bytesOf, utf8Of } from "./utf8.ts";
 
 /** A response that carries `json`, compressed when that is worth it and the client accepts it. What waits for its client is
  *  counted among what answers hold: one for which there is no room is refused with 429 (QueryFailed, Busy). */
 export const respondJson = Effect.fnUntraced(function* (json: Json) {
   const request = yield* HttpServerRequest.HttpServerRequest;
-  const plain = typeof json === "string" ? [encoder.encode(json)] : json;
+  const plain = typeof json === "string" ? utf8Of([json]) : json;
   const plainBytes = bytesOf(plain);
   const zips = plainBytes >= gzipBytesMin &&
     /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
@@ -63,11 +64,6 @@ class HttpClientOf implements AnswerClient {
   readonly end = () => endConnection(this.#source);
 }
 
-function bytesOf(pieces: ReadonlyArray<Uint8Array>): number {
-  return pieces.reduce((sum, { length }) => sum + length, 0);
-}
-
-const encoder = new TextEncoder();
 /** What the system's own buffers take of a connection, about. */
 const smallAnswerBytes = 32 * 1024;
 const pieceBytes = 256 * 1024;

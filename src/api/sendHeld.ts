@@ -3,6 +3,7 @@
 import { Effect } from "effect";
 import { growing, type HeldAnswer, holdInScope } from "../actors/HeldAnswers.ts";
 import type { WebSocketConnection } from "../platform/webSocket.ts";
+import { bytesOf, utf8Of } from "./utf8.ts";
 
 /** Sends a message, of texts and UTF-8 one after another, when there is room for it; one at a time. Fails with QueryFailed, Busy,
  *  if there is none, or when the connection is gone. */
@@ -21,10 +22,8 @@ function sendCounted(
   pieces: ReadonlyArray<string | Uint8Array>,
 ): Effect.Effect<void, unknown> {
   return Effect.suspend(() => {
-    const encoded = pieces.map((piece) =>
-      typeof piece === "string" ? encoder.encode(piece) : piece
-    );
-    const bytes = encoded.reduce((sum, { length }) => sum + length, 0);
+    const encoded = utf8Of(pieces);
+    const bytes = bytesOf(encoded);
     held.resize(bytes);
     return growing(held, bytes).pipe(
       Effect.andThen(
@@ -34,5 +33,3 @@ function sendCounted(
     );
   });
 }
-
-const encoder = new TextEncoder();

@@ -3,7 +3,14 @@
 import fc from "fast-check";
 import t from "tap";
 import { Level } from "./level.ts";
-import { buildRows, decodePush, PushFormatError, type PushLimits, PushReject } from "./push.ts";
+import {
+  buildRows,
+  decodePush,
+  noPushLimits,
+  PushFormatError,
+  type PushLimits,
+  PushReject,
+} from "./push.ts";
 import * as reference from "./reference/push.ts";
 import {
   anyLimits,
@@ -18,17 +25,6 @@ import {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const open: PushLimits = {
-  lineBytesMax: 0,
-  truncateLines: false,
-  timeMin: -(2n ** 63n),
-  timeMax: 2n ** 63n - 1n,
-  metaBytesMax: 0,
-  metaPairsMax: 0,
-  detectLevels: false,
-  allowMetadata: true,
-};
-
 /** One stream with one entry, built with `limits`. */
 function build(
   limits: Partial<PushLimits>,
@@ -42,7 +38,7 @@ function build(
   );
   const entry = { ...time, line: encoder.encode(line), pairs: bytes };
   decodePush(encodePush([{ labels: encoder.encode("{}"), entries: [entry] }]));
-  return rowsOf(buildRows(Uint8Array.of(1), Uint8Array.of(level), { ...open, ...limits }));
+  return rowsOf(buildRows(Uint8Array.of(1), Uint8Array.of(level), { ...noPushLimits, ...limits }));
 }
 
 const detected = (limits: Partial<PushLimits>, line: string, ...pairs: Array<[string, string]>) =>
@@ -66,14 +62,14 @@ t.test("decodePush lists streams; buildRows keeps those that are taken", (t) => 
   t.same([0, 1, 2].map((stream) => streams.entryCountOf(stream)), [2, 1, 1]);
   t.equal(decoder.decode(streams.labelsOf(1)), '{a="2"}');
   t.throws(() => streams.labelsOf(3), RangeError);
-  const rows = buildRows(Uint8Array.of(1, 0, 1), new Uint8Array(3), open);
+  const rows = buildRows(Uint8Array.of(1, 0, 1), new Uint8Array(3), noPushLimits);
   t.same([...rows.rowEnds], [2, 2, 3]);
   t.same([...rows.timestamps], [1_000_000_005n, 2_000_000_005n, 4_000_000_005n]);
   t.same([...rows.lineEnds], [3, 3, 8]);
   t.equal(decoder.decode(rows.lines), "onethree");
   t.same([...rows.metaIds], [0, 0, 0]);
   t.equal(rows.setEnds.length, 0);
-  t.throws(() => buildRows(Uint8Array.of(1), new Uint8Array(3), open), RangeError);
+  t.throws(() => buildRows(Uint8Array.of(1), new Uint8Array(3), noPushLimits), RangeError);
   t.end();
 });
 
@@ -194,7 +190,10 @@ t.test("equal sets are stored once", (t) => {
     pairs: index < 500 ? [] : [pair("level", index % 2 === 0 ? "err" : "unknown"), pair("a", "b")],
   }));
   decodePush(encodePush([{ labels: new Uint8Array(), entries }]));
-  const built = buildRows(Uint8Array.of(1), new Uint8Array(1), { ...open, detectLevels: true });
+  const built = buildRows(Uint8Array.of(1), new Uint8Array(1), {
+    ...noPushLimits,
+    detectLevels: true,
+  });
   t.equal(built.setEnds.length, 4);
   const { rows } = rowsOf(built);
   t.same(rows[0]!.pairs, [["detected_level", "error"]]);
@@ -210,7 +209,7 @@ t.test("an entry with very many pairs is sorted in reasonable time", (t) => {
     ] as const);
   const entry = { seconds: 0n, nanos: 0, line: new Uint8Array(), pairs };
   decodePush(encodePush([{ labels: new Uint8Array(), entries: [entry] }]));
-  const { rows } = rowsOf(buildRows(Uint8Array.of(1), new Uint8Array(1), open));
+  const { rows } = rowsOf(buildRows(Uint8Array.of(1), new Uint8Array(1), noPushLimits));
   const names = rows[0]!.pairs!.map(([name]) => name);
   t.equal(names.length, 50_000);
   t.same(names, names.toSorted());
@@ -239,7 +238,10 @@ t.test("malformed requests are refused with the offset and what was expected", (
   check(Array(11).fill(0xff), 0, "a whole varint of at most 10 bytes");
   check([0x0a, 0x04, 0x12, 0x02, 0x0a, 0x01], 5, "a length that ends within its message");
   check([0x0a, 0x06, 0x12, 0x04, 0x0a, 0x02, 0x0a, 0x00], 6, "a varint field");
-  t.throws(() => buildRows(new Uint8Array(1), new Uint8Array(1), open), /before decodePush/);
+  t.throws(
+    () => buildRows(new Uint8Array(1), new Uint8Array(1), noPushLimits),
+    /before decodePush/,
+  );
   t.end();
 });
 
@@ -262,7 +264,7 @@ t.test("unknown fields are passed over and the last of repeated fields wins", (t
   ]);
   const streams = decodePush(body);
   t.equal(decoder.decode(streams.labelsOf(0)), "last");
-  t.equal(rowsOf(buildRows(Uint8Array.of(1), new Uint8Array(1), open)).rows[0]!.line, "x");
+  t.equal(rowsOf(buildRows(Uint8Array.of(1), new Uint8Array(1), noPushLimits)).rows[0]!.line, "x");
   t.end();
 });
 
@@ -272,7 +274,10 @@ t.test("requests far larger than others are decoded, and so are those after them
     const entry = { seconds: 1n, nanos: 0, line, pairs: [] };
     const streams = decodePush(encodePush([{ labels: new Uint8Array(), entries: [entry] }]));
     t.equal(streams.lineBytes, length);
-    const rows = buildRows(Uint8Array.of(1), new Uint8Array(1), { ...open, detectLevels: true });
+    const rows = buildRows(Uint8Array.of(1), new Uint8Array(1), {
+      ...noPushLimits,
+      detectLevels: true,
+    });
     t.equal(rows.lines.length, length);
     t.equal(rows.lines.indexOf(0x78) + rows.lines.lastIndexOf(0x78), length - 1);
   }
@@ -281,7 +286,7 @@ t.test("requests far larger than others are decoded, and so are those after them
 
 t.test("an empty request has no streams and no rows", (t) => {
   t.equal(decodePush(new Uint8Array()).streamCount, 0);
-  t.equal(buildRows(new Uint8Array(), new Uint8Array(), open).rowCount, 0);
+  t.equal(buildRows(new Uint8Array(), new Uint8Array(), noPushLimits).rowCount, 0);
   t.end();
 });
 

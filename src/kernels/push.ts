@@ -53,6 +53,18 @@ export interface PushLimits {
   readonly levelTexts?: ReadonlyArray<Uint8Array>;
 }
 
+/** Takes everything as it is. */
+export const noPushLimits: PushLimits = {
+  lineBytesMax: 0,
+  truncateLines: false,
+  timeMin: -(2n ** 63n),
+  timeMax: 2n ** 63n - 1n,
+  metaBytesMax: 0,
+  metaPairsMax: 0,
+  detectLevels: false,
+  allowMetadata: true,
+};
+
 /** Accepted rows as columns, in the order of the request, and what was refused. */
 export interface PushRows {
   readonly rowCount: number;

@@ -201,15 +201,17 @@ class OpenTail implements Tail {
       const rowStart = batch.sliceRowStart(slice);
       const rowEnd = batch.sliceRowEnds[slice]!;
       const unexamined = this.#select(batch, rowStart, rowEnd, stream);
-      const drop = { partition, offset, labels };
-      this.#dropped.add({ ...drop, times: unexamined, isUnexamined: true });
+      if (unexamined.length > 0) {
+        this.#dropped.add({ partition, offset, labels, times: unexamined, isUnexamined: true });
+      }
       if (this.#sink.rowCount === 0) continue;
       const rows = this.#sink.rows();
       const bytes = bytesOf(rows);
       const fits = this.#waitingBytes === 0 ||
         this.#waitingBytes + bytes <= this.#request.bufferBytesMax;
       if (!fits || !this.#held.tryResize(this.#heldBytes(bytes + tailedRowsBytes))) {
-        this.#dropped.add({ ...drop, times: rows.timestamps, isUnexamined: false });
+        const { timestamps: times } = rows;
+        this.#dropped.add({ partition, offset, labels, times, isUnexamined: false });
       } else {
         this.#waitingBytes += bytes;
         const receivedMs = performance.now();

@@ -2,6 +2,7 @@
  *  asked for. What is printed can be read again. */
 import { Schema } from "effect";
 import { stringify } from "yaml";
+import { hiddenSecret, hideUrlPasswords } from "../../platform/config/secrets.ts";
 import { effectiveStages } from "../stages/compile.ts";
 import { CollectorConfig } from "./collectorConfig.ts";
 
@@ -18,8 +19,6 @@ const secretMaps: ReadonlySet<string> = new Set(["headers"]);
 
 /** Keys whose values are named by the user: there a name of `secretKeys` is a label's or a field's, and one without a value counts. */
 const userNamed: ReadonlySet<string> = new Set(["pipeline_stages", "labels", "external_labels"]);
-
-const hiddenText = "<secret>";
 
 /** YAML of a configuration that has no mistakes, and how many values of it are hidden. */
 export function printConfig(
@@ -68,15 +67,13 @@ class Hiding {
     }
     if (typeof value !== "string") return this.of(value);
     if (secretKeys.has(key)) return this.#hide();
-    // https://user:password@host
-    return value.replace(
-      /^([a-z]+:\/\/[^/?#@:]*:)[^/?#@]+@/i,
-      (_, before: string) => `${before}${this.#hide()}@`,
-    );
+    const shown = hideUrlPasswords(value);
+    if (shown !== value) this.count++;
+    return shown;
   }
 
   #hide(): string {
     this.count++;
-    return hiddenText;
+    return hiddenSecret;
   }
 }

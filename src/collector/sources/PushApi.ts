@@ -15,6 +15,7 @@ import {
   buildRows,
   decodePush,
   decodeSnappyPush,
+  noPushLimits,
   PushFormatError,
   type PushRows,
   PushTooLarge,
@@ -39,17 +40,6 @@ import { GroupCommit } from "./GroupCommit.ts";
 const unzippedBytesMax = 64 << 20;
 /** How long a push waits for the disk buffer. */
 const roomMs = 20_000;
-
-const everything = {
-  lineBytesMax: 0,
-  truncateLines: false,
-  timeMin: -(2n ** 63n),
-  timeMax: 2n ** 63n - 1n,
-  metaBytesMax: 0,
-  metaPairsMax: 0,
-  detectLevels: false,
-  allowMetadata: true,
-} as const;
 
 /** Listens for all jobs with `loki_push_api`. Fails if an address cannot be listened on. */
 export const pushApiLayer = (limits: LineLimits) =>
@@ -197,7 +187,7 @@ class PushReceiver {
       (_, index) => this.#labels(new TextDecoder().decode(streams.labelsOf(index)), headers),
     );
     const taken = Uint8Array.from(targets, (labels) => labels === undefined ? 0 : 1);
-    const rows = buildRows(taken, new Uint8Array(taken.length), everything);
+    const rows = buildRows(taken, new Uint8Array(taken.length), noPushLimits);
     this.#handOver(rows, targets);
     await this.#commit.done();
   };

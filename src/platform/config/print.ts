@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { catalogue } from "./catalogue.ts";
 import { Limits } from "./limits.ts";
 import type { LoadedSettings } from "./load.ts";
+import { hiddenSecret, hideUrlPasswords } from "./secrets.ts";
 import { Settings } from "./settings.ts";
 
 export interface PrintOptions {
@@ -36,7 +37,7 @@ export function printSettings(
     const origin = loaded.origins.get(entry.path);
     const value = withoutSecret(entry.path, valueAt(written, keys));
     // A file that was made of this must not set a secret to what stands for it.
-    const isHidden = value === hidden ? "# " : "";
+    const isHidden = value === hiddenSecret ? "# " : "";
     lines.push(`${indent}${isHidden}${keys.at(-1)}: ${scalarText(value)}${comment(origin)}`);
   }
   const tenants = Object.entries(written.overrides);
@@ -64,17 +65,14 @@ export function printLimits(limits: Limits): string {
   return lines.join("");
 }
 
-const hidden = "<secret>";
-
 /** What may be shown of a setting: passwords not, also those in addresses. */
 function withoutSecret(path: string, value: unknown): unknown {
   if (typeof value !== "string" || value === "") return value;
   if (/(^|[._])(password|credentials|secret_access_key|session_token)$/.test(path)) {
-    return hidden;
+    return hiddenSecret;
   }
   if (/[._](url|endpoint)$/.test(path)) {
-    // To the last "@", since people write passwords as they are.
-    return value.replace(/(:\/\/[^/@,:?#]*:)[^/,?#]*@/g, "$1<secret>@");
+    return hideUrlPasswords(value);
   }
   return value;
 }
