@@ -87,7 +87,7 @@ t.test("of answers that wait for each other the last gives up", async (t) => {
   const [first, second] = [one.grow(70), two.grow(70)];
   t.notOk(await settled(Promise.race([first, second])), "the third may end by itself");
   const third = three.grow(70);
-  await t.rejects(third, busy);
+  await t.rejects(third, { ...busy, reason: "GaveWay" });
   t.notOk(await settled(Promise.race([first, second])));
   three.release();
   await first;

@@ -26,8 +26,8 @@ export interface HeldAnswer {
   readonly resize: (bytes: number) => void;
   /** The same if there is room, or if ending clients that read nothing makes room; else false, and nothing has changed. */
   readonly tryResize: (bytes: number) => boolean;
-  /** The same, waiting for room: resolves at once if there is. Rejects with QueryFailed, Busy, when that takes too long, or with
-   *  the signal's reason. */
+  /** The same, waiting for room: resolves at once if there is. Rejects with QueryFailed, Busy, when that takes too long, GaveWay
+   *  when others cannot go on while it holds what it has, or with the signal's reason. */
   readonly grow: (bytes: number, signal?: AbortSignal) => Promise<void>;
   /** It is not held any more, and never again. Only the first call counts. */
   readonly release: () => void;
@@ -197,7 +197,7 @@ export class HeldAnswers {
     const waiting = new Set(this.#waiters.map(({ part }) => part.answer));
     const held = [...waiting].reduce((sum, { bytes }) => sum + bytes, 0);
     if (waiting.size < 2 || held < this.#bytes) return;
-    this.#waiters.findLast(({ part }) => part.answer.bytes > 0)?.settle(this.#busy());
+    this.#waiters.findLast(({ part }) => part.answer.bytes > 0)?.settle(this.#busy("GaveWay"));
   }
 
   #tick(): void {
@@ -243,9 +243,9 @@ export class HeldAnswers {
     for (const { settle } of gone) settle(this.#busy());
   }
 
-  #busy(): QueryFailed {
+  #busy(reason: "Busy" | "GaveWay" = "Busy"): QueryFailed {
     return new QueryFailed({
-      reason: "Busy",
+      reason,
       message:
         `too many outstanding requests: answers of ${this.#bytes} bytes wait for clients that read slowly, the limit is ` +
         `${this.#options.bytesMax}, which is querier.max_held_response_bytes; try again later, or ask for less`,

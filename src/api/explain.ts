@@ -36,7 +36,7 @@ export function explainMember(
 }
 
 export function explainLog(request: LogRequest, answer: LogAnswer, storedChunks: number) {
-  const work = answer.work();
+  const work = answer.work;
   const { stats, rows } = answer;
   return {
     type: "log",

@@ -112,6 +112,7 @@ export function failureStatus(error: unknown): number {
     case "Refused":
       return 400;
     case "Busy":
+    case "GaveWay":
       return 429;
     case "Unavailable":
     case "Moved":

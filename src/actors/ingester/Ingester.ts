@@ -3,8 +3,10 @@
 import { Context, Effect, Layer, Schema } from "effect";
 import type { Settings } from "../../platform/config/mod.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
+import type { HeldAnswer } from "../HeldAnswers.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage } from "../protocol/ingester.ts";
+import type { QueryFailed } from "../querier/queryFailed.ts";
 import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
 import { partitionBehaviour } from "./partition.ts";
 import { partitionOptions } from "./partitionOptions.ts";
@@ -15,6 +17,15 @@ export class IngesterUnavailable
     message: Schema.String,
   }) {}
 
+/** What a query gives along for partitions of other processes. */
+export interface HeadAsker {
+  /** A partition that does not answer is told to it, and not in the answer; without it the question fails. "new" are those that
+   *  this process does not know of, when nobody says whether there are any. */
+  readonly leaveOut?: (partition: number | "new", reason: string) => void;
+  /** Counts the rows that come here, and stay until the query ends. */
+  readonly held?: HeldAnswer;
+}
+
 export class Ingester extends Context.Service<Ingester, {
   /** The partitions that this process owns, by number. On one machine more than
    *  ingester.partitions when the write log holds records of further ones, from before it was
@@ -22,13 +33,11 @@ export class Ingester extends Context.Service<Ingester, {
   readonly owned: () => ReadonlyMap<number, ActorRef<PartitionMessage>>;
   /** Waits until every partition of this process has replayed its log. */
   readonly ready: Effect.Effect<void, IngesterUnavailable>;
-  /** The unflushed rows of every partition that a query may need. Every batch that was handed over before is in it. With
-   *  `leaveOut`, a partition of another process that does not answer is told to it, and not in the answer; "new" are those that
-   *  this process does not know of, when nobody says whether there are any. */
+  /** The unflushed rows of every partition that a query may need. Every batch that was handed over before is in it. */
   readonly describe: (
     query: HeadQuery,
-    leaveOut?: (partition: number | "new", reason: string) => void,
-  ) => Effect.Effect<ReadonlyArray<HeadSnapshot>, IngesterUnavailable>;
+    asker?: HeadAsker,
+  ) => Effect.Effect<ReadonlyArray<HeadSnapshot>, IngesterUnavailable | QueryFailed>;
   /** Cuts a segment of everything handed over so far, and waits until it is committed. */
   readonly flush: Effect.Effect<void, IngesterUnavailable>;
 }>()("tailrace/actors/Ingester") {

@@ -32,7 +32,7 @@ import type { HeadSnapshot } from "../protocol/head.ts";
 import type { PartitionMessage } from "../protocol/ingester.ts";
 import { type ActorRef, ActorSystem } from "../runtime/mod.ts";
 import { followLog } from "./followLog.ts";
-import { decodeHeadQuery, encodeHead } from "./headMessages.ts";
+import { decodeHeadQuestion, encodeHead } from "./headMessages.ts";
 import { clusterSupervision, partitionBehaviour } from "./partition.ts";
 import { partitionOptions } from "./partitionOptions.ts";
 
@@ -122,7 +122,7 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
     message: Msg,
   ) =>
     answerInFrames(link, message, async () => {
-      const query = decodeHeadQuery(message.data);
+      const question = decodeHeadQuestion(message.data);
       const { next } = await run(writeLog.bounds(partition));
       const endMs = performance.now() + catchUpMs;
       while (!(Number(actor.observe()?.["next"]) >= next)) {
@@ -132,9 +132,9 @@ const makeOwners = Effect.fnUntraced(function* (settings: Settings, service: Mic
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       const head = await run(
-        actor.ask<HeadSnapshot>((reply) => ({ type: "Describe", query, reply })),
+        actor.ask<HeadSnapshot>((reply) => ({ type: "Describe", query: question.query, reply })),
       );
-      return encodeHead(head, query.tenant);
+      return encodeHead(head, question);
     });
 
   const answerFlush = (actor: ActorRef<PartitionMessage>, message: Msg) =>

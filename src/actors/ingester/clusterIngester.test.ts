@@ -9,16 +9,18 @@ import { randomFrom } from "../../testing/random.ts";
 import { SimulatedMember } from "../../testing/simulation/SimulatedCluster.ts";
 import { SimulatedJetStream } from "../../testing/simulation/SimulatedJetStream.ts";
 import { SimulatedNetwork } from "../../testing/simulation/SimulatedNetwork.ts";
+import { HeldAnswers, laterClient } from "../HeldAnswers.ts";
+import { HeadRoom } from "../querier/HeadRoom.ts";
 import { SimulatedWorld } from "../../testing/simulation/SimulatedWorld.ts";
 
 /** What a querier may read of a log is twice this: a record below, and less than all of its rows. */
 const unflushedBytesMax = 5000;
 
 /** A record of twenty lines of 500 bytes, half of them of stream a. */
-function record(): Uint8Array {
+function record(prefix = ""): Uint8Array {
   const rows = Array.from({ length: 20 }, (_, at) => ({
     timestamp: BigInt(at + 1),
-    line: [...new TextEncoder().encode(`${at} `.padEnd(500, "x"))],
+    line: [...new TextEncoder().encode(`${prefix}${at} `.padEnd(500, "x"))],
     metadata: [],
   }));
   const slices = [
@@ -28,12 +30,15 @@ function record(): Uint8Array {
   return encodeBatch(buildBatch("t", slices, columnsOf(rows)), "none");
 }
 
-async function cluster() {
+async function cluster(limits = { log: "1MB", unflushed: unflushedBytesMax }) {
   const world = new SimulatedWorld(randomFrom("heads"));
   const network = new SimulatedNetwork(world);
   new SimulatedJetStream(network, { tellAll: true });
-  const settings = { "ingester.segment_target_bytes": "1MB", "nats.log_max_bytes": "1MB" };
-  const small = { ...settings, "ingester.max_unflushed_bytes": unflushedBytesMax };
+  const settings = {
+    "ingester.segment_target_bytes": limits.log,
+    "nats.log_max_bytes": limits.log,
+  };
+  const small = { ...settings, "ingester.max_unflushed_bytes": limits.unflushed };
   const member = (role: SimulatedMember["role"], changes: Record<string, string | number>) =>
     new SimulatedMember(network, role, role, settingsWith(changes));
   const owner = member("ingester", settings);
@@ -50,18 +55,28 @@ async function cluster() {
     await world.run(world.nowMs + 20_000, () => answer !== undefined);
     return answer?.result;
   };
-  t.ok(await ask(distributor, ({ append }) => append(0, record())));
-  const lines = () =>
-    ask(querier, async ({ query }) => {
-      const matchers = [makeMatcher("app", "=", "a")];
-      return (await query({ tenant: "t", matchers, range: { start: 0n, end: 100n } })).length;
-    });
+  const push = (bytes: Uint8Array) => ask(distributor, ({ append }) => append(0, bytes));
+  const request = {
+    tenant: "t",
+    matchers: [makeMatcher("app", "=", "a")],
+    range: { start: 0n, end: 100n },
+  };
+  const lines = (room?: HeadRoom) =>
+    ask(querier, async ({ query }) => (await query(request, room)).length);
+  const streams = () => ask(querier, ({ streams }) => streams(request));
   const flush = () => ask(querier, ({ flush }) => flush().then(() => true));
-  return { world, network, owner, lines, flush };
+  return { world, network, owner, push, lines, streams, flush };
+}
+
+/** The same with one record. */
+async function clusterOfOne() {
+  const made = await cluster();
+  t.ok(await made.push(record()));
+  return made;
 }
 
 t.test("what no distributor wrote into the log stops nothing", async (t) => {
-  const { world, network, owner, lines, flush } = await cluster();
+  const { world, network, owner, lines, flush } = await clusterOfOne();
   const stranger = world.process("stranger");
   world.later(stranger, 0, () => network.connect(stranger).publish("logs.t.0", "hello"));
   await world.run(world.nowMs + 1000);
@@ -79,11 +94,47 @@ t.test("what no distributor wrote into the log stops nothing", async (t) => {
 });
 
 t.test("an owner that answers is asked, and waited for when the log is too much to read", async (t) => {
-  const { world, owner, lines } = await cluster();
+  const { world, owner, lines, streams } = await clusterOfOne();
   t.equal(await lines(), 10);
   owner.freeze();
   world.later(world.process("thaw"), 2000, () => owner.thaw());
   t.equal(await lines(), 10, "it is slow");
   owner.kill();
   t.equal(await lines(), undefined, "without it the question fails");
+  t.same(await streams(), ['{app="a"}'], "but labels take no room");
+});
+
+t.test("rows that come from elsewhere are counted, and wait for room", async (t) => {
+  const { world, owner, push, lines, streams } = await cluster({ log: "64MB", unflushed: 16e6 });
+  const count = 300;
+  for (let i = 0; i < count; i++) t.ok(await push(record(`${i}: `)));
+  const account = new HeldAnswers({ bytesMax: 2_000_000, waitMs: 2 ** 30 });
+  const other = account.open();
+  const client = laterClient();
+  const room = new HeadRoom(() => account.open(client));
+  /** Asks while another answer leaves too little room, which it gives up `afterMs` later. */
+  const askInWant = async (afterMs: number) => {
+    other.resize(1_000_000);
+    let bytesBefore = 0;
+    const began = world.nowMs;
+    world.later(world.process("reader"), afterMs, () => {
+      bytesBefore = account.bytes;
+      other.resize(0);
+    });
+    t.equal(await lines(room), count * 10);
+    t.ok(world.nowMs - began >= afterMs, "it waited");
+    t.equal(bytesBefore, 1_000_000, "and held nothing meanwhile");
+    const bytes = account.bytes;
+    room.release();
+    t.equal(account.bytes, 0);
+    return bytes;
+  };
+  const lineBytes = count * 10 * 500;
+  const bytes = await askInWant(3000);
+  t.ok(bytes > lineBytes && bytes < 1.2 * lineBytes, `${bytes} bytes are counted`);
+  owner.kill();
+  // A record of the log is held with all of its streams.
+  const ofLog = await askInWant(6000);
+  t.ok(ofLog > 2 * lineBytes && ofLog < 2.4 * lineBytes, `${ofLog} bytes are counted`);
+  t.same(await streams(), ['{app="a"}']);
 });

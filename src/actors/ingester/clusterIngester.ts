@@ -11,9 +11,10 @@ import type { Settings } from "../../platform/config/mod.ts";
 import { errorText } from "../../platform/files.ts";
 import { Index } from "../../storage/Index.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
-import type { HeadSnapshot } from "../protocol/head.ts";
+import { growing } from "../HeldAnswers.ts";
+import { type HeadSnapshot, HeadTooLarge, heldBytes } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
-import { decodeHead, encodeHeadQuery } from "./headMessages.ts";
+import { decodeHead, encodeHeadQuestion, type HeadQuestion, tooLargeIn } from "./headMessages.ts";
 import { headOfLog } from "./headOfLog.ts";
 import { Ingester, IngesterUnavailable } from "./Ingester.ts";
 import { PartitionOwners } from "./PartitionOwners.ts";
@@ -46,8 +47,8 @@ export const clusterIngesterLayer = (settings: Settings) =>
       /** By the last answer that came. */
       let known: ReadonlyArray<number> = [];
       /** Asks every partition that there is at this moment. */
-      const each = <Result>(
-        ask: (partition: number) => Effect.Effect<Result, IngesterUnavailable>,
+      const each = <Result, Failure>(
+        ask: (partition: number) => Effect.Effect<Result, Failure>,
         partitions: Effect.Effect<ReadonlyArray<number>, IngesterUnavailable> = listed,
       ) =>
         Effect.gen(function* () {
@@ -61,21 +62,38 @@ export const clusterIngesterLayer = (settings: Settings) =>
           return [...some, ...yield* all(now.filter((partition) => !before.includes(partition)))];
         });
 
-      const headOf = (partition: number, query: HeadQuery) => {
-        const fromOwner = Effect.tryPromise({
+      const ownersHead = (partition: number, question: HeadQuestion) =>
+        Effect.tryPromise({
           try: async (signal) =>
             decodeHead(
               await requestFrames(link, {
                 subject: headSubject(partition),
-                payload: encodeHeadQuery(query),
+                payload: encodeHeadQuestion(question),
                 idleMs,
                 bytesMax,
                 signal,
               }),
             ),
-          catch: (error) => error,
+          catch: (error) => tooLargeIn(error) ?? error,
         });
-        const fromLog = headOfLog(writeLog, index, partition, query, bytesMax);
+
+      const headOf = (partition: number, query: HeadQuery, wanted: Wanted) => {
+        const most = Math.min(wanted.bytes, bytesMax);
+        const orWanted = (
+          ask: Effect.Effect<HeadSnapshot, unknown>,
+          spare: number,
+          fromLog: boolean,
+        ) =>
+          ask.pipe(Effect.catchIf(
+            (error) => error instanceof HeadTooLarge,
+            ({ bytes }): Effect.Effect<Wanted, Error> =>
+              most < bytesMax
+                ? Effect.succeed({ bytes: Math.min(bytesMax, Math.ceil(bytes * spare)), fromLog })
+                : Effect.fail(tooMuch(bytesMax)),
+          ));
+        const fromOwner = orWanted(ownersHead(partition, { query, bytesMax: most }), 1.25, false);
+        // Nobody knows how many there are before all are read, and each time they are read again.
+        const fromLog = orWanted(headOfLog(writeLog, index, partition, query, most), 4, true);
         const ownerFailed = Latch.makeUnsafe(false);
         let [ownersProblem, logsProblem] = ["it does not answer", ""];
         // Neither's failure is the other's: an owner that is slow may answer what is too much to be read from the log.
@@ -88,7 +106,7 @@ export const clusterIngesterLayer = (settings: Settings) =>
           ),
           Effect.race(
             ownerFailed.await.pipe(
-              Effect.timeoutOption(hedgeMs),
+              Effect.timeoutOption(wanted.fromLog ? 0 : hedgeMs),
               Effect.andThen(fromLog),
               Effect.tapError((error) => Effect.sync(() => logsProblem = errorText(error))),
             ),
@@ -122,10 +140,11 @@ export const clusterIngesterLayer = (settings: Settings) =>
         ready: Effect.suspend(() =>
           Effect.forEach(owned().values(), (actor) => actor.ready, { discard: true })
         ).pipe(Effect.mapError(({ message }) => new IngesterUnavailable({ message }))),
-        describe: (query, leaveOut) => {
+        describe: Effect.fnUntraced(function* (query, { leaveOut, held } = {}) {
+          const wanted = new Map<number, Wanted>();
           const found = (partition: number) =>
-            headOf(partition, query).pipe(
-              Effect.map((head): ReadonlyArray<HeadSnapshot> => [head]),
+            headOf(partition, query, wanted.get(partition) ?? askedFirst).pipe(
+              Effect.map((head) => [{ partition, head }]),
               Effect.catch((error) => {
                 if (leaveOut === undefined) return Effect.fail(error);
                 leaveOut(partition, error.message);
@@ -139,9 +158,47 @@ export const clusterIngesterLayer = (settings: Settings) =>
               return Effect.succeed(known);
             }),
           );
-          return each(found, partitions).pipe(Effect.map((heads) => heads.flat()));
-        },
+          while (true) {
+            const heads: HeadSnapshot[] = [];
+            let isWhole = true;
+            for (const { partition, head } of (yield* each(found, partitions)).flat()) {
+              if ("streams" in head) heads.push(head);
+              else {
+                isWhole = false;
+                wanted.set(partition, head);
+              }
+            }
+            if (isWhole) {
+              held?.resize(sum(heads.map(heldBytes)));
+              return heads;
+            }
+            if (held === undefined) continue;
+            // Room for all of them at once: one that waits with some of them would keep others waiting.
+            held.resize(0);
+            yield* growing(held, sum([...wanted.values()].map(({ bytes }) => bytes)));
+          }
+        }),
         flush: each(flush).pipe(Effect.asVoid),
       });
     }),
   );
+
+/** How much is asked of a partition. */
+interface Wanted {
+  /** Of rows. */
+  readonly bytes: number;
+  /** Whether the log has answered in place of the owner before. */
+  readonly fromLog: boolean;
+}
+
+/** What comes without having been counted before. */
+const askedFirst: Wanted = { bytes: 1024 * 1024, fromLog: false };
+
+const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, each) => total + each, 0);
+
+function tooMuch(bytesMax: number): Error {
+  return new Error(
+    `the unflushed rows that the query needs exceed ${bytesMax} bytes: try again in a moment, or with more label matchers ` +
+      "or a shorter time range",
+  );
+}

@@ -1,6 +1,7 @@
 /** Head snapshots between processes: the question as JSON; the answer as byte strings: a JSON
  *  header, then for each batch with matching rows its log offset (f64, little-endian) and an
- *  encoded batch of those rows alone. Pure. */
+ *  encoded batch of those rows alone; when labels are all that was asked for, the header has them. Pure. */
+import { AnswerRefused } from "../../cluster/frames.ts";
 import {
   type Batch,
   buildBatch,
@@ -9,31 +10,47 @@ import {
   type RowSlice,
 } from "../../streams/batch.ts";
 import { makeMatcher } from "../../streams/matcher.ts";
-import type { HeadSlice, HeadSnapshot, HeadStream } from "../protocol/head.ts";
+import {
+  headBytes,
+  type HeadSlice,
+  type HeadSnapshot,
+  type HeadStream,
+  HeadTooLarge,
+} from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
 import { headSlice } from "./headSlice.ts";
 
-export function encodeHeadQuery({ tenant, matchers, range }: HeadQuery): string {
+/** What is asked of an owner. */
+export interface HeadQuestion {
+  readonly query: HeadQuery;
+  /** If the rows are more bytes, how many they are is the answer. */
+  readonly bytesMax: number;
+}
+
+export function encodeHeadQuestion({ query, bytesMax }: HeadQuestion): string {
+  const { tenant, matchers, range, labelsOnly } = query;
   return JSON.stringify({
     tenant,
     matchers: matchers.map(({ name, op, value }) => ({ name, op, value })),
     start: String(range.start),
     end: String(range.end),
+    labelsOnly,
+    bytesMax,
   });
 }
 
-export function decodeHeadQuery(data: Uint8Array): HeadQuery {
-  const { tenant, matchers, start, end } = JSON.parse(new TextDecoder().decode(data)) as {
+export function decodeHeadQuestion(data: Uint8Array): HeadQuestion {
+  const asked = JSON.parse(new TextDecoder().decode(data)) as {
     readonly tenant: string;
     readonly matchers: ReadonlyArray<Parameters<typeof matcherOf>[0]>;
     readonly start: string;
     readonly end: string;
+    readonly labelsOnly?: boolean;
+    readonly bytesMax?: number;
   };
-  return {
-    tenant,
-    matchers: matchers.map(matcherOf),
-    range: { start: BigInt(start), end: BigInt(end) },
-  };
+  const { tenant, matchers, start, end, labelsOnly = false, bytesMax = Infinity } = asked;
+  const range = { start: BigInt(start), end: BigInt(end) };
+  return { query: { tenant, matchers: matchers.map(matcherOf), range, labelsOnly }, bytesMax };
 }
 
 function matcherOf(
@@ -46,7 +63,33 @@ function matcherOf(
   return makeMatcher(name, op, value);
 }
 
-export function* encodeHead(head: HeadSnapshot, tenant: string): Generator<Uint8Array> {
+/** The answer. Throws AnswerRefused, which `tooLargeIn` understands, if it were larger than was asked for. */
+export function encodeHead(
+  head: HeadSnapshot,
+  { query: { tenant, labelsOnly }, bytesMax }: HeadQuestion,
+): Iterable<Uint8Array> {
+  if (labelsOnly) return [encodeLabels(head)];
+  const bytes = headBytes(head);
+  if (bytes > bytesMax) throw new AnswerRefused(tooLarge, String(bytes));
+  return encodeRows(head, tenant);
+}
+
+const tooLarge = "HeadTooLarge";
+
+/** What an owner said if the rows are more than was asked for. */
+export function tooLargeIn(error: unknown): HeadTooLarge | undefined {
+  if (!(error instanceof AnswerRefused) || error.reason !== tooLarge) return undefined;
+  return new HeadTooLarge(Number(error.message));
+}
+
+function encodeLabels({ partition, logFrom, logTo, streams }: HeadSnapshot): Uint8Array {
+  const labels = streams.map((stream) => stream.labels);
+  return new TextEncoder().encode(
+    JSON.stringify({ partition, logFrom, logTo, batches: 0, labels }),
+  );
+}
+
+function* encodeRows(head: HeadSnapshot, tenant: string): Generator<Uint8Array> {
   const { partition, logFrom, logTo, streams } = head;
   const byOffset = new Map<number, Array<{ labels: string; slice: HeadSlice }>>();
   for (const { labels, slices } of streams) {
@@ -59,7 +102,8 @@ export function* encodeHead(head: HeadSnapshot, tenant: string): Generator<Uint8
   yield new TextEncoder().encode(
     JSON.stringify({ partition, logFrom, logTo, batches: byOffset.size }),
   );
-  for (const [offset, entries] of byOffset) {
+  const inOrder = [...byOffset].sort(([a], [b]) => a - b);
+  for (const [offset, entries] of inOrder) {
     // In the order they have in the batch, which is their order of arrival.
     entries.sort((a, b) => a.slice.rowStart - b.slice.rowStart);
     const slices = entries.map(({ labels, slice }): RowSlice => ({
@@ -79,16 +123,21 @@ export function* encodeHead(head: HeadSnapshot, tenant: string): Generator<Uint8
 export function decodeHead(parts: ReadonlyArray<Uint8Array>): HeadSnapshot {
   const [first, ...rest] = parts;
   if (first === undefined) throw new Error("the answer is empty");
-  const { partition, logFrom, logTo, batches } = JSON.parse(new TextDecoder().decode(first)) as {
-    readonly [key: string]: number;
+  const header = JSON.parse(new TextDecoder().decode(first)) as {
+    readonly partition: number;
+    readonly logFrom: number;
+    readonly logTo: number;
+    readonly batches: number;
+    readonly labels?: ReadonlyArray<string>;
   };
+  const { partition, logFrom, logTo, batches, labels = [] } = header;
   if (batches !== rest.length) throw new Error(`${rest.length} of ${batches} batches came`);
-  const streams = new Map<string, HeadSlice[]>();
+  const streams = new Map<string, HeadSlice[]>(labels.map((each) => [each, []]));
   for (const bytes of rest) {
     const offset = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true);
     addSlices(streams, decodeBatch(bytes.subarray(8)), offset, () => true);
   }
-  return { partition: partition!, logFrom: logFrom!, logTo: logTo!, streams: streamsOf(streams) };
+  return { partition, logFrom, logTo, streams: streamsOf(streams) };
 }
 
 /** Adds the slices of a batch whose stream is `wanted`; the result is how many. */

@@ -7,6 +7,7 @@ import { buildBatch, encodeBatch } from "../../streams/batch.ts";
 import { makeMatcher } from "../../streams/matcher.ts";
 import { memoryIndex, memoryWriteLog } from "../../testing/memoryStorage.ts";
 import { columnsOf } from "../../testing/modelRows.ts";
+import { HeadTooLarge } from "../protocol/head.ts";
 import { headOfLog } from "./headOfLog.ts";
 
 /** A record of one line of 1000 bytes. */
@@ -42,6 +43,9 @@ t.test("only records with rows of the query count for its limit", async (t) => {
 
     for (let count = 0; count < 10; count++) yield* writeLog.append(0, recordOf("seldom", 200n));
     const error = yield* Effect.flip(headOfLog(writeLog, index, 0, query, 5000));
-    t.match((error as Error).message, /exceed 5000 bytes: try again/);
+    t.ok(error instanceof HeadTooLarge && error.bytes > 5000);
+
+    const labels = yield* headOfLog(writeLog, index, 0, { ...query, labelsOnly: true }, 5000);
+    t.same(labels.streams, [{ labels: '{app="seldom"}', slices: [] }]);
   }));
 });

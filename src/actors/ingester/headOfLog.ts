@@ -6,14 +6,14 @@ import { parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";
 import type { Index } from "../../storage/Index.ts";
 import type { WriteLog } from "../../storage/WriteLog.ts";
-import type { HeadSlice, HeadSnapshot } from "../protocol/head.ts";
+import { type HeadSlice, type HeadSnapshot, HeadTooLarge } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
 import { addSlices, streamsOf } from "./headMessages.ts";
 
 const readBytes = 8 * 1024 * 1024;
 
-/** A snapshot as the partition's owner would give it. Fails if more than `bytesMax` of rows match,
- *  or the log cannot be read. */
+/** A snapshot as the partition's owner would give it. Fails with HeadTooLarge if records with more than `bytesMax` have to be
+ *  held, or when the log cannot be read. */
 export const headOfLog = Effect.fn("headOfLog")(function* (
   writeLog: WriteLog["Service"],
   index: Index["Service"],
@@ -37,7 +37,7 @@ export const headOfLog = Effect.fn("headOfLog")(function* (
 const readHead = Effect.fnUntraced(function* (
   writeLog: WriteLog["Service"],
   range: { readonly partition: number; readonly logFrom: number; readonly logTo: number },
-  { tenant, matchers, range: { start, end } }: HeadQuery,
+  { tenant, matchers, range: { start, end }, labelsOnly }: HeadQuery,
   bytesMax: number,
 ) {
   const { partition, logFrom, logTo } = range;
@@ -62,18 +62,13 @@ const readHead = Effect.fnUntraced(function* (
       const batch = decodeBatch(record.bytes);
       if (batch.tenant !== tenant) continue;
       // A slice holds on to all of its batch.
-      const added = addSlices(streams, batch, record.offset, isWanted);
-      if (added > 0) bytes += batch.buffer.byteLength;
+      const found = labelsOnly ? new Map<string, HeadSlice[]>() : streams;
+      const added = addSlices(found, batch, record.offset, isWanted);
+      if (labelsOnly) { for (const labels of found.keys()) streams.set(labels, []); }
+      else if (added > 0) bytes += batch.buffer.byteLength;
     }
     if (records.length === 0) return undefined;
-    if (bytes > bytesMax) {
-      return yield* Effect.fail(
-        new Error(
-          `no owner of partition ${partition} answers, and the records of its log that the query needs exceed ${bytesMax} bytes: ` +
-            "try again in a moment, or with more label matchers or a shorter time range",
-        ),
-      );
-    }
+    if (bytes > bytesMax) return yield* Effect.fail(new HeadTooLarge(bytes));
   }
   const head: HeadSnapshot = { partition, logFrom, logTo, streams: streamsOf(streams) };
   return head;

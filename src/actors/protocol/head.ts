@@ -29,3 +29,38 @@ export interface HeadSnapshot {
   readonly logTo: number;
   readonly streams: ReadonlyArray<HeadStream>;
 }
+
+/** About how many bytes the rows take in the memory of another process, without their structured metadata. */
+export function headBytes({ streams }: HeadSnapshot): number {
+  let bytes = 0;
+  for (const { slices } of streams) {
+    for (const { lineBytes, rowStart, rowEnd } of slices) {
+      bytes += lineBytes + (rowEnd - rowStart) * rowBytes;
+    }
+  }
+  return bytes;
+}
+
+/** Timestamp, end of the line and metadata id of a row in a batch. */
+const rowBytes = 16;
+
+/** Bytes of memory that the slices hold on to. */
+export function heldBytes({ streams }: HeadSnapshot): number {
+  const batches = new Set<Batch>();
+  for (const { slices } of streams) for (const { batch } of slices) batches.add(batch);
+  let bytes = 0;
+  for (const { buffer } of batches) bytes += buffer.byteLength;
+  return bytes;
+}
+
+/** The rows that match are more than was asked for. */
+export class HeadTooLarge extends Error {
+  override readonly name = "HeadTooLarge";
+  /** At least so many. */
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    super(`the unflushed rows are ${bytes} bytes or more`);
+    this.bytes = bytes;
+  }
+}

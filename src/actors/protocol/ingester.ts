@@ -11,6 +11,8 @@ export interface HeadQuery {
   readonly tenant: string;
   readonly matchers: ReadonlyArray<Matcher>;
   readonly range: TimeRange;
+  /** Which streams have such rows is all that is asked; the rows themselves may be left out. */
+  readonly labelsOnly?: boolean;
 }
 
 export type PartitionMessage =

@@ -16,7 +16,7 @@ import { Ingester } from "../ingester/Ingester.ts";
 import { Retention } from "../policy/retention.ts";
 import type { PlannedUnit } from "../policy/scanPlan.ts";
 import type { Direction, ScanStats } from "../protocol/scan.ts";
-import { type AnswerClient, Answers, type HeldAnswer } from "../HeldAnswers.ts";
+import { type AnswerClient, Answers, type HeldAnswer, laterClient } from "../HeldAnswers.ts";
 import { Scanners } from "../Scanners.ts";
 import type { ResultRow } from "./merge.ts";
 import {
@@ -27,6 +27,7 @@ import {
   type MetricRequest,
 } from "./metricQuery.ts";
 import type { ScanProgress } from "./progress.ts";
+import { HeadRoom } from "./HeadRoom.ts";
 import { MissingParts } from "./MissingParts.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { type MeasureRequest, runMeasure, type StreamVolume } from "./runMeasure.ts";
@@ -61,8 +62,8 @@ export interface LogAnswer {
     readonly queueSeconds: number;
     readonly execSeconds: number;
   };
-  /** What explain shows, counted when it is asked for; times in ms. */
-  readonly work: () => UnitCounts & { readonly indexMs: number; readonly scanMs: number };
+  /** What explain shows; times in ms. Counts alone: what they count may be all unflushed rows, and an answer is held for long. */
+  readonly work: UnitCounts & { readonly indexMs: number; readonly scanMs: number };
   /** Where a tail continues: the first log offset of each partition that the answer does not cover.
    */
   readonly logTo: ReadonlyMap<number, number>;
@@ -133,14 +134,18 @@ export class Querier extends Context.Service<Querier, {
 
         const scan = Effect.fn("Querier.scan")(function* (
           request: LogRequest,
-          { turn, queuedMs, missing }: Turn,
+          { turn, room, queuedMs, missing }: Turn,
           held: HeldAnswer,
           onProgress?: (progress: ScanProgress) => void,
         ) {
           held.resize(0);
+          room.release();
           const startMs = performance.now();
           yield* checkMatchers(request);
-          const { units: found, heads } = yield* finder.units(request, request.direction, missing);
+          const { units: found, heads } = yield* finder.units(request, request.direction, {
+            missing,
+            room,
+          });
           const units = unitsWanted(found, request);
           const plannedMs = performance.now();
           const { rows, stats } = yield* Effect.tryPromise({
@@ -163,11 +168,9 @@ export class Querier extends Context.Service<Querier, {
           const execSeconds = (performance.now() - startMs) / 1000;
           const logTo = new Map(heads.map((head) => [head.partition, head.logTo]));
           const scanMs = performance.now() - plannedMs;
-          const work = () => {
-            const kept = new Set(units);
-            const pruned = found.filter((unit) => !kept.has(unit));
-            return { ...countUnits(found, pruned), indexMs: plannedMs - startMs, scanMs };
-          };
+          const kept = new Set(units);
+          const counts = countUnits(found, found.filter((unit) => !kept.has(unit)));
+          const work = { ...counts, indexMs: plannedMs - startMs, scanMs };
           const timed = { ...stats, execSeconds, queueSeconds: queuedMs / 1000 };
           const warnings = missing?.warnings() ?? [];
           return { rows, held, warnings, logTo, work, stats: timed };
@@ -180,6 +183,7 @@ export class Querier extends Context.Service<Querier, {
             readonly allowPartial?: boolean;
           },
           query: (turn: Turn) => Effect.Effect<A, QueryFailed>,
+          client: AnswerClient = laterClient(),
         ) {
           const most = settings.querier.max_outstanding_per_tenant;
           const ahead = waiting.get(tenant) ?? 0;
@@ -199,21 +203,26 @@ export class Querier extends Context.Service<Querier, {
             // The segments that it chose may have been merged, and are gone when it took long.
             (turn) => {
               const queuedMs = performance.now() - queuedAt;
-              const whole = query({ turn, queuedMs, missing: undefined }).pipe(
+              const room = new HeadRoom(() => turn.leftWhileWaiting(answers.open(client)));
+              const whole = query({ turn, room, queuedMs, missing: undefined }).pipe(
                 Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
               );
-              if (!allowPartial) return whole;
-              return whole.pipe(Effect.catch((failure) =>
-                partlyUnreadable.has(failure.reason)
-                  ? query({ turn, queuedMs, missing: new MissingParts() })
-                  : Effect.fail(failure)
-              ));
+              const allowed = !allowPartial
+                ? whole
+                : whole.pipe(Effect.catch((failure) =>
+                  partlyUnreadable.has(failure.reason)
+                    ? query({ turn, room, queuedMs, missing: new MissingParts() })
+                    : Effect.fail(failure)
+                ));
+              return allowed.pipe(
+                Effect.retry({ while: ({ reason }) => reason === "GaveWay", ...gaveWayRetries }),
+                Effect.ensuring(Effect.sync(() => room.release())),
+              );
             },
           ).pipe(
             Effect.timeoutOrElse({
               duration: timeoutMs,
-              orElse: () =>
-                Effect.fail(timedOut(timeoutMs)),
+              orElse: () => Effect.fail(timedOut(timeoutMs)),
             }),
             Effect.ensuring(Effect.sync(() => {
               const left = (waiting.get(tenant) ?? 1) - 1;
@@ -225,13 +234,17 @@ export class Querier extends Context.Service<Querier, {
 
         const selectLogs = Effect.fn("Querier.selectLogs")(function* (
           request: LogRequest,
-          { client, onProgress }: LogWatcher = {},
+          { client = laterClient(), onProgress }: LogWatcher = {},
         ) {
           const held = yield* Effect.acquireRelease(
             Effect.sync(() => answers.open(client)),
             ({ release }) => Effect.sync(release),
           );
-          return yield* inTurn(request, (turn) => scan(request, turn, held, onProgress));
+          return yield* inTurn(
+            request,
+            (turn) => scan(request, turn, held, onProgress),
+            client,
+          );
         });
 
         const selectMetrics = Effect.fn("Querier.selectMetrics")((
@@ -240,7 +253,7 @@ export class Querier extends Context.Service<Querier, {
         ) =>
           inTurn(
             request,
-            Effect.fnUntraced(function* ({ queuedMs, missing }) {
+            Effect.fnUntraced(function* ({ room, queuedMs, missing }) {
               const startMs = performance.now();
               const limits = limitsFor(settings, request.tenant);
               const { samples, stats, work } = yield* answerMetric(
@@ -252,11 +265,14 @@ export class Querier extends Context.Service<Querier, {
                     bytesScannedMax: limits.max_query_bytes_read,
                   },
                   bytesMax: settings.querier.max_response_bytes,
-                  unitsOf: (wanted) =>
-                    checkMatchers(wanted).pipe(
-                      Effect.andThen(finder.units(wanted, "forward", missing)),
+                  unitsOf: (wanted) => {
+                    // Those of one leaf are gone when the next is read.
+                    room.release();
+                    return checkMatchers(wanted).pipe(
+                      Effect.andThen(finder.units(wanted, "forward", { missing, room })),
                       Effect.map(({ units }) => units),
-                    ),
+                    );
+                  },
                   failure: scanFailure,
                 },
                 request,
@@ -274,8 +290,8 @@ export class Querier extends Context.Service<Querier, {
         const volumes = Effect.fn("Querier.volumes")((request: StreamRequest & MeasureRequest) =>
           inTurn(
             request,
-            Effect.fnUntraced(function* () {
-              const { units } = yield* finder.units(request, "forward");
+            Effect.fnUntraced(function* ({ room }) {
+              const { units } = yield* finder.units(request, "forward", { room });
               return yield* Effect.tryPromise({
                 try: (signal) => runMeasure(scanners, units, request, signal),
                 catch: scanFailure,
@@ -310,6 +326,7 @@ export class Querier extends Context.Service<Querier, {
 /** One attempt at a query. */
 interface Turn {
   readonly turn: QueryTurn;
+  readonly room: HeadRoom;
   readonly queuedMs: number;
   /** Takes note of what is left out; undefined if everything must be read. */
   readonly missing: MissingParts | undefined;
@@ -321,6 +338,9 @@ const partlyUnreadable: ReadonlySet<QueryFailed["reason"]> = new Set([
   "Failed",
   "Unavailable",
 ]);
+
+/** It goes on when those are done that it gave way to. */
+const gaveWayRetries = { times: 20, schedule: Schedule.spaced(200) };
 
 /** A copy of the index learns of a merge within a second. */
 const movedRetries = { times: 5, schedule: Schedule.spaced(400) };

@@ -14,7 +14,7 @@ import { pipelineOf } from "../../testing/pipelines.ts";
 import { Ingester } from "../ingester/Ingester.ts";
 import { Answers, HeldAnswers } from "../HeldAnswers.ts";
 import { Scanners } from "../Scanners.ts";
-import { Querier, type QueryFailed } from "./Querier.ts";
+import { Querier, QueryFailed } from "./Querier.ts";
 
 const chunk = { offset: 0, length: 10, rowCount: 1, rawBytes: 10, minTime: 5n, maxTime: 6n };
 const record = {
@@ -71,13 +71,14 @@ const onQuerier = (
   stuck: StuckScanners,
   body: (querier: Querier["Service"]) => Effect.Effect<void, unknown>,
   answers = new HeldAnswers({ bytesMax: 1e9 }),
+  describe: Ingester["Service"]["describe"] = () => Effect.succeed([]),
 ) => {
   const service = { threadCount: 1, run: stuck.run, compute: stuck.run };
   const ingester = {
     owned: () => new Map(),
     ready: Effect.void,
     flush: Effect.void,
-    describe: () => Effect.succeed([]),
+    describe,
   };
   const settings = settingsWith({
     "querier.max_concurrent": "1",
@@ -162,4 +163,36 @@ t.test("a query that waits for memory leaves its turn to others, and takes one w
       t.equal(stuck.kinds.length, 5);
       yield* Fiber.interruptAll([one, two]);
     }), answers);
+});
+
+t.test("a query that gave way to others begins again, with nothing held", (t) => {
+  const stuck = new StuckScanners();
+  const answers = new HeldAnswers({ bytesMax: 1000 });
+  let tries = 0;
+  const describe: Ingester["Service"]["describe"] = (_, { held } = {}) => {
+    t.equal(answers.bytes, 0);
+    held?.resize(500);
+    if (++tries % 3 === 0) return Effect.succeed([]);
+    return Effect.fail(new QueryFailed({ reason: "GaveWay", message: "others wait" }));
+  };
+  return onQuerier(
+    stuck,
+    (querier) =>
+      Effect.gen(function* () {
+        for (
+          const query of [Effect.scoped(querier.selectLogs(logs)), querier.selectMetrics(metrics)]
+        ) {
+          const begun = stuck.begun();
+          const fiber = yield* Effect.forkChild(query);
+          yield* TestClock.adjust("1 seconds");
+          yield* Effect.promise(() => begun);
+          t.equal(answers.bytes >= 500, true, "what it was told of is held while it is read");
+          yield* Fiber.interrupt(fiber);
+          t.equal(answers.bytes, 0);
+        }
+        t.equal(tries, 6);
+      }),
+    answers,
+    describe,
+  );
 });

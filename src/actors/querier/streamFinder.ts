@@ -15,6 +15,8 @@ import { type PlannedUnit, planUnits } from "../policy/scanPlan.ts";
 import type { HeadSnapshot } from "../protocol/head.ts";
 import type { Direction } from "../protocol/scan.ts";
 import { periodStart, type Retention, timeMin } from "../policy/retention.ts";
+import type { HeadQuery } from "../protocol/ingester.ts";
+import type { HeadRoom } from "./HeadRoom.ts";
 import type { MissingParts } from "./MissingParts.ts";
 import { QueryFailed } from "./queryFailed.ts";
 import { tenantLabel, tenantParts, tenantsOf } from "./tenants.ts";
@@ -39,46 +41,70 @@ export interface FinderParts {
   readonly retention: Retention;
 }
 
+/** For whom it looks. */
+export interface FoundFor {
+  /** Partitions that do not answer are left out, if there is a note to be taken of them. */
+  readonly missing?: MissingParts | undefined;
+  /** Where rows are counted that come from other processes; else they are not. */
+  readonly room?: HeadRoom;
+}
+
 export function makeStreamFinder({ settings, index, ingester, retention }: FinderParts) {
-  const snapshot = (request: StreamRequest, missing?: MissingParts) =>
-    ingester.describe(request, missing?.leaveOutPartition).pipe(
-      // A partition that is restarting is back in a moment.
-      Effect.retry({ times: 5, schedule: retrySchedule }),
-      Effect.mapError(({ message }) => new QueryFailed({ reason: "Unavailable", message })),
+  const snapshot = (query: HeadQuery, { missing, room }: FoundFor) => {
+    const described = Effect.suspend(() =>
+      ingester.describe(query, {
+        ...(missing && { leaveOut: missing.leaveOutPartition }),
+        ...(room && { held: room.open() }),
+      })
     );
+    return (room?.attempt(described) ?? described).pipe(
+      // A partition that is restarting is back in a moment.
+      Effect.retry({
+        times: 5,
+        schedule: retrySchedule,
+        while: ({ _tag }) => _tag === "IngesterUnavailable",
+      }),
+      Effect.mapError((error) =>
+        error._tag === "QueryFailed"
+          ? error
+          : new QueryFailed({ reason: "Unavailable", message: error.message })
+      ),
+    );
+  };
 
   /** What is unflushed, then what is stored up to there, from `question`. When segments were merged in between over the place
    *  where the one ends and the other begins, both are asked for again. */
   const together = <Stored>(
-    request: StreamRequest,
+    query: HeadQuery,
     question: (query: IndexQuery) => Effect.Effect<Stored, IndexError>,
-    missing?: MissingParts,
-  ) =>
-    Effect.gen(function* () {
-      const heads = yield* snapshot(request, missing);
-      const stored = yield* question({ ...request, coveredTo: coveredTo(heads) });
+    found: FoundFor = {},
+  ) => {
+    const asked = Effect.gen(function* () {
+      const heads = yield* snapshot(query, found);
+      const stored = yield* question({ ...query, coveredTo: coveredTo(heads) });
       return { heads, stored };
-    }).pipe(
+    });
+    return (found.room?.attempt(asked) ?? asked).pipe(
       Effect.retry({
         ...staleRetries,
         while: (error) => error._tag === "IndexError" && error.reason === "Stale",
       }),
       Effect.mapError((error) => error._tag === "IndexError" ? indexFailure(error) : error),
     );
+  };
 
-  /** Everything that may hold rows of the request, each row once, in the order of the direction. Partitions that do not answer
-   *  are left out if there is a note to be taken of them. */
+  /** Everything that may hold rows of the request, each row once, in the order of the direction. */
   const units = Effect.fnUntraced(function* (
     request: StreamRequest,
     direction: Direction,
-    missing?: MissingParts,
+    foundFor: FoundFor = {},
   ) {
     const chunksMax = limitsFor(settings, request.tenant).max_chunks_per_query;
     const chunks: ChunkRef[] = [];
     const heads: HeadSnapshot[] = [];
     const expiry = new StreamExpiry(retention);
     for (const { request: part, labelsOf } of tenantParts(request)) {
-      const found = yield* together(part, index.findChunks, missing);
+      const found = yield* together(part, index.findChunks, foundFor);
       const name = expiry.namer(part.tenant, labelsOf);
       for (const chunk of found.stored) chunks.push(renamed(chunk, name));
       for (const head of found.heads) {
@@ -107,7 +133,10 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
       const range = unexpired(part.range, periodMs);
       // A chunk may reach over both ends of a range that has nothing between them.
       if (range.end <= range.start) continue;
-      const { heads, stored } = yield* together({ ...part, range }, index.findStreams);
+      const { heads, stored } = yield* together(
+        { ...part, range, labelsOnly: true },
+        index.findStreams,
+      );
       const all = [...stored, ...heads.flatMap((head) => head.streams.map(({ labels }) => labels))];
       for (const labels of all) {
         if (periods.length === 1 || retention.periodMs(part.tenant, labels) === periodMs) {
@@ -131,7 +160,7 @@ export function makeStreamFinder({ settings, index, ingester, retention }: Finde
     if (periods.length === 1) {
       const range = unexpired(part.range, periods[0]!);
       if (range.end <= range.start) return found;
-      const { heads, stored } = yield* together({ ...part, range }, question);
+      const { heads, stored } = yield* together({ ...part, range, labelsOnly: true }, question);
       for (const each of stored) found.add(each);
       texts = heads.flatMap((head) => head.streams.map(({ labels }) => labels));
     } else texts = yield* streamsOf(part);

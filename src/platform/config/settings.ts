@@ -140,7 +140,7 @@ export const Settings = Schema.Struct({
     max_held_response_bytes: setting(
       ByteSize,
       "256MB",
-      "Memory of answers, all together, while queries find them and clients read them; beyond it queries wait, and clients that read nothing are ended",
+      "Memory of answers, all together, while queries find them and clients read them, and of unflushed lines that come from ingesters; beyond it queries wait, and clients that read nothing are ended",
     ),
     multi_tenant_queries_enabled: setting(
       Toggle,

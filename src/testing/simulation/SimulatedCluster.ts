@@ -12,6 +12,7 @@ import { Ingester } from "../../actors/ingester/Ingester.ts";
 import { PartitionOwners } from "../../actors/ingester/PartitionOwners.ts";
 import type { BuildJob } from "../../actors/protocol/build.ts";
 import type { MergeJob } from "../../actors/protocol/merge.ts";
+import type { HeadRoom } from "../../actors/querier/HeadRoom.ts";
 import { makeStreamFinder, type StreamRequest } from "../../actors/querier/streamFinder.ts";
 import { ActorSystem } from "../../actors/runtime/mod.ts";
 import { Scanners } from "../../actors/Scanners.ts";
@@ -43,7 +44,9 @@ export type SimulatedRole = "distributor" | "ingester" | "querier" | "compactor"
 export interface Duties {
   readonly append: (partition: number, record: Uint8Array) => Promise<number>;
   /** Lines, in no order. */
-  readonly query: (request: StreamRequest) => Promise<ReadonlyArray<string>>;
+  readonly query: (request: StreamRequest, room?: HeadRoom) => Promise<ReadonlyArray<string>>;
+  /** Label strings of streams. */
+  readonly streams: (request: StreamRequest) => Promise<ReadonlyArray<string>>;
   readonly flush: () => Promise<void>;
   /** Removes objects that no commit names, without waiting for those who may be about to commit or read them. */
   readonly sweep: () => Promise<unknown>;
@@ -296,10 +299,12 @@ function dutiesOf(
   });
   return {
     append: (partition, record) => Effect.runPromise(writeLog.append(partition, record)),
-    query: async (request) => {
-      const { units } = await Effect.runPromise(finder.units(request, "forward"));
+    query: async (request, room) => {
+      const found = finder.units(request, "forward", room === undefined ? {} : { room });
+      const { units } = await Effect.runPromise(found);
       return await rowsOfUnits(objectStore, units);
     },
+    streams: (request) => Effect.runPromise(finder.streams(request)),
     flush: () => Effect.runPromise(ingester.flush),
     sweep: () => Effect.runPromise(sweepOrphans(objectStore, index)),
     owned: () => [...ingester.owned().keys()],
