@@ -9,6 +9,10 @@ import { openQuery, savedBy, selectorOf } from "./pageScenario.ts";
 const count = 400_000;
 /** Lines that share a nanosecond. */
 const equals = 7;
+/** So long that the page cannot hold half of them. */
+const lineOf = (i: number) => `${startOf(i)}${"x".repeat(180)}`;
+/** What a row shows of it at least. */
+const startOf = (i: number) => `line ${i} x`;
 
 /** Pushes lines of one stream, the first the oldest, `equals` to a nanosecond. */
 async function pushMany(
@@ -122,7 +126,7 @@ async function scrollEverywhere(
 
 const large: Record<string, ScenarioBody> = {
   "hundreds of thousands of lines are scrolled through": async (t, scenario) => {
-    await pushMany(scenario, count, (i) => `line ${i}`);
+    await pushMany(scenario, count, lineOf);
     const driver = await openQuery(t, scenario, selectorOf(scenario), { volume: "0" }, {
       expectedErrors: /ERR_FAILED/,
     });
@@ -131,7 +135,7 @@ const large: Record<string, ScenarioBody> = {
     await readToEnd(driver, count);
     t.match(await driver.statusText(), /400,000 lines/);
     t.equal(counted.asked, 0, "reading on asks for nothing twice");
-    const isRight = ({ sequence, text }: Drawn) => text === `line ${count - 1 - sequence}`;
+    const isRight = ({ sequence, text }: Drawn) => text.startsWith(startOf(count - 1 - sequence));
 
     await t.test("what was let go of comes back, whatever was stored meanwhile", async (t) => {
       const late = Array.from({ length: 2000 }, (_, i) => {
@@ -184,18 +188,18 @@ const large: Record<string, ScenarioBody> = {
 
     await t.test("keys reach both ends and open what is not held", async (t) => {
       await page.keyboard.press("g");
-      await page.locator(`.log.selected .text:text-is("line ${count - 1}")`).waitFor();
+      await page.locator(`.log.selected .text:has-text("${startOf(count - 1)}")`).waitFor();
       await page.keyboard.press("Enter");
-      t.equal(await page.innerText(".drawer .line"), `line ${count - 1}`);
+      t.equal(await page.innerText(".drawer .line"), lineOf(count - 1));
       await page.keyboard.press("G");
-      await page.locator('.drawer .line:text-is("line 0")').waitFor();
+      await page.locator(`.drawer .line:text-is("${lineOf(0)}")`).waitFor();
       await page.keyboard.press("k");
-      await page.locator('.drawer .line:text-is("line 1")').waitFor();
-      await page.locator('.log.open.selected .text:text-is("line 1")').waitFor();
+      await page.locator(`.drawer .line:text-is("${lineOf(1)}")`).waitFor();
+      await page.locator(`.log.open.selected .text:has-text("${startOf(1)}")`).waitFor();
       await leapTo(driver, 0.5);
       await settledRows(driver);
       await page.keyboard.press("j");
-      await page.locator('.log.open.selected .text:text-is("line 0")').waitFor();
+      await page.locator(`.log.open.selected .text:has-text("${startOf(0)}")`).waitFor();
       t.pass("the line that is open is known again when it comes back");
       await page.keyboard.press("Escape");
     });
@@ -219,8 +223,9 @@ const large: Record<string, ScenarioBody> = {
 
     await t.test("rows that cannot be had say so, and come on a second try", async (t) => {
       await page.route(/query_range/, (route) => route.abort());
-      await leapTo(driver, 0.63);
       const trouble = page.locator('.list-end[role="alert"]', { hasText: "could not be loaded" });
+      // Between the places that were looked at, whose rows are held still.
+      await leapTo(driver, 9.5 / 25);
       await trouble.waitFor();
       t.match(await page.innerText(".absent >> nth=10"), /\d\d:\d\d:\d\d.*Not loaded/s);
       await page.unroute(/query_range/);
