@@ -37,7 +37,10 @@ const status = Command.make(
       Effect.timeoutOrElse({
         duration: answerMs,
         orElse: () =>
-          Effect.fail(`No answer from NATS at ${settings.nats.url} in ${answerMs / 1000} seconds`),
+          Effect.fail(
+            `No answer from NATS at ${settings.nats.url}, which is nats.url, in ${answerMs / 1000} seconds; ` +
+              "a server that is one process has no NATS, and GET /ready says how it is",
+          ),
       }),
       // What it waits for goes where errors go, not into the answer.
       Effect.provide(loggingLayer(settings.server)),
