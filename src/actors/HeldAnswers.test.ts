@@ -12,7 +12,7 @@ class Client implements AnswerClient {
 
 const busy = {
   reason: "Busy",
-  message: /answers of \d+ bytes wait.*the limit is 100.*max_held_response_bytes/,
+  message: /hold \d+ bytes.*the limit is 100.*max_held_response_bytes/,
 };
 
 /** Whether a promise has been settled by now. */
@@ -43,6 +43,26 @@ t.test("what fits is let in at once, what does not waits; one alone may be large
   one.resize(7);
   two.release();
   t.equal(answers.bytes, 0);
+});
+
+t.test("small answers go on beside one that is too large, and it does not wait for them", async (t) => {
+  const answers = new HeldAnswers({ bytesMax: 100, smallBytes: 10 });
+  const smalls = Array.from({ length: 12 }, () => answers.open());
+  const [large, second] = [answers.open(), answers.open()];
+  smalls[0]!.resize(5);
+  await large.grow(1000);
+  t.equal(answers.bytes, 1005);
+  const waiting = second.grow(50);
+  t.notOk(await settled(waiting));
+  for (const small of smalls.slice(1, 10)) t.ok(small.tryResize(10));
+  t.notOk(smalls[10]!.tryResize(10), "they have no more than others");
+  t.ok(smalls[10]!.tryResize(5));
+  large.release();
+  await waiting;
+  second.release();
+  for (const small of smalls) small.release();
+  t.equal(answers.bytes, 0);
+  await large.grow(1).then(() => t.fail("it is over"), () => {});
 });
 
 t.test("who waits leaves when its query is ended, when it takes too long, and when it is released", async (t) => {

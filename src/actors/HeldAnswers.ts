@@ -3,7 +3,8 @@
  *  the moment a query holds them (runScan.ts), texts until they are written out (respond.ts, sendHeld.ts), and what waits for
  *  live tails (Tailer.ts).
  *  Whoever came first goes on first: later ones stop growing while an earlier one waits.
- *  Invariant: nobody is let grow beyond `bytesMax` but an answer that is held alone; what somebody has already is counted. */
+ *  Invariant: nobody is let grow beyond `bytesMax` but an answer that is held alone, or beside small ones, which have `bytesMax`
+ *  of their own then; what somebody has already is counted. */
 import { Context, Effect, type Scope } from "effect";
 import { heldAnswerBytes, slowClientsEnded } from "../platform/metrics.ts";
 import { QueryFailed } from "./querier/queryFailed.ts";
@@ -41,7 +42,7 @@ export interface HeldAnswersOptions {
   readonly stalledMsYielding?: number;
   /** How long one waits for room. */
   readonly waitMs?: number;
-  /** An answer that is no larger lets nobody go first. */
+  /** An answer that is no larger is small: it lets nobody go first, and nobody waits until there is none. */
   readonly smallBytes?: number;
   /** Told why, when a client is ended. */
   readonly onEnd?: (reason: string) => void;
@@ -77,6 +78,8 @@ export class HeldAnswers {
   /** By the number of their answers. */
   readonly #waiters: Waiter[] = [];
   #bytes = 0;
+  /** Of them those of answers that are not small. */
+  #largeBytes = 0;
   #count = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
@@ -122,14 +125,26 @@ export class HeldAnswers {
   }
 
   #fits({ answer, bytes: before }: Part, bytes: number): boolean {
-    return this.#bytes === answer.bytes || this.#bytes + bytes - before <= this.#options.bytesMax;
+    const { bytesMax } = this.#options;
+    const growth = bytes - before;
+    if (this.#bytes + growth <= bytesMax || this.#bytes === answer.bytes) return true;
+    if (!this.#isSmall(answer.bytes + growth)) return this.#largeBytes === this.#largeIn(answer);
+    return this.#bytes - this.#largeBytes + growth <= bytesMax;
+  }
+
+  #isSmall(bytes: number): boolean {
+    return bytes <= this.#options.smallBytes;
+  }
+
+  #largeIn({ bytes }: Answer): number {
+    return this.#isSmall(bytes) ? 0 : bytes;
   }
 
   /** Whether it may grow so far as to others that wait. */
   #hasTurn({ answer, bytes: before }: Part, bytes: number): boolean {
     const first = this.#waiters[0];
     return first === undefined || answer.number <= first.part.answer.number ||
-      answer.bytes + bytes - before <= this.#options.smallBytes;
+      this.#isSmall(answer.bytes + bytes - before);
   }
 
   #resize(part: Part, bytes: number): void {
@@ -137,7 +152,9 @@ export class HeldAnswers {
     const growth = bytes - part.bytes;
     if (growth === 0 || !answer.parts.has(part)) return;
     part.bytes = bytes;
+    this.#largeBytes -= this.#largeIn(answer);
     answer.bytes += growth;
+    this.#largeBytes += this.#largeIn(answer);
     this.#bytes += growth;
     heldAnswerBytes.updateUnsafe(this.#bytes, Context.empty());
     if (growth < 0) this.#letIn();
@@ -247,7 +264,7 @@ export class HeldAnswers {
     return new QueryFailed({
       reason,
       message:
-        `too many outstanding requests: answers of ${this.#bytes} bytes wait for clients that read slowly, the limit is ` +
+        `too many outstanding requests: answers and what they are made of hold ${this.#bytes} bytes, the limit is ` +
         `${this.#options.bytesMax}, which is querier.max_held_response_bytes; try again later, or ask for less`,
     });
   }

@@ -38,7 +38,9 @@ const status = Command.make(
         duration: answerMs,
         orElse: () =>
           Effect.fail(
-            `No answer from NATS at ${settings.nats.url}, which is nats.url, in ${answerMs / 1000} seconds; ` +
+            `No answer from NATS at ${settings.nats.url}, which is nats.url, in ${
+              answerMs / 1000
+            } seconds; ` +
               "a server that is one process has no NATS, and GET /ready says how it is",
           ),
       }),

@@ -125,13 +125,15 @@ export interface FramesRequest {
   /** Bytes of an answer at which the request fails. */
   readonly bytesMax: number;
   readonly signal?: AbortSignal;
+  /** Called when the first bytes have come. */
+  readonly onBegin?: () => void;
 }
 
 /** The byte strings that answerInFrames was given. Rejects with AnswerRefused, NoRespondersError
  *  when nobody serves the subject, or TimeoutError. */
 export function requestFrames(
   link: NatsLink,
-  { subject, payload, idleMs, bytesMax, signal }: FramesRequest,
+  { subject, payload, idleMs, bytesMax, signal, onBegin }: FramesRequest,
 ): Promise<ReadonlyArray<Uint8Array>> {
   const inbox = AnswerInbox.of(link);
   return new Promise((resolve, reject) => {
@@ -166,7 +168,7 @@ export function requestFrames(
       const [sequence, total] = [headers?.get(header.sequence), headers?.get(header.end) ?? ""];
       if (sequence !== undefined && sequence !== "") {
         if (Number(sequence) !== count) return end(incomplete(subject, count, "more"));
-        count++;
+        if (count++ === 0) onBegin?.();
         bytes += message.data.length;
         if (bytes > bytesMax) return giveUp(tooLarge(subject, bytesMax));
         open.push(message.data);

@@ -16,16 +16,16 @@ import { SimulatedWorld } from "../../testing/simulation/SimulatedWorld.ts";
 /** What a querier may read of a log is twice this: a record below, and less than all of its rows. */
 const unflushedBytesMax = 5000;
 
-/** A record of twenty lines of 500 bytes, half of them of stream a. */
-function record(prefix = ""): Uint8Array {
+/** A record of twenty lines, half of them of stream a, or as many as it says. */
+function record(prefix = "", { lineBytes = 500, ofA = 10 } = {}): Uint8Array {
   const rows = Array.from({ length: 20 }, (_, at) => ({
     timestamp: BigInt(at + 1),
-    line: [...new TextEncoder().encode(`${prefix}${at} `.padEnd(500, "x"))],
+    line: [...new TextEncoder().encode(`${prefix}${at} `.padEnd(lineBytes, "x"))],
     metadata: [],
   }));
   const slices = [
-    { labels: '{app="a"}', rowStart: 0, rowEnd: 10 },
-    { labels: '{app="b"}', rowStart: 10, rowEnd: 20 },
+    { labels: '{app="a"}', rowStart: 0, rowEnd: ofA },
+    { labels: '{app="b"}', rowStart: ofA, rowEnd: 20 },
   ];
   return encodeBatch(buildBatch("t", slices, columnsOf(rows)), "none");
 }
@@ -107,14 +107,15 @@ t.test("an owner that answers is asked, and waited for when the log is too much 
 t.test("rows that come from elsewhere are counted, and wait for room", async (t) => {
   const { world, owner, push, lines, streams } = await cluster({ log: "64MB", unflushed: 16e6 });
   const count = 300;
-  for (let i = 0; i < count; i++) t.ok(await push(record(`${i}: `)));
-  const account = new HeldAnswers({ bytesMax: 2_000_000, waitMs: 2 ** 30 });
+  const lineBytes = 2000;
+  for (let i = 0; i < count; i++) t.ok(await push(record(`${i}: `, { lineBytes })));
+  const account = new HeldAnswers({ bytesMax: 8_000_000, waitMs: 2 ** 30 });
   const other = account.open();
   const client = laterClient();
   const room = new HeadRoom(() => account.open(client));
   /** Asks while another answer leaves too little room, which it gives up `afterMs` later. */
   const askInWant = async (afterMs: number) => {
-    other.resize(1_000_000);
+    other.resize(5_000_000);
     let bytesBefore = 0;
     const began = world.nowMs;
     world.later(world.process("reader"), afterMs, () => {
@@ -123,18 +124,32 @@ t.test("rows that come from elsewhere are counted, and wait for room", async (t)
     });
     t.equal(await lines(room), count * 10);
     t.ok(world.nowMs - began >= afterMs, "it waited");
-    t.equal(bytesBefore, 1_000_000, "and held nothing meanwhile");
+    t.equal(bytesBefore, 5_000_000, "and held nothing meanwhile");
     const bytes = account.bytes;
     room.release();
     t.equal(account.bytes, 0);
     return bytes;
   };
-  const lineBytes = count * 10 * 500;
+  const all = count * 10 * lineBytes;
   const bytes = await askInWant(3000);
-  t.ok(bytes > lineBytes && bytes < 1.2 * lineBytes, `${bytes} bytes are counted`);
+  t.ok(bytes > all && bytes < 1.2 * all, `${bytes} bytes are counted`);
   owner.kill();
   // A record of the log is held with all of its streams.
   const ofLog = await askInWant(6000);
-  t.ok(ofLog > 2 * lineBytes && ofLog < 2.4 * lineBytes, `${ofLog} bytes are counted`);
+  t.ok(ofLog > 2 * all && ofLog < 2.4 * all, `${ofLog} bytes are counted`);
   t.same(await streams(), ['{app="a"}']);
+});
+
+t.test("an owner that is slow and has little is not given up for a log that has much", async (t) => {
+  const { world, owner, push, lines } = await cluster({ log: "64MB", unflushed: 64e6 });
+  const count = 200;
+  for (let i = 0; i < count; i++) {
+    t.ok(await push(record(`${i}: `, { lineBytes: 2000, ofA: 1 })));
+  }
+  const account = new HeldAnswers({ bytesMax: 8_000_000 });
+  const room = new HeadRoom(() => account.open());
+  owner.freeze();
+  world.later(world.process("thaw"), 3000, () => owner.thaw());
+  t.equal(await lines(room), count);
+  t.ok(account.bytes < 2 * count * 2000, `${account.bytes} bytes are counted`);
 });

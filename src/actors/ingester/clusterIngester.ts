@@ -1,12 +1,11 @@
-/** The partitions of a cluster as one service: their owners are asked over NATS. A partition
- *  without an owner that answers in time is read from the write log, so that recent lines can be
- *  queried whoever dies. Which partitions there are is asked with each question
+/** The partitions of a cluster as one service: their owners are asked over NATS, or the write log (partitionHead.ts). Owns that
+ *  rows come only when there is room for them. Which partitions there are is asked with each question
  *  (src/cluster/logMarks.ts says why), while those that are known already are. */
 import { errors } from "@nats-io/transport-node";
-import { Effect, Latch, Layer, Option } from "effect";
+import { Effect, Layer, Option } from "effect";
 import { requestFrames } from "../../cluster/frames.ts";
 import { Nats } from "../../cluster/Nats.ts";
-import { flushSubject, headSubject } from "../../cluster/subjects.ts";
+import { flushSubject } from "../../cluster/subjects.ts";
 import type { Settings } from "../../platform/config/mod.ts";
 import { errorText } from "../../platform/files.ts";
 import { Index } from "../../storage/Index.ts";
@@ -14,17 +13,18 @@ import { WriteLog } from "../../storage/WriteLog.ts";
 import { growing } from "../HeldAnswers.ts";
 import { type HeadSnapshot, HeadTooLarge, heldBytes } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
-import { decodeHead, encodeHeadQuestion, type HeadQuestion, tooLargeIn } from "./headMessages.ts";
-import { headOfLog } from "./headOfLog.ts";
-import { Ingester, IngesterUnavailable } from "./Ingester.ts";
+import { type HeadAsker, Ingester, IngesterUnavailable } from "./Ingester.ts";
+import { type AskedHead, type HeadSources, partitionHead } from "./partitionHead.ts";
 import { PartitionOwners } from "./PartitionOwners.ts";
 
-/** An owner that has not begun to answer by then may be frozen: the log is read at the same time. */
-const hedgeMs = 1000;
-const idleMs = 5000;
 const flushMs = 60_000;
 /** Rows come uncompressed; an owner refuses pushes long before it has twice its limit. */
 const headLimits = 2;
+/** Bytes of rows that come without having been counted before, of all partitions, and of one if there are many. */
+const firstBytes = 4 * 1024 * 1024;
+const firstBytesMin = 64 * 1024;
+/** How much more is asked for than there was. Of the log nobody knows how much there is before all of it is read. */
+const [ownersSpare, logsSpare] = [1.25, 2];
 
 /** Ingester for a process of a cluster, whether it owns partitions or not. */
 export const clusterIngesterLayer = (settings: Settings) =>
@@ -40,7 +40,6 @@ export const clusterIngesterLayer = (settings: Settings) =>
           onNone: (): ReturnType<PartitionOwners["Service"]["owned"]> => new Map(),
           onSome: (some) => some.owned(),
         });
-      const bytesMax = headLimits * settings.ingester.max_unflushed_bytes;
       const listed = writeLog.partitions.pipe(
         Effect.mapError(({ message }) => new IngesterUnavailable({ message })),
       );
@@ -62,60 +61,60 @@ export const clusterIngesterLayer = (settings: Settings) =>
           return [...some, ...yield* all(now.filter((partition) => !before.includes(partition)))];
         });
 
-      const ownersHead = (partition: number, question: HeadQuestion) =>
-        Effect.tryPromise({
-          try: async (signal) =>
-            decodeHead(
-              await requestFrames(link, {
-                subject: headSubject(partition),
-                payload: encodeHeadQuestion(question),
-                idleMs,
-                bytesMax,
-                signal,
-              }),
-            ),
-          catch: (error) => tooLargeIn(error) ?? error,
-        });
-
-      const headOf = (partition: number, query: HeadQuery, wanted: Wanted) => {
-        const most = Math.min(wanted.bytes, bytesMax);
-        const orWanted = (
-          ask: Effect.Effect<HeadSnapshot, unknown>,
-          spare: number,
-          fromLog: boolean,
-        ) =>
-          ask.pipe(Effect.catchIf(
-            (error) => error instanceof HeadTooLarge,
-            ({ bytes }): Effect.Effect<Wanted, Error> =>
-              most < bytesMax
-                ? Effect.succeed({ bytes: Math.min(bytesMax, Math.ceil(bytes * spare)), fromLog })
-                : Effect.fail(tooMuch(bytesMax)),
-          ));
-        const fromOwner = orWanted(ownersHead(partition, { query, bytesMax: most }), 1.25, false);
-        // Nobody knows how many there are before all are read, and each time they are read again.
-        const fromLog = orWanted(headOfLog(writeLog, index, partition, query, most), 4, true);
-        const ownerFailed = Latch.makeUnsafe(false);
-        let [ownersProblem, logsProblem] = ["it does not answer", ""];
-        // Neither's failure is the other's: an owner that is slow may answer what is too much to be read from the log.
-        return fromOwner.pipe(
-          Effect.tapError((error) =>
-            Effect.sync(() => {
-              ownersProblem = errorText(error);
-              ownerFailed.openUnsafe();
-            })
-          ),
-          Effect.race(
-            ownerFailed.await.pipe(
-              Effect.timeoutOption(wanted.fromLog ? 0 : hedgeMs),
-              Effect.andThen(fromLog),
-              Effect.tapError((error) => Effect.sync(() => logsProblem = errorText(error))),
-            ),
-          ),
-          Effect.mapError(() =>
-            new IngesterUnavailable({ message: `${logsProblem} (its owner: ${ownersProblem})` })
-          ),
-        );
+      const sources: HeadSources = {
+        link,
+        writeLog,
+        index,
+        bytesMax: headLimits * settings.ingester.max_unflushed_bytes,
       };
+      /** What comes without having been counted before. */
+      const askedFirst = (): AskedHead => ({
+        bytes: Math.max(firstBytesMin, Math.ceil(firstBytes / Math.max(1, known.length))),
+        preferLog: false,
+      });
+
+      /** Asks each partition for as much as is noted in `asked`. The heads are whole, or undefined when that was too little for one:
+       *  then it is noted how much more they are. */
+      const heads = Effect.fnUntraced(function* (
+        query: HeadQuery,
+        asked: Map<number, AskedHead>,
+        { leaveOut, held }: HeadAsker,
+      ) {
+        const leftOut: Array<readonly [partition: number | "new", reason: string]> = [];
+        const found = (partition: number) =>
+          partitionHead(sources, partition, query, asked.get(partition) ?? askedFirst()).pipe(
+            Effect.map((answer) => [answer]),
+            Effect.catchTag("IngesterUnavailable", (error) => {
+              if (leaveOut === undefined) return Effect.fail(error);
+              leftOut.push([partition, error.message]);
+              return Effect.succeed([]);
+            }),
+          );
+        const partitions = listed.pipe(
+          Effect.catch((error) => {
+            if (leaveOut === undefined) return Effect.fail(error);
+            leftOut.push(["new", error.message]);
+            return Effect.succeed(known);
+          }),
+        );
+        const whole: HeadSnapshot[] = [];
+        const answers = (yield* each(found, partitions)).flat();
+        for (const { partition, head, fromLog } of answers) {
+          const isWhole = !(head instanceof HeadTooLarge);
+          if (isWhole) whole.push(head);
+          if (isWhole && !fromLog && !asked.has(partition)) continue;
+          const spare = fromLog ? logsSpare : ownersSpare;
+          const bytes = Math.ceil(spare * (isWhole ? heldBytes(head) : head.bytes));
+          asked.set(partition, {
+            bytes: Math.min(sources.bytesMax, Math.max(askedFirst().bytes, bytes)),
+            preferLog: fromLog,
+          });
+        }
+        if (whole.length < answers.length) return undefined;
+        held?.resize(sum(whole.map(heldBytes)));
+        for (const [partition, reason] of leftOut) leaveOut?.(partition, reason);
+        return whole;
+      });
 
       const flush = (partition: number) =>
         Effect.tryPromise({
@@ -140,42 +139,18 @@ export const clusterIngesterLayer = (settings: Settings) =>
         ready: Effect.suspend(() =>
           Effect.forEach(owned().values(), (actor) => actor.ready, { discard: true })
         ).pipe(Effect.mapError(({ message }) => new IngesterUnavailable({ message }))),
-        describe: Effect.fnUntraced(function* (query, { leaveOut, held } = {}) {
-          const wanted = new Map<number, Wanted>();
-          const found = (partition: number) =>
-            headOf(partition, query, wanted.get(partition) ?? askedFirst).pipe(
-              Effect.map((head) => [{ partition, head }]),
-              Effect.catch((error) => {
-                if (leaveOut === undefined) return Effect.fail(error);
-                leaveOut(partition, error.message);
-                return Effect.succeed([]);
-              }),
-            );
-          const partitions = listed.pipe(
-            Effect.catch((error) => {
-              if (leaveOut === undefined) return Effect.fail(error);
-              leaveOut("new", error.message);
-              return Effect.succeed(known);
-            }),
-          );
+        describe: Effect.fnUntraced(function* (query, asker = {}) {
+          const { held } = asker;
+          const asked = new Map<number, AskedHead>();
           while (true) {
-            const heads: HeadSnapshot[] = [];
-            let isWhole = true;
-            for (const { partition, head } of (yield* each(found, partitions)).flat()) {
-              if ("streams" in head) heads.push(head);
-              else {
-                isWhole = false;
-                wanted.set(partition, head);
-              }
-            }
-            if (isWhole) {
-              held?.resize(sum(heads.map(heldBytes)));
-              return heads;
-            }
+            // In a generator of its own: what one try has got is let go of before it waits for room.
+            const found = yield* heads(query, asked, asker);
+            if (found !== undefined) return found;
             if (held === undefined) continue;
             // Room for all of them at once: one that waits with some of them would keep others waiting.
             held.resize(0);
-            yield* growing(held, sum([...wanted.values()].map(({ bytes }) => bytes)));
+            const bytes = sum([...asked.values()].map(({ bytes }) => bytes));
+            if (!held.tryResize(bytes)) yield* growing(held, bytes);
           }
         }),
         flush: each(flush).pipe(Effect.asVoid),
@@ -183,22 +158,4 @@ export const clusterIngesterLayer = (settings: Settings) =>
     }),
   );
 
-/** How much is asked of a partition. */
-interface Wanted {
-  /** Of rows. */
-  readonly bytes: number;
-  /** Whether the log has answered in place of the owner before. */
-  readonly fromLog: boolean;
-}
-
-/** What comes without having been counted before. */
-const askedFirst: Wanted = { bytes: 1024 * 1024, fromLog: false };
-
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, each) => total + each, 0);
-
-function tooMuch(bytesMax: number): Error {
-  return new Error(
-    `the unflushed rows that the query needs exceed ${bytesMax} bytes: try again in a moment, or with more label matchers ` +
-      "or a shorter time range",
-  );
-}

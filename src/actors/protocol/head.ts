@@ -30,15 +30,17 @@ export interface HeadSnapshot {
   readonly streams: ReadonlyArray<HeadStream>;
 }
 
-/** About how many bytes the rows take in the memory of another process, without their structured metadata. */
+/** About how many bytes the rows take in the memory of another process. Of a batch's structured metadata they are taken to have
+ *  their share. */
 export function headBytes({ streams }: HeadSnapshot): number {
   let bytes = 0;
   for (const { slices } of streams) {
-    for (const { lineBytes, rowStart, rowEnd } of slices) {
-      bytes += lineBytes + (rowEnd - rowStart) * rowBytes;
+    for (const { batch, lineBytes, rowStart, rowEnd } of slices) {
+      const metaBytes = batch.meta.length / Math.max(1, batch.metaIds.length);
+      bytes += lineBytes + (rowEnd - rowStart) * (rowBytes + metaBytes);
     }
   }
-  return bytes;
+  return Math.ceil(bytes);
 }
 
 /** Timestamp, end of the line and metadata id of a row in a batch. */

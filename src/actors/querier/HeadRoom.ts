@@ -5,11 +5,14 @@ import type { HeldAnswer } from "../HeldAnswers.ts";
 
 export class HeadRoom {
   readonly #open: () => HeldAnswer;
+  /** Holds nothing; as long as there is a part, the query keeps its place among those that wait. */
+  readonly #place: HeldAnswer;
   readonly #parts: HeldAnswer[] = [];
 
   /** `open` begins a part of the query's answer. */
   constructor(open: () => HeldAnswer) {
     this.#open = open;
+    this.#place = open();
   }
 
   /** What counts the rows of one tenant. */
@@ -28,8 +31,14 @@ export class HeadRoom {
   }
 
   /** The rows are not held any more. */
-  release(): void {
+  clear(): void {
     this.#releaseFrom(0);
+  }
+
+  /** The query is over. */
+  release(): void {
+    this.clear();
+    this.#place.release();
   }
 
   #releaseFrom(first: number): void {

@@ -138,8 +138,6 @@ export class Querier extends Context.Service<Querier, {
           held: HeldAnswer,
           onProgress?: (progress: ScanProgress) => void,
         ) {
-          held.resize(0);
-          room.release();
           const startMs = performance.now();
           yield* checkMatchers(request);
           const { units: found, heads } = yield* finder.units(request, request.direction, {
@@ -204,14 +202,18 @@ export class Querier extends Context.Service<Querier, {
             (turn) => {
               const queuedMs = performance.now() - queuedAt;
               const room = new HeadRoom(() => turn.leftWhileWaiting(answers.open(client)));
-              const whole = query({ turn, room, queuedMs, missing: undefined }).pipe(
+              const attempt = (missing: MissingParts | undefined) =>
+                turn.again.pipe(
+                  Effect.andThen(room.attempt(query({ turn, room, queuedMs, missing }))),
+                );
+              const whole = attempt(undefined).pipe(
                 Effect.retry({ while: ({ reason }) => reason === "Moved", ...movedRetries }),
               );
               const allowed = !allowPartial
                 ? whole
                 : whole.pipe(Effect.catch((failure) =>
                   partlyUnreadable.has(failure.reason)
-                    ? query({ turn, room, queuedMs, missing: new MissingParts() })
+                    ? Effect.suspend(() => attempt(new MissingParts()))
                     : Effect.fail(failure)
                 ));
               return allowed.pipe(
@@ -242,7 +244,10 @@ export class Querier extends Context.Service<Querier, {
           );
           return yield* inTurn(
             request,
-            (turn) => scan(request, turn, held, onProgress),
+            (turn) =>
+              scan(request, turn, held, onProgress).pipe(
+                Effect.onError(() => Effect.sync(() => held.resize(0))),
+              ),
             client,
           );
         });
@@ -267,7 +272,7 @@ export class Querier extends Context.Service<Querier, {
                   bytesMax: settings.querier.max_response_bytes,
                   unitsOf: (wanted) => {
                     // Those of one leaf are gone when the next is read.
-                    room.release();
+                    room.clear();
                     return checkMatchers(wanted).pipe(
                       Effect.andThen(finder.units(wanted, "forward", { missing, room })),
                       Effect.map(({ units }) => units),
@@ -339,8 +344,8 @@ const partlyUnreadable: ReadonlySet<QueryFailed["reason"]> = new Set([
   "Unavailable",
 ]);
 
-/** It goes on when those are done that it gave way to. */
-const gaveWayRetries = { times: 20, schedule: Schedule.spaced(200) };
+/** Half a minute, in which those may be done that it gave way to. */
+const gaveWayRetries = { times: 60, schedule: Schedule.spaced(500) };
 
 /** A copy of the index learns of a merge within a second. */
 const movedRetries = { times: 5, schedule: Schedule.spaced(400) };

@@ -12,7 +12,7 @@ import { Index } from "../../storage/Index.ts";
 import { memoryIndex } from "../../testing/memoryStorage.ts";
 import { pipelineOf } from "../../testing/pipelines.ts";
 import { Ingester } from "../ingester/Ingester.ts";
-import { Answers, HeldAnswers } from "../HeldAnswers.ts";
+import { Answers, growing, HeldAnswers } from "../HeldAnswers.ts";
 import { Scanners } from "../Scanners.ts";
 import { Querier, QueryFailed } from "./Querier.ts";
 
@@ -191,6 +191,43 @@ t.test("a query that gave way to others begins again, with nothing held", (t) =>
           t.equal(answers.bytes, 0);
         }
         t.equal(tries, 6);
+      }),
+    answers,
+    describe,
+  );
+});
+
+t.test("a query that gave way begins again when it has a turn", (t) => {
+  const stuck = new StuckScanners();
+  const answers = new HeldAnswers({ bytesMax: 100_000, smallBytes: 10 });
+  const other = answers.open();
+  other.resize(50_000);
+  let asked = 0;
+  const describe: Ingester["Service"]["describe"] = (_, { held } = {}) => {
+    if (asked++ > 0 || held === undefined) return Effect.succeed([]);
+    held.resize(50_000);
+    // Both want more, and neither can have it.
+    other.grow(60_000).catch(t.threw);
+    return Effect.as(growing(held, 60_000), []);
+  };
+  return onQuerier(
+    stuck,
+    (querier) =>
+      Effect.gen(function* () {
+        const first = yield* Effect.forkChild(Effect.scoped(querier.selectLogs(logs)));
+        while (asked === 0) yield* Effect.sleep(1).pipe(TestClock.withLive);
+        const begun = stuck.begun();
+        const running = yield* Effect.forkChild(querier.selectMetrics(metrics));
+        yield* Effect.promise(() => begun);
+        t.equal(answers.bytes, 60_000, "it has let go of everything");
+        yield* TestClock.adjust("1 seconds");
+        yield* Effect.sleep(5).pipe(TestClock.withLive);
+        t.same(stuck.kinds, ["aggregate"], "the other has the turn");
+        const next = stuck.begun();
+        yield* Fiber.interrupt(running);
+        yield* Effect.promise(() => next);
+        t.same(stuck.kinds, ["aggregate", "scan"]);
+        yield* Fiber.interrupt(first);
       }),
     answers,
     describe,

@@ -26,6 +26,9 @@ export class QueryTurn {
     });
   }
 
+  /** Takes the turn again, if it was left and not taken since: of a query that begins anew. */
+  readonly again = Effect.suspend(() => this.#isHeld ? Effect.void : this.#take);
+
   /** The same answer; while it waits for room others have the turn. */
   leftWhileWaiting(held: HeldAnswer): HeldAnswer {
     return {
