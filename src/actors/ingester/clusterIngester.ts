@@ -13,6 +13,7 @@ import { WriteLog } from "../../storage/WriteLog.ts";
 import { growing } from "../HeldAnswers.ts";
 import { type HeadSnapshot, HeadTooLarge, heldBytes } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
+import { QueryFailed } from "../querier/queryFailed.ts";
 import { type HeadAsker, Ingester, IngesterUnavailable } from "./Ingester.ts";
 import { type AskedHead, type HeadSources, partitionHead } from "./partitionHead.ts";
 import { PartitionOwners } from "./PartitionOwners.ts";
@@ -150,7 +151,12 @@ export const clusterIngesterLayer = (settings: Settings) =>
             // Room for all of them at once: one that waits with some of them would keep others waiting.
             held.resize(0);
             const bytes = sum([...asked.values()].map(({ bytes }) => bytes));
-            if (!held.tryResize(bytes)) yield* growing(held, bytes);
+            // Others may need it for as long as their queries take: then it begins again, within the time that it has.
+            if (!held.tryResize(bytes)) {
+              yield* growing(held, bytes).pipe(
+                Effect.mapError(({ message }) => new QueryFailed({ reason: "GaveWay", message })),
+              );
+            }
           }
         }),
         flush: each(flush).pipe(Effect.asVoid),

@@ -344,7 +344,7 @@ const partlyUnreadable: ReadonlySet<QueryFailed["reason"]> = new Set([
   "Unavailable",
 ]);
 
-/** Half a minute, in which those may be done that it gave way to. */
+/** Half a minute, in which those may be done that it gave way to; more if it waits for memory each time. */
 const gaveWayRetries = { times: 60, schedule: Schedule.spaced(500) };
 
 /** A copy of the index learns of a merge within a second. */
