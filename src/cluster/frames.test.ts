@@ -72,6 +72,32 @@ t.test("parts of any number and length arrive whole, also many answers at once",
   }
 });
 
+t.test("each part is taken when it has come, until one cannot be", async (t) => {
+  const [asker, answerer] = [await linkOf(t), await linkOf(t)];
+  const parts = [3, 2 * frameBytes, 0, 20].map((length) => bytesOf(length, String(length)));
+  answering(answerer, "parts", () => Promise.resolve(parts));
+  let made = 0;
+  const endless = answering(answerer, "no.end", () =>
+    Promise.resolve((function* () {
+      for (;; made++) yield new Uint8Array(10);
+    })()));
+  await answerer.connection.flush();
+  const taken: Uint8Array[] = [];
+  const take = (part: Uint8Array) => void taken.push(part);
+  t.strictSame(await requestFrames(asker, { ...question, subject: "parts", take }), []);
+  t.strictSame(taken.map((part) => Buffer.from(part)), parts.map((part) => Buffer.from(part)));
+  let count = 0;
+  const takeSome = () => {
+    if (++count === 20) throw new Error("it is no batch");
+  };
+  await t.rejects(requestFrames(asker, { ...question, subject: "no.end", take: takeSome }), {
+    message: "it is no batch",
+  });
+  await endless[0];
+  t.equal(count, 20);
+  t.ok(made < 100, "the work ends, too");
+});
+
 t.test("what goes wrong is told to who asked, whatever it is", async (t) => {
   const [asker, answerer] = [await linkOf(t), await linkOf(t)];
   const failures = {

@@ -125,6 +125,8 @@ export interface FramesRequest {
   /** Bytes of an answer at which the request fails. */
   readonly bytesMax: number;
   readonly signal?: AbortSignal;
+  /** Gets each byte string as soon as it is there; then none is kept for the result. What it throws ends the request. */
+  readonly take?: (part: Uint8Array) => void;
   /** Called when the first bytes have come. */
   readonly onBegin?: () => void;
 }
@@ -133,7 +135,7 @@ export interface FramesRequest {
  *  when nobody serves the subject, or TimeoutError. */
 export function requestFrames(
   link: NatsLink,
-  { subject, payload, idleMs, bytesMax, signal, onBegin }: FramesRequest,
+  { subject, payload, idleMs, bytesMax, signal, take, onBegin }: FramesRequest,
 ): Promise<ReadonlyArray<Uint8Array>> {
   const inbox = AnswerInbox.of(link);
   return new Promise((resolve, reject) => {
@@ -173,8 +175,14 @@ export function requestFrames(
         if (bytes > bytesMax) return giveUp(tooLarge(subject, bytesMax));
         open.push(message.data);
         if (headers?.get(header.more) !== "1") {
-          parts.push(joinBytes(open));
+          const part = joinBytes(open);
           open = [];
+          try {
+            if (take === undefined) parts.push(part);
+            else take(part);
+          } catch (error) {
+            return giveUp(error);
+          }
         }
       }
       if (total !== "") {

@@ -8,10 +8,10 @@ import { columnsOf } from "../../testing/modelRows.ts";
 import { headBytes, type HeadSlice, HeadTooLarge } from "../protocol/head.ts";
 import {
   addSlices,
-  decodeHead,
   decodeHeadQuestion,
   encodeHead,
   encodeHeadQuestion,
+  HeadDecoder,
   streamsOf,
   tooLargeIn,
 } from "./headMessages.ts";
@@ -67,6 +67,12 @@ function headOf(content: ReadonlyArray<Record<string, ReadonlyArray<string>>>) {
   return { partition: 3, logFrom: 0, logTo: content.length, streams: streamsOf(streams) };
 }
 
+function decodeHead(parts: Iterable<Uint8Array>) {
+  const decoder = new HeadDecoder();
+  for (const part of parts) decoder.take(part);
+  return decoder.end();
+}
+
 function linesOf({ streams }: ReturnType<typeof headOf>) {
   return streams.map(({ labels, slices }) => ({
     labels,
@@ -85,12 +91,12 @@ t.test("an answer has all rows, or says how many bytes they are, or has labels a
   fc.assert(fc.property(batches, (content) => {
     const head = headOf(content);
     const bytes = headBytes(head);
-    const answer = decodeHead([...encodeHead(head, { query, bytesMax: bytes })]);
+    const answer = decodeHead(encodeHead(head, { query, bytesMax: bytes }));
     t.same(linesOf(answer), linesOf(head));
     t.same([answer.partition, answer.logFrom, answer.logTo], [3, 0, content.length]);
 
     const asked = { ...query, labelsOnly: true };
-    const labels = decodeHead([...encodeHead(head, { query: asked, bytesMax: 0 })]);
+    const labels = decodeHead(encodeHead(head, { query: asked, bytesMax: 0 }));
     const expected = head.streams.map(({ labels }) => ({ labels, slices: [] }));
     t.same(labels, { ...head, streams: expected });
 
@@ -104,6 +110,9 @@ t.test("an answer has all rows, or says how many bytes they are, or has labels a
       t.equal(tooLarge?.bytes, bytes);
     }
   }));
+  const one = [...encodeHead(headOf([{ a: ["x"] }]), { query, bytesMax: 1000 })];
+  t.throws(() => decodeHead(one.slice(0, 1)), { message: "0 of 1 batches came" });
+  t.throws(() => decodeHead([]), { message: "the answer is empty" });
   t.equal(tooLargeIn(new AnswerRefused("Behind", "12")), undefined);
   t.end();
 });

@@ -119,25 +119,39 @@ function* encodeRows(head: HeadSnapshot, tenant: string): Generator<Uint8Array> 
   }
 }
 
-/** Throws an Error or FormatError if it is not what encodeHead made. */
-export function decodeHead(parts: ReadonlyArray<Uint8Array>): HeadSnapshot {
-  const [first, ...rest] = parts;
-  if (first === undefined) throw new Error("the answer is empty");
-  const header = JSON.parse(new TextDecoder().decode(first)) as {
-    readonly partition: number;
-    readonly logFrom: number;
-    readonly logTo: number;
-    readonly batches: number;
-    readonly labels?: ReadonlyArray<string>;
-  };
-  const { partition, logFrom, logTo, batches, labels = [] } = header;
-  if (batches !== rest.length) throw new Error(`${rest.length} of ${batches} batches came`);
-  const streams = new Map<string, HeadSlice[]>(labels.map((each) => [each, []]));
-  for (const bytes of rest) {
+/** Makes a head of the byte strings of encodeHead, of which it keeps none. */
+export class HeadDecoder {
+  #header: HeadHeader | undefined;
+  #batches = 0;
+  readonly #streams = new Map<string, HeadSlice[]>();
+
+  /** Takes the next one. Throws an Error or FormatError if it is not what encodeHead made. */
+  readonly take = (bytes: Uint8Array): void => {
+    if (this.#header === undefined) {
+      this.#header = JSON.parse(new TextDecoder().decode(bytes)) as HeadHeader;
+      for (const labels of this.#header.labels ?? []) this.#streams.set(labels, []);
+      return;
+    }
+    this.#batches++;
     const offset = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true);
-    addSlices(streams, decodeBatch(bytes.subarray(8)), offset, () => true);
+    addSlices(this.#streams, decodeBatch(bytes.subarray(8)), offset, () => true);
+  };
+
+  /** After the last one. Throws an Error if some are missing. */
+  end(): HeadSnapshot {
+    if (this.#header === undefined) throw new Error("the answer is empty");
+    const { partition, logFrom, logTo, batches } = this.#header;
+    if (batches !== this.#batches) throw new Error(`${this.#batches} of ${batches} batches came`);
+    return { partition, logFrom, logTo, streams: streamsOf(this.#streams) };
   }
-  return { partition, logFrom, logTo, streams: streamsOf(streams) };
+}
+
+interface HeadHeader {
+  readonly partition: number;
+  readonly logFrom: number;
+  readonly logTo: number;
+  readonly batches: number;
+  readonly labels?: ReadonlyArray<string>;
 }
 
 /** Adds the slices of a batch whose stream is `wanted`; the result is how many. */

@@ -11,7 +11,7 @@ import type { WriteLog } from "../../storage/WriteLog.ts";
 import { type HeadSnapshot, HeadTooLarge } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
 import { QueryFailed } from "../querier/queryFailed.ts";
-import { decodeHead, encodeHeadQuestion, tooLargeIn } from "./headMessages.ts";
+import { encodeHeadQuestion, HeadDecoder, tooLargeIn } from "./headMessages.ts";
 import { headOfLog } from "./headOfLog.ts";
 import { IngesterUnavailable } from "./Ingester.ts";
 
@@ -57,17 +57,19 @@ export const partitionHead = Effect.fnUntraced(function* (
   let [ownersProblem, logsProblem, ownerBegan] = ["it does not answer", "", false];
 
   const fromOwner = Effect.tryPromise({
-    try: async (signal) =>
-      decodeHead(
-        await requestFrames(link, {
-          subject: headSubject(partition),
-          payload: encodeHeadQuestion({ query, bytesMax: most }),
-          idleMs,
-          bytesMax,
-          signal,
-          onBegin: () => ownerBegan = true,
-        }),
-      ),
+    try: async (signal) => {
+      const decoder = new HeadDecoder();
+      await requestFrames(link, {
+        subject: headSubject(partition),
+        payload: encodeHeadQuestion({ query, bytesMax: most }),
+        idleMs,
+        bytesMax,
+        signal,
+        take: decoder.take,
+        onBegin: () => ownerBegan = true,
+      });
+      return decoder.end();
+    },
     catch: (error) => tooLargeIn(error) ?? error,
   }).pipe(
     Effect.map((head): Settled => ({ partition, head, fromLog: false })),

@@ -1,6 +1,7 @@
 /** Where the unflushed rows are counted that other processes tell a query of. Owns that what a failed attempt held is let go of.
  *  Invariant: nothing of it is counted once it was released. */
 import { Effect } from "effect";
+import { releaseShared } from "../../platform/externalMemory.ts";
 import type { HeldAnswer } from "../HeldAnswers.ts";
 
 export class HeadRoom {
@@ -42,6 +43,9 @@ export class HeadRoom {
   }
 
   #releaseFrom(first: number): void {
-    for (const part of this.#parts.splice(first)) part.release();
+    for (const part of this.#parts.splice(first)) {
+      releaseShared(part.bytes);
+      part.release();
+    }
   }
 }
