@@ -40,9 +40,11 @@ try {
   console.log(
     `| ${
       (lineBytes / 1e6).toFixed(0)
-    } MB unflushed | answers 200 / 429 / other | s | CPU s | querier's peak MB |`,
+    } MB unflushed | answers 200 / 429 / other | s | CPU s | peak MB of the querier | of the ingesters |`,
   );
-  console.log("| --- | --- | --- | --- | --- |");
+  console.log("| --- | --- | --- | --- | --- | --- |");
+  const peaks = (role: "querier" | "ingester") =>
+    cluster.of(role).map((each) => (each.usage().peakResidentBytes / 1e6).toFixed(0)).join(", ");
 
   const measure = async (name: string, ask: () => Promise<ReadonlyArray<number>>) => {
     const [cpuBefore, before] = [cpu(), performance.now()];
@@ -53,7 +55,7 @@ try {
       `| ${name} | ${count((each) => each === 200)} / ${count((each) => each === 429)} / ` +
         `${count((each) => each !== 200 && each !== 429)} | ${seconds.toFixed(1)} | ${
           (cpu() - cpuBefore).toFixed(1)
-        } | ${(querier!.usage().peakResidentBytes / 1e6).toFixed(0)} |`,
+        } | ${peaks("querier")} | ${peaks("ingester")} |`,
     );
   };
   const metric = async () => {

@@ -1,6 +1,7 @@
 /** The unflushed rows of a partition read from the write log: what a querier does while the
  *  partition has no owner that answers. */
 import { Effect } from "effect";
+import { releaseShared } from "../../platform/externalMemory.ts";
 import { decodeBatch } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";
@@ -60,15 +61,18 @@ const readHead = Effect.fnUntraced(function* (
       next++;
       if (record.offset >= logTo) break;
       const batch = decodeBatch(record.bytes);
-      if (batch.tenant !== tenant) continue;
-      // A slice holds on to all of its batch.
       const found = labelsOnly ? new Map<string, HeadSlice[]>() : streams;
-      const added = addSlices(found, batch, record.offset, isWanted);
+      const added = batch.tenant === tenant ? addSlices(found, batch, record.offset, isWanted) : 0;
       if (labelsOnly) { for (const labels of found.keys()) streams.set(labels, []); }
-      else if (added > 0) bytes += batch.buffer.byteLength;
+      // A slice holds on to all of its batch.
+      if (labelsOnly || added === 0) releaseShared(batch.buffer.byteLength);
+      else bytes += batch.buffer.byteLength;
     }
     if (records.length === 0) return undefined;
-    if (bytes > bytesMax) return yield* Effect.fail(new HeadTooLarge(bytes));
+    if (bytes > bytesMax) {
+      releaseShared(bytes);
+      return yield* Effect.fail(new HeadTooLarge(bytes));
+    }
   }
   const head: HeadSnapshot = { partition, logFrom, logTo, streams: streamsOf(streams) };
   return head;
