@@ -20,6 +20,7 @@ export const localOverview = Layer.effect(
           known: 0,
           bytes: Number(unflushedBytes ?? 0),
           bytesMax: -1,
+          skipped: [],
         };
       });
       const roles = { ingesters: [self], queriers: [self], rulers: [self], compactors: [self] };

@@ -1,4 +1,4 @@
-/** `tailrace cluster status`: what storage/jetstream/clusterStatus.ts finds, as text or JSON. Owns the text. */
+/** `tailrace cluster`, and its `status`: what storage/jetstream/clusterStatus.ts finds, as text or JSON. Owns the text. */
 import { Console, Effect } from "effect";
 import { Command, Flag } from "effect/cli";
 import { inboxPrefix, permissionsConfig } from "../cluster/permissions.ts";
@@ -11,6 +11,7 @@ import {
   readClusterStatus,
 } from "../storage/jetstream/clusterStatus.ts";
 import { credentials } from "./clusterCredentials.ts";
+import { clusterSkip } from "./clusterSkip.ts";
 import { failed } from "./failure.ts";
 import { ProcessSettings, settingsHelp } from "./processSettings.ts";
 
@@ -91,7 +92,7 @@ const permissions = Command.make(
 export const cluster = Command.make("cluster").pipe(
   Command.withShortDescription("Look at a cluster"),
   Command.withDescription("Look at a cluster on NATS."),
-  Command.withSubcommands([status, permissions, credentials]),
+  Command.withSubcommands([status, clusterSkip, permissions, credentials]),
 );
 
 function textOf(
@@ -106,6 +107,9 @@ function textOf(
     megabytes(status.bytes),
     megabytes(status.bytesMax),
   ]);
+  const skipped = partitions.flatMap(({ partition, skipped }) =>
+    skipped.map(({ from, to, at }) => [String(partition), `${from} to ${to - 1}`, at])
+  );
   const streamRows = streams.map(({ name, leader, messages, bytes, problems }) => [
     name,
     leader === "" ? "-" : leader,
@@ -122,6 +126,7 @@ function textOf(
       ...rulers.map((name) => ["ruler", name]),
       ...compactors.map((name) => ["compactor", name]),
     ],
+    ...(skipped.length === 0 ? [] : [[["PARTITION", "SKIPPED OFFSETS", "AT"], ...skipped]]),
     [["STREAM", "LEADER", "MESSAGES", "BYTES", "REPLICAS"], ...streamRows],
   ].map(aligned).join("\n\n");
 }

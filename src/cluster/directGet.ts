@@ -69,7 +69,10 @@ export function directGet(
 export async function leaderGet(
   { manager }: NatsLink,
   stream: string,
-  query: { readonly seq: number } | { readonly last_by_subj: string },
+  query:
+    | { readonly seq: number }
+    | { readonly last_by_subj: string }
+    | { readonly seq: number; readonly next_by_subj: string },
 ): Promise<StoredMessage | undefined> {
   const message = await manager.streams.getMessage(stream, query);
   if (message === null) return undefined;

@@ -7,16 +7,16 @@ import { retrying } from "./natsErrors.ts";
 /** A follower that answered its leader within this time has not elected another: that takes 4 seconds of silence. */
 const contactNs = 2.5e9;
 
-/** The state of a stream as a leader knows it that most of its replicas follow. It is asked twice: a server that was frozen may
- *  find in its sockets what its followers said before they left it, and take that for news; by the second question it has heard
- *  of the other leader. With `subjects`, which may have wildcards, it names those of them that it has messages of.
- *  Rejects after `limitMs`. */
-export async function leaderState(
+/** The state and the configuration of a stream as a leader knows them that most of its replicas follow. It is asked twice: a
+ *  server that was frozen may find in its sockets what its followers said before they left it, and take that for news; by the
+ *  second question it has heard of the other leader. With `subjects`, which may have wildcards, it names those of them that it
+ *  has messages of. Rejects after `limitMs`. */
+export async function leaderInfo(
   link: NatsLink,
   stream: string,
   limitMs: number,
   subjects?: string,
-): Promise<StreamState> {
+): Promise<StreamInfo> {
   const ask = () =>
     link.manager.streams.info(
       stream,
@@ -25,12 +25,19 @@ export async function leaderState(
   return await retrying(limitMs, async () => {
     await link.health.steady(limitMs);
     const first = await ask();
-    if (first.config.num_replicas === 1) return first.state;
+    if (first.config.num_replicas === 1) return first;
     const second = isFollowed(first) ? await ask() : first;
     const isSame = second.cluster?.leader === first.cluster?.leader;
-    if (isSame && isFollowed(second)) return second.state;
+    if (isSame && isFollowed(second)) return second;
     throw new errors.NoRespondersError(`${stream} has no leader that most replicas follow`);
   });
+}
+
+/** Its state alone. */
+export async function leaderState(
+  ...question: Parameters<typeof leaderInfo>
+): Promise<StreamState> {
+  return (await leaderInfo(...question)).state;
 }
 
 function isFollowed({ cluster, config }: StreamInfo): boolean {

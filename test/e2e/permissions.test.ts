@@ -106,6 +106,7 @@ t.test("roles with the least permissions", async (t) => {
       "$KV.tailrace_leases.log.0",
       "$O.tailrace_0.C.x",
       "$JS.API.STREAM.PURGE.LOGS_0",
+      "$JS.API.STREAM.UPDATE.LOGS_0",
       "$JS.API.STREAM.DELETE.LOGS_0",
       "$JS.API.CONSUMER.CREATE.LOGS_0",
     ]

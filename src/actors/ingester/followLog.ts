@@ -5,21 +5,16 @@ import { Effect, Latch } from "effect";
 import { recordOf } from "../../cluster/logRecords.ts";
 import type { NatsLink } from "../../cluster/Nats.ts";
 import { tailSubject } from "../../cluster/streams.ts";
-import { decodeBatch } from "../../streams/batch.ts";
-import type { WriteLog } from "../../storage/WriteLog.ts";
+import type { LogRecord, WriteLog } from "../../storage/WriteLog.ts";
 import type { PartitionMessage } from "../protocol/ingester.ts";
 import type { ActorRef } from "../runtime/Actor.ts";
+import { batchOf } from "./batchOf.ts";
 
 /** Bytes of pushed records that may wait; beyond it they are left to be read. */
 const bufferBytesMax = 32 * 1024 * 1024;
 /** How often the log is read when nothing is pushed. */
 const pollMs = 500;
 const readBytes = 4 * 1024 * 1024;
-
-interface Pushed {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-}
 
 /** Runs until the actor ends. Fails with what cannot pass by itself: a record that is damaged, or missing. `unflushedBytesMax`
  *  stops it while that much waits for a segment. */
@@ -31,7 +26,7 @@ export const followLog = Effect.fn("followLog")(function* (
   unflushedBytesMax: number,
 ) {
   const wake = Latch.makeUnsafe(false);
-  const pushed: Pushed[] = [];
+  const pushed: LogRecord[] = [];
   let pushedBytes = 0;
   yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -48,16 +43,17 @@ export const followLog = Effect.fn("followLog")(function* (
     ),
     (subscription) => Effect.sync(() => subscription.unsubscribe()),
   );
-  const take = (): Pushed | undefined => {
+  const take = (): LogRecord | undefined => {
     const first = pushed.shift();
     if (first !== undefined) pushedBytes -= first.bytes.length;
     return first;
   };
   yield* actor.ready;
   let next = Number(actor.observe()?.["next"] ?? 1);
-  const deliver = ({ offset, bytes }: Pushed) => {
+  const deliver = (record: LogRecord) => {
+    const { offset } = record;
     next = offset + 1;
-    return actor.tell({ type: "Append", offset, batch: decodeBatch(bytes) });
+    return actor.tell({ type: "Append", offset, batch: batchOf(partition, record) });
   };
   while (actor.isOpen()) {
     while (Number(actor.observe()?.["unflushedBytes"] ?? 0) > unflushedBytesMax) {

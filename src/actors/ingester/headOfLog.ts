@@ -2,13 +2,13 @@
  *  partition has no owner that answers. */
 import { Effect } from "effect";
 import { releaseShared } from "../../platform/externalMemory.ts";
-import { decodeBatch } from "../../streams/batch.ts";
 import { parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";
 import type { Index } from "../../storage/Index.ts";
 import type { WriteLog } from "../../storage/WriteLog.ts";
 import { type HeadSlice, type HeadSnapshot, HeadTooLarge } from "../protocol/head.ts";
 import type { HeadQuery } from "../protocol/ingester.ts";
+import { batchOf } from "./batchOf.ts";
 import { addSlices, streamsOf } from "./headMessages.ts";
 
 const readBytes = 8 * 1024 * 1024;
@@ -31,7 +31,10 @@ export const headOfLog = Effect.fn("headOfLog")(function* (
     if (head !== undefined) return head;
   }
   return yield* Effect.fail(
-    new Error(`partition ${partition}: its log is released faster than it can be read`),
+    new Error(
+      `partition ${partition}: its log is released faster than it can be read, or it lacks its beginning: \`tailrace cluster ` +
+        `skip --partition=${partition}\` says what is lost`,
+    ),
   );
 });
 
@@ -60,7 +63,10 @@ const readHead = Effect.fnUntraced(function* (
       if (record.offset !== next) return undefined;
       next++;
       if (record.offset >= logTo) break;
-      const batch = decodeBatch(record.bytes);
+      const batch = yield* Effect.try({
+        try: () => batchOf(partition, record),
+        catch: (error) => error instanceof Error ? error : new Error(String(error)),
+      });
       const found = labelsOnly ? new Map<string, HeadSlice[]>() : streams;
       const added = batch.tenant === tenant ? addSlices(found, batch, record.offset, isWanted) : 0;
       if (labelsOnly) { for (const labels of found.keys()) streams.set(labels, []); }

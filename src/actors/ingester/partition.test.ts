@@ -178,6 +178,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
 
 function partitionOf(store: Store, writeLog: WriteLog["Service"], unflushedBytesMax: number) {
   return partitionBehaviour({
+    incompleteAdvice: "",
     partition: 0,
     cut: { segmentBytesTarget: 60, segmentAgeMsMax: 1e9 },
     streamIdleMs: 1e9,

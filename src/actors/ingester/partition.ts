@@ -18,11 +18,12 @@ import { shouldCut } from "../policy/cut.ts";
 import type { HeadSnapshot, HeadStream } from "../protocol/head.ts";
 import type { HeadQuery, PartitionMessage, StreamMessage } from "../protocol/ingester.ts";
 import { releaseShared } from "../../platform/externalMemory.ts";
-import { type Batch, decodeBatch } from "../../streams/batch.ts";
+import type { Batch } from "../../streams/batch.ts";
 import { type Labels, parseLabels } from "../../streams/labels.ts";
 import { matchAll } from "../../streams/matcher.ts";
 import { type Index, IndexError } from "../../storage/Index.ts";
 import type { WriteLog } from "../../storage/WriteLog.ts";
+import { batchOf } from "./batchOf.ts";
 import type { ChunkBuilder } from "./ChunkBuilder.ts";
 import { headSlice } from "./headSlice.ts";
 import { streamBehaviour } from "./stream.ts";
@@ -38,6 +39,8 @@ export interface PartitionOptions {
   readonly nowMs: () => number;
   /** Bytes that a replay may hold in memory when segments cannot be written. */
   readonly unflushedBytesMax: number;
+  /** What an operator can do when offsets are in no segment and not in the log: a sentence. */
+  readonly incompleteAdvice: string;
   readonly writeLog: WriteLog["Service"];
   readonly index: Index["Service"];
   readonly segmentWriter: SegmentWriter;
@@ -47,10 +50,10 @@ export interface PartitionOptions {
 /** Lines that were acknowledged are neither in the segments that the index knows nor in the log. */
 class LogIncomplete extends Error {
   override readonly name = "LogIncomplete";
-  constructor(partition: number, from: number, first: number) {
+  constructor({ partition, incompleteAdvice }: PartitionOptions, from: number, first: number) {
     super(
       `partition ${partition}: the index ends at log offset ${from}, but the write log begins at ${first}: the index is older ` +
-        "than the data, or files of the log were deleted. Run `tailrace rebuild-index`, which finds everything that is in segments",
+        `than the data, or some of the log was deleted. ${incompleteAdvice}`,
     );
   }
 }
@@ -100,7 +103,7 @@ const startPartition = Effect.fnUntraced(function* (
 ) {
   const from = yield* options.index.claim(options.partition);
   const { first } = yield* options.writeLog.bounds(options.partition);
-  if (first > from) return yield* Effect.fail(new LogIncomplete(options.partition, from, first));
+  if (first > from) return yield* Effect.fail(new LogIncomplete(options, from, first));
   // A crash between commit and release leaves log that nothing needs.
   yield* options.writeLog.release(options.partition, from);
   const streams = self.children<string, StreamMessage>({
@@ -194,11 +197,12 @@ class PartitionHandler implements Handler<PartitionMessage> {
       while (true) {
         const records = yield* writeLog.read(partition, this.#next, replayBytes);
         if (records.length === 0) return;
-        for (const { offset, bytes } of records) {
+        for (const record of records) {
+          const { offset } = record;
           if (offset !== this.#next) {
-            return yield* Effect.fail(new LogIncomplete(partition, this.#next, offset));
+            return yield* Effect.fail(new LogIncomplete(this.#options, this.#next, offset));
           }
-          yield* this.#routeNow(offset, decodeBatch(bytes)) ?? Effect.void;
+          yield* this.#routeNow(offset, batchOf(partition, record)) ?? Effect.void;
         }
         while (this.#cutTo === undefined && this.#uncutBytes >= cut.segmentBytesTarget) {
           const error = yield* this.#cutInReplay();

@@ -13,7 +13,7 @@ import type { PartitionOptions } from "./partition.ts";
 import { SegmentWriter } from "./SegmentWriter.ts";
 
 /** A function from a partition's number to its options; all partitions share one builder and one writer. */
-export const partitionOptions = Effect.fnUntraced(function* ({ ingester }: Settings) {
+export const partitionOptions = Effect.fnUntraced(function* ({ ingester, storage }: Settings) {
   const index = yield* Index;
   const writeLog = yield* WriteLog;
   const objectStore = yield* ObjectStore;
@@ -32,6 +32,9 @@ export const partitionOptions = Effect.fnUntraced(function* ({ ingester }: Setti
     streamIdleMs: ingester.chunk_idle_period,
     cutRetryMs: 5000,
     unflushedBytesMax: ingester.max_unflushed_bytes,
+    incompleteAdvice: storage.engine === "nats"
+      ? `\`tailrace cluster skip --partition=${partition}\` says what is lost and how to go on without it`
+      : "Run `tailrace rebuild-index`, which finds everything that is in segments",
     nowMs: systemNowMs,
     writeLog,
     index,

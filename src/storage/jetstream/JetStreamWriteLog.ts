@@ -5,7 +5,8 @@
  *  push sent again by an agent within two minutes takes no second offset.
  *  Who creates a stream announces it before it takes anything (src/cluster/logMarks.ts says why). That is an ingester's work.
  *  Invariant: offsets are the stream's sequences, which are contiguous from the first kept one; a hole is damage, and reading
- *  stops at it rather than skip acknowledged lines. So is an end that lies before one that was known. */
+ *  stops at it rather than skip acknowledged lines, unless an operator gave them up (src/cluster/skipMarks.ts). So is an end
+ *  that lies before one that was known. */
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import { Effect, Layer } from "effect";
 import { directGet, leaderGet, type StoredMessage } from "../../cluster/directGet.ts";
@@ -20,9 +21,10 @@ import {
   streamFull,
   StreamMissing,
 } from "../../cluster/natsErrors.ts";
-import { recordOf } from "../../cluster/logRecords.ts";
+import { recordOf, skippedRecord } from "../../cluster/logRecords.ts";
 import { announcedLogs, announceLog, logMarkKey, readLogMark } from "../../cluster/logMarks.ts";
-import { leaderState } from "../../cluster/streamState.ts";
+import { firstWith, type SkippedOffsets, skippedOffsets } from "../../cluster/skipMarks.ts";
+import { leaderInfo } from "../../cluster/streamState.ts";
 import {
   ensureStream,
   findStream,
@@ -61,7 +63,11 @@ export function jetStreamWriteLogLayer(
         read: (partition, offset, bytesMax) =>
           run(partition, () => log.read(partition, offset, bytesMax)),
         release: (partition, offset) => run(partition, () => log.release(partition, offset)),
-        bounds: (partition) => run(partition, () => log.bounds(partition)),
+        bounds: (partition) =>
+          run(partition, async () => {
+            const { first, next } = await log.bounds(partition);
+            return { first, next };
+          }),
         partitions: run(-1, () => log.partitions()),
       });
     }),
@@ -126,9 +132,11 @@ class JetStreamLog {
     offset: number,
     bytesMax: number,
   ): Promise<ReadonlyArray<LogRecord>> {
-    const { first, next } = await this.bounds(partition);
+    const { first, next, skipped } = await this.bounds(partition);
     const from = Math.max(offset, first);
     if (from >= next) return [];
+    const given = skipped.find((range) => range.from <= from && from < range.to);
+    if (given !== undefined) return skippedRecords(from, given.to);
     const stream = logStreamName(partition);
     const messages = await retrying(readMs, () =>
       directGet(this.#link, stream, {
@@ -136,7 +144,10 @@ class JetStreamLog {
         batch: batchMax,
         max_bytes: Math.max(1, Math.min(bytesMax, batchBytesMax)),
       }));
-    const records = contiguous(messages, from).map(({ sequence, headers, data }) => ({
+    const end = Math.min(
+      ...skipped.filter((range) => range.from > from).map((range) => range.from),
+    );
+    const records = contiguous(messages, from, end).map(({ sequence, headers, data }) => ({
       offset: sequence,
       bytes: recordOf(headers, data),
     }));
@@ -162,7 +173,7 @@ class JetStreamLog {
     await retrying(readMs, () => streams.purge(logStreamName(partition), { seq: offset }));
   }
 
-  async bounds(partition: number): Promise<{ readonly first: number; readonly next: number }> {
+  async bounds(partition: number): Promise<Bounds> {
     await this.#stream(partition);
     if (!this.#known.has(partition)) {
       this.#learn(partition, await retrying(readMs, () => readLogMark(this.#link, partition)));
@@ -170,11 +181,12 @@ class JetStreamLog {
     const endMs = performance.now() + readMs;
     while (true) {
       const known = this.#known.get(partition) ?? 1;
-      const state = await leaderState(this.#link, logStreamName(partition), readMs);
+      const { state, config } = await leaderInfo(this.#link, logStreamName(partition), readMs);
       const next = state.last_seq + 1;
       if (next >= known) {
         this.#learn(partition, next);
-        return { first: Math.max(1, state.first_seq), next };
+        const skipped = skippedOffsets(config);
+        return { first: firstWith(skipped, Math.max(1, state.first_seq)), next, skipped };
       }
       // A new leader may need a moment to have all that was agreed on.
       if (performance.now() > endMs) throw this.#endLost(partition, known, next);
@@ -230,8 +242,8 @@ class JetStreamLog {
       "Corrupt",
       partition,
       `offset ${offset} is missing in stream ${stream}, although it holds later ones: its store is damaged. Nothing after it is ` +
-        "read, so nothing is lost silently. If another replica still has it, move the leader there " +
-        `(\`nats stream cluster step-down ${stream}\`)`,
+        "read, so nothing is lost silently. `tailrace cluster skip --partition=" +
+        `${partition}\` says whether another replica still has it, and how to go on without it if none has`,
     );
   }
 
@@ -250,13 +262,28 @@ class JetStreamLog {
   }
 }
 
-/** The messages up to the first hole. */
+interface Bounds {
+  readonly first: number;
+  readonly next: number;
+  readonly skipped: ReadonlyArray<SkippedOffsets>;
+}
+
+/** The messages up to the first hole, or to the offset `end`. */
 function contiguous(
   messages: ReadonlyArray<StoredMessage>,
   from: number,
+  end: number,
 ): ReadonlyArray<StoredMessage> {
-  const hole = messages.findIndex(({ sequence }, index) => sequence !== from + index);
+  const hole = messages.findIndex(({ sequence }, index) =>
+    sequence !== from + index || sequence >= end
+  );
   return hole < 0 ? messages : messages.slice(0, hole);
+}
+
+/** Offsets that were given up, as many of them as a direct get brings. */
+function skippedRecords(from: number, to: number): ReadonlyArray<LogRecord> {
+  const length = Math.min(to - from, batchMax);
+  return Array.from({ length }, (_, at) => ({ offset: from + at, bytes: skippedRecord }));
 }
 
 /** The first records until about bytesMax, at least one. The server counts headers too, and gives more than asked for. */

@@ -6,6 +6,7 @@ import { leaderGet } from "../../cluster/directGet.ts";
 import { readLogMark } from "../../cluster/logMarks.ts";
 import { Leases, membersOf } from "../../cluster/Leases.ts";
 import { Nats, type NatsLink } from "../../cluster/Nats.ts";
+import { type SkippedOffsets, skippedOffsets } from "../../cluster/skipMarks.ts";
 import { errorText } from "../../platform/files.ts";
 import { indexBucket } from "../../cluster/streams.ts";
 import { checkpointKey, type CheckpointRecord } from "./indexRecords.ts";
@@ -22,6 +23,8 @@ export interface PartitionStatus {
   /** Bytes in the log, those of segments that were committed a moment ago included. */
   readonly bytes: number;
   readonly bytesMax: number;
+  /** What an operator gave up of its log. */
+  readonly skipped: ReadonlyArray<SkippedOffsets>;
 }
 
 export interface StreamStatus {
@@ -109,12 +112,7 @@ async function partitionStatus(
   owner: string,
   { state, config }: StreamInfo,
 ): Promise<PartitionStatus> {
-  const message = await leaderGet(link, `KV_${indexBucket}`, {
-    last_by_subj: `$KV.${indexBucket}.${checkpointKey(partition)}`,
-  });
-  const record = message === undefined
-    ? undefined
-    : JSON.parse(new TextDecoder().decode(message.data)) as CheckpointRecord;
+  const record = await readCheckpoint(link, partition);
   return {
     partition,
     owner,
@@ -123,7 +121,19 @@ async function partitionStatus(
     known: Math.max(await readLogMark(link, partition), record?.next ?? 1),
     bytes: state.bytes,
     bytesMax: config.max_bytes,
+    skipped: skippedOffsets(config),
   };
+}
+
+/** Where a partition stands as the index's leader has it; undefined before it was claimed. */
+export async function readCheckpoint(
+  link: NatsLink,
+  partition: number,
+): Promise<CheckpointRecord | undefined> {
+  const message = await leaderGet(link, `KV_${indexBucket}`, {
+    last_by_subj: `$KV.${indexBucket}.${checkpointKey(partition)}`,
+  });
+  return message && JSON.parse(new TextDecoder().decode(message.data));
 }
 
 function streamStatus({ config, state, cluster }: StreamInfo): StreamStatus {
