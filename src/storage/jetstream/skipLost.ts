@@ -183,7 +183,8 @@ async function silentReplicas(link: NatsLink, name: string): Promise<ReadonlyArr
     const elapsedMs = performance.now() - startMs;
     const { cluster } = await leaderInfo(link, name, answerMs);
     const silent = (cluster?.replicas ?? []).filter(({ offline, current, active }) =>
-      offline === true || !current || active / 1e6 > elapsedMs
+      // A leader that has not heard from it yet says 0.
+      offline === true || !current || !(active > 0) || active / 1e6 > elapsedMs
     );
     if (silent.length === 0 || elapsedMs > heardMs) return silent.map((replica) => replica.name);
     await new Promise((resolve) => setTimeout(resolve, 100));
