@@ -21,7 +21,7 @@ const protections: ReadonlyArray<readonly [string, Replacement]> = [
     to: "Xats-Expected-Last-Subject-Sequence",
   }],
 ];
-const roundsMax = 12;
+const roundsMax = 24;
 
 for (const [name, replacement] of isWanted ? protections : []) {
   t.test(`without the ${name} the checker fails`, async (t) => {
