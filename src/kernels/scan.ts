@@ -48,12 +48,12 @@ export class BlockScanner {
     const ends = scan.reserve(rowCount * 4);
     const mask = scan.reserve(rowCount + 16);
     const given = scan.reserve(rowCount + 16);
-    const todo = scan.reserve(rowCount + 16);
+    const pending = scan.reserve(rowCount + 16);
     const frame = scan.reserve(frameFieldCount * 4);
     scan.memory.set(lines.subarray(start, end), block);
     scan.u32(ends, rowCount).set(lineEnds.subarray(rowStart, rowEnd));
     scan.memory.fill(1, mask, mask + rowCount);
-    scan.u32(frame, frameFieldCount).set([block, ends, start, rowCount, todo]);
+    scan.u32(frame, frameFieldCount).set([block, ends, start, rowCount, pending]);
     const mark = scan.mark;
     this.#block = {
       block,
@@ -62,7 +62,7 @@ export class BlockScanner {
       rowCount,
       mask,
       given,
-      todo,
+      pending,
       frame,
       mark,
       hasTwins: undefined,
@@ -85,16 +85,16 @@ export class BlockScanner {
   /** Keeps the rows that contain any of the texts and returns how many are left. */
   keepContaining(texts: ReadonlyArray<Uint8Array>, options: ScanOptions = {}): number {
     const { exports } = this.#kernels;
-    const { given, todo, rowCount } = this.#loaded();
+    const { given, pending, rowCount } = this.#loaded();
     this.#search(texts, options, false);
-    exports.removeRows(given, todo, rowCount);
+    exports.removeRows(given, pending, rowCount);
     return this.#answer(given, options);
   }
 
   /** Keeps the rows that contain none of the texts and returns how many are left. */
   dropContaining(texts: ReadonlyArray<Uint8Array>, options: ScanOptions = {}): number {
     this.#search(texts, options, false);
-    return this.#answer(this.#loaded().todo, options);
+    return this.#answer(this.#loaded().pending, options);
   }
 
   /** Whether any row that is still in contains any of the texts; stops at the first. */
@@ -117,18 +117,18 @@ export class BlockScanner {
     return this.#kernels.exports.countOnes(result, rowCount);
   }
 
-  /** Leaves in `todo` the masked rows that contain none of the texts; returns whether others were
+  /** Leaves in `pending` the masked rows that contain none of the texts; returns whether others were
    *  found. */
   #search(texts: ReadonlyArray<Uint8Array>, options: ScanOptions, stopAtFirst: boolean): boolean {
     const loaded = this.#loaded();
-    const { given, todo, rowCount } = loaded;
+    const { given, pending, rowCount } = loaded;
     const mask = options.mask ?? this.mask;
     if (mask.length !== rowCount) {
       throw new RangeError(`A mask of ${mask.length} bytes for a block of ${rowCount} rows`);
     }
     const fold = options.fold ?? false;
     this.#kernels.memory.set(mask, given);
-    this.#kernels.memory.copyWithin(todo, given, given + rowCount);
+    this.#kernels.memory.copyWithin(pending, given, given + rowCount);
     let found = 0;
     for (const text of texts) {
       if (text.byteLength === 0) found += this.#takeAll(loaded);
@@ -145,9 +145,9 @@ export class BlockScanner {
   }
 
   /** Every row contains the empty text. */
-  #takeAll({ todo, rowCount }: LoadedBlock): number {
-    const left = this.#kernels.exports.countOnes(todo, rowCount);
-    this.#kernels.memory.fill(0, todo, todo + rowCount);
+  #takeAll({ pending, rowCount }: LoadedBlock): number {
+    const left = this.#kernels.exports.countOnes(pending, rowCount);
+    this.#kernels.memory.fill(0, pending, pending + rowCount);
     return left;
   }
 
@@ -164,30 +164,30 @@ export class BlockScanner {
     return scan.exports.scanText(loaded.frame);
   }
 
-  /** Searches the rows in `todo` for forms of the text with U+212A for k or U+017F for s. These
+  /** Searches the rows in `pending` for forms of the text with U+212A for k or U+017F for s. These
    *  letters are so rare in logs that one search a block nearly always tells that there is nothing
    *  to do. */
   #searchTwins(loaded: LoadedBlock, text: Uint8Array): number {
-    const { todo, rowCount, block, start } = loaded;
+    const { pending, rowCount, block, start } = loaded;
     const scan = this.#kernels;
     if (loaded.hasTwins === undefined) {
-      const saved = scan.bytes(todo, rowCount).slice();
-      scan.memory.fill(1, todo, todo + rowCount);
+      const saved = scan.bytes(pending, rowCount).slice();
+      scan.memory.fill(1, pending, pending + rowCount);
       loaded.hasTwins = twins.some((twin) =>
         this.#searchText(loaded, prepare(twin, false), true) > 0
       );
-      scan.memory.set(saved, todo);
+      scan.memory.set(saved, pending);
     }
     if (!loaded.hasTwins) return 0;
     const ends = scan.u32(loaded.ends, rowCount);
     const wanted = asciiLower(text);
     let found = 0;
     for (let row = 0; row < rowCount; row++) {
-      if (scan.memory[todo + row] === 0) continue;
+      if (scan.memory[pending + row] === 0) continue;
       const lineStart = block + (row === 0 ? start : ends[row - 1]!) - start;
       const line = scan.memory.subarray(lineStart, block + ends[row]! - start);
       if (!asciiLower(line).includes(wanted)) continue;
-      scan.memory[todo + row] = 0;
+      scan.memory[pending + row] = 0;
       found++;
     }
     return found;
@@ -198,10 +198,10 @@ interface ScanExports {
   scanFrameBytes(): number;
   scanText(frame: number): number;
   countOnes(bytes: number, count: number): number;
-  removeRows(mask: number, todo: number, count: number): void;
+  removeRows(mask: number, pending: number, count: number): void;
 }
 
-/** The fields of ScanFrame in assembly/scan.ts: block, ends, blockStart, rowCount, todo; text,
+/** The fields of ScanFrame in assembly/scan.ts: block, ends, blockStart, rowCount, pending; text,
  *  caseMasks, textBytes, rareFirst, rareSecond, stopAtFirst. */
 const frameFieldCount = 11;
 /** The kernel loads up to so many bytes beyond the block. */
@@ -214,7 +214,7 @@ interface LoadedBlock {
   readonly mask: number;
   /** Copy of the mask that a search was given, and the rows of it that remain to be found. */
   readonly given: number;
-  readonly todo: number;
+  readonly pending: number;
   readonly frame: number;
   /** Offset of the block in the lines it was taken from. */
   readonly start: number;

@@ -18,7 +18,7 @@ class ScanFrame {
   blockStart: u32;
   rowCount: u32;
   /** One byte for each row: 1 to search it. Rows that hold the text become 0. */
-  todo: usize;
+  pending: usize;
   /** The text in lower case, if case is to be ignored, and its case masks; 16 bytes beyond both are
    *  readable. */
   text: usize;
@@ -37,7 +37,7 @@ export function scanFrameBytes(): usize {
   return offsetof<ScanFrame>();
 }
 
-/** Searches the rows whose `todo` is 1 and returns how many hold the text. */
+/** Searches the rows whose `pending` is 1 and returns how many hold the text. */
 export function scanText(pointer: usize): u32 {
   const frame = changetype<ScanFrame>(pointer);
   const rowCount = frame.rowCount;
@@ -70,13 +70,13 @@ export function countOnes(bytes: usize, count: u32): u32 {
   return ones;
 }
 
-/** Clears in `mask` the rows that are still 1 in `todo`, which holds no others than `mask` does. */
-export function removeRows(mask: usize, todo: usize, count: u32): void {
+/** Clears in `mask` the rows that are still 1 in `pending`, which holds no others than `mask` does. */
+export function removeRows(mask: usize, pending: usize, count: u32): void {
   let at: u32 = 0;
   for (; at + 16 <= count; at += 16) {
-    v128.store(mask + at, v128.xor(v128.load(mask + at), v128.load(todo + at)));
+    v128.store(mask + at, v128.xor(v128.load(mask + at), v128.load(pending + at)));
   }
-  for (; at < count; at++) store<u8>(mask + at, load<u8>(mask + at) ^ load<u8>(todo + at));
+  for (; at < count; at++) store<u8>(mask + at, load<u8>(mask + at) ^ load<u8>(pending + at));
 }
 
 function rowEnd(frame: ScanFrame, index: u32): u32 {
@@ -92,7 +92,7 @@ function rowStart(frame: ScanFrame, index: u32): u32 {
 function nextRow(frame: ScanFrame, from: u32, wanted: bool): u32 {
   const count = frame.rowCount;
   for (let at = from; at < count; at += 16) {
-    const clear = i8x16.bitmask(i8x16.eq(v128.load(frame.todo + at), i64x2.splat(0)));
+    const clear = i8x16.bitmask(i8x16.eq(v128.load(frame.pending + at), i64x2.splat(0)));
     const hits = (wanted ? ~clear : clear) & 0xffff;
     if (hits != 0) return min(count, at + <u32> ctz(hits));
   }
@@ -163,8 +163,8 @@ function searchRun(frame: ScanFrame, from: u32, to: u32): u32 {
       while (rowEnd(frame, row) <= offset) row++;
       const end = rowEnd(frame, row);
       if (offset + length > end) continue;
-      if (load<u8>(frame.todo + row) != 0) {
-        store<u8>(frame.todo + row, 0);
+      if (load<u8>(frame.pending + row) != 0) {
+        store<u8>(frame.pending + row, 0);
         found++;
         if (frame.stopAtFirst != 0) return found;
       }
