@@ -4,7 +4,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import t from "tap";
+import t, { type Test } from "tap";
 import { AcknowledgedLines } from "../../src/testing/acknowledgedLines.ts";
 import { ManifestCluster, nodeName } from "../../src/testing/manifestCluster.ts";
 import {
@@ -88,45 +88,47 @@ t.test("overlays/single: a restart and a copy of the volume keep what was pushed
   t.same(await lines.found(url), [2, 3], "what the snapshot has");
 });
 
-t.test("overlays/dev: more partitions", async (t) => {
+/** overlays/dev without the collector, with some lines in it. */
+async function startDev(t: Test) {
   const manifests = renderManifests("overlays/dev").filter(({ kind }) => kind !== "DaemonSet");
   const cluster = await ManifestCluster.start(manifests);
   t.teardown(() => cluster.remove());
-  const [push, read] = ["tailrace-distributor", "tailrace"].map((name) => cluster.serviceUrl(name));
+  const push = cluster.serviceUrl("tailrace-distributor");
+  const read = cluster.serviceUrl("tailrace");
   const lines = new Lines("dev");
-  await lines.push(push!);
+  await lines.push(push);
+  return { manifests, cluster, push, read, lines };
+}
+
+t.test("overlays/dev: more partitions", async (t) => {
+  const { manifests, cluster, push, read, lines } = await startDev(t);
   const writers = new AcknowledgedLines({
-    distributors: [push!],
-    queriers: [read!],
+    distributors: [push],
+    queriers: [read],
     writerCount: 4,
     linesPerPush: 20,
     random: randomFrom("more partitions"),
   });
   const running = writers.run();
   await cluster.apply(withPartitions(manifests, 10));
-  await lines.push(push!);
+  await lines.push(push);
   writers.stop();
   await running;
-  t.same(await lines.found(read!), [2, 2], "in old partitions and in new ones");
+  t.same(await lines.found(read), [2, 2], "in old partitions and in new ones");
   t.same(writers.violations.slice(0, 10), [], "while both are written to");
-  t.same((await writers.checkAll(read!)).slice(0, 10), []);
+  t.same((await writers.checkAll(read)).slice(0, 10), []);
   t.ok(writers.longestFailureMs < retriesMs, `failed for ${writers.longestFailureMs} ms`);
 });
 
 t.test("overlays/dev: a new authority", async (t) => {
-  const manifests = renderManifests("overlays/dev").filter(({ kind }) => kind !== "DaemonSet");
-  const cluster = await ManifestCluster.start(manifests);
-  t.teardown(() => cluster.remove());
-  const [push, read] = ["tailrace-distributor", "tailrace"].map((name) => cluster.serviceUrl(name));
-  const lines = new Lines("dev");
-  await lines.push(push!);
+  const { cluster, push, read, lines } = await startDev(t);
   const before = cluster.api.secrets.get("nats-client-querier");
   for (const name of ["nats-ca", "nats-route"]) cluster.api.deleteSecret(name);
   await cluster.runJobs();
   t.not(cluster.api.secrets.get("nats-client-querier"), before);
   await cluster.restartAtOnce();
-  await lines.push(push!);
-  t.same(await lines.found(read!), [2, 2], "with a new authority everything is known anew");
+  await lines.push(push);
+  t.same(await lines.found(read), [2, 2], "with a new authority everything is known anew");
 });
 
 /** What docs/kubernetes.md says to edit for more partitions. */
