@@ -33,6 +33,7 @@ for (const runtime of runtimes) {
       }
       rmSync(data, { recursive: true });
     });
+    const closed = new Promise((resolve) => npm.once("close", resolve));
     let output = "";
     const take = (part: Buffer) => {
       const was = output;
@@ -41,8 +42,10 @@ for (const runtime of runtimes) {
     };
     npm.stdout.on("data", take);
     npm.stderr.on("data", take);
-    // Its output ends with the last process that writes to it.
-    await new Promise((resolve) => npm.once("close", resolve));
+    await new Promise((resolve) => npm.once("exit", resolve));
+    const isGone = t.throws(() => process.kill(-npm.pid!, 0), { code: "ESRCH" }, "nothing is left");
+    if (isGone === false) return;
+    await closed;
     t.match(output, /stopping.*stopped/s);
   });
 }
