@@ -11,6 +11,7 @@ import { SimulatedJetStream } from "../../testing/simulation/SimulatedJetStream.
 import { SimulatedNetwork } from "../../testing/simulation/SimulatedNetwork.ts";
 import { HeldAnswers, laterClient } from "../HeldAnswers.ts";
 import { HeadRoom } from "../querier/HeadRoom.ts";
+import { QueryFailed } from "../querier/queryFailed.ts";
 import { SimulatedWorld } from "../../testing/simulation/SimulatedWorld.ts";
 
 /** What a querier may read of a log is twice this: a record below, and less than all of its rows. */
@@ -29,6 +30,12 @@ function record(prefix = "", { lineBytes = 500, ofA = 10 } = {}): Uint8Array {
   ];
   return encodeBatch(buildBatch("t", slices, columnsOf(rows)), "none");
 }
+
+const request = {
+  tenant: "t",
+  matchers: [makeMatcher("app", "=", "a")],
+  range: { start: 0n, end: 100n },
+};
 
 async function cluster(limits = { log: "1MB", unflushed: unflushedBytesMax }) {
   const world = new SimulatedWorld(randomFrom("heads"));
@@ -56,16 +63,11 @@ async function cluster(limits = { log: "1MB", unflushed: unflushedBytesMax }) {
     return answer?.result;
   };
   const push = (bytes: Uint8Array) => ask(distributor, ({ append }) => append(0, bytes));
-  const request = {
-    tenant: "t",
-    matchers: [makeMatcher("app", "=", "a")],
-    range: { start: 0n, end: 100n },
-  };
   const lines = (room?: HeadRoom) =>
     ask(querier, async ({ query }) => (await query(request, room)).length);
   const streams = () => ask(querier, ({ streams }) => streams(request));
   const flush = () => ask(querier, ({ flush }) => flush().then(() => true));
-  return { world, network, owner, push, lines, streams, flush };
+  return { world, network, owner, querier, ask, push, lines, streams, flush };
 }
 
 /** The same with one record. */
@@ -152,4 +154,28 @@ t.test("an owner that is slow and has little is not given up for a log that has 
   world.later(world.process("thaw"), 3000, () => owner.thaw());
   t.equal(await lines(room), count);
   t.ok(account.bytes < 2 * count * 2000, `${account.bytes} bytes are counted`);
+});
+
+t.test("a query for which there is no room begins again, and is not refused", async (t) => {
+  const { push, ask, querier } = await cluster({ log: "64MB", unflushed: 16e6 });
+  for (let i = 0; i < 300; i++) t.ok(await push(record(`${i}: `, { lineBytes: 2000 })));
+  const full = { ...new HeldAnswers({ bytesMax: 1 }).open(), tryResize: () => false };
+  const busy = new QueryFailed({ reason: "Busy", message: "no room" });
+  const room = new HeadRoom(() => ({ ...full, grow: () => Promise.reject(busy) }));
+  const reason = await ask(
+    querier,
+    ({ query }) =>
+      query(request, room).then(() => "answered", (error: QueryFailed) => error.reason),
+  );
+  t.equal(reason, "GaveWay");
+});
+
+t.test("a flush waits for the partition's next owner", async (t) => {
+  const { world, owner, lines, flush } = await clusterOfOne();
+  owner.kill();
+  world.later(world.process("start"), 4000, () => owner.start());
+  const began = world.nowMs;
+  t.equal(await flush(), true);
+  t.ok(world.nowMs - began >= 4000);
+  t.equal(await lines(), 10);
 });

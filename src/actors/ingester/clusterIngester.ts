@@ -2,11 +2,12 @@
  *  rows come only when there is room for them. Which partitions there are is asked with each question
  *  (src/cluster/logMarks.ts says why), while those that are known already are. */
 import { errors } from "@nats-io/transport-node";
-import { Effect, Layer, Option } from "effect";
+import { Effect, Layer, Option, Schedule } from "effect";
 import { requestFrames } from "../../cluster/frames.ts";
 import { Nats } from "../../cluster/Nats.ts";
 import { flushSubject } from "../../cluster/subjects.ts";
 import type { Settings } from "../../platform/config/mod.ts";
+import { releaseShared } from "../../platform/externalMemory.ts";
 import { errorText } from "../../platform/files.ts";
 import { Index } from "../../storage/Index.ts";
 import { WriteLog } from "../../storage/WriteLog.ts";
@@ -19,6 +20,11 @@ import { type AskedHead, type HeadSources, partitionHead } from "./partitionHead
 import { PartitionOwners } from "./PartitionOwners.ts";
 
 const flushMs = 60_000;
+/** A flush waits so long for an owner: one that died has a successor within ten seconds, and so has a partition that is new. */
+const ownerWaitMs = 15_000;
+const ownerRetryMs = 200;
+const ownerRetries = { times: ownerWaitMs / ownerRetryMs, schedule: Schedule.spaced(ownerRetryMs) };
+const hasNoOwner = (error: unknown) => error instanceof errors.NoRespondersError;
 /** Rows come uncompressed; an owner refuses pushes long before it has twice its limit. */
 const headLimits = 2;
 /** Bytes of rows that come without having been counted before, of all partitions, and of one if there are many. */
@@ -111,8 +117,12 @@ export const clusterIngesterLayer = (settings: Settings) =>
             preferLog: fromLog,
           });
         }
-        if (whole.length < answers.length) return undefined;
-        held?.resize(sum(whole.map(heldBytes)));
+        const bytes = sum(whole.map(heldBytes));
+        if (whole.length < answers.length) {
+          releaseShared(bytes);
+          return undefined;
+        }
+        held?.resize(bytes);
         for (const [partition, reason] of leftOut) leaveOut?.(partition, reason);
         return whole;
       });
@@ -127,13 +137,17 @@ export const clusterIngesterLayer = (settings: Settings) =>
               bytesMax: 0,
               signal,
             }),
-          catch: (error) =>
+          catch: (error) => error,
+        }).pipe(
+          Effect.retry({ while: hasNoOwner, ...ownerRetries }),
+          Effect.mapError((error) =>
             new IngesterUnavailable({
-              message: error instanceof errors.NoRespondersError
-                ? `partition ${partition} has no owner at the moment`
+              message: hasNoOwner(error)
+                ? `partition ${partition} has had no owner for ${ownerWaitMs / 1000} seconds`
                 : `partition ${partition}: ${errorText(error)}`,
-            }),
-        });
+            })
+          ),
+        );
 
       return Ingester.of({
         owned,
